@@ -1,0 +1,18 @@
+# libheddle: every .cpp of the floors from core to models. A new file is picked up at the next build.
+set(heddle_sources)
+foreach(floor core kernels ops layers data train models)
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${floor}/*.cpp)
+  list(APPEND heddle_sources ${files})
+endforeach()
+
+add_library(heddle SHARED ${heddle_sources})
+add_library(heddle::heddle ALIAS heddle)
+set_target_properties(heddle PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+target_link_libraries(heddle PRIVATE heddle_options fmt::fmt nlohmann_json::nlohmann_json OneDNN::OneDNN OpenMP::OpenMP_CXX
+                                     JPEG::JPEG PNG::PNG ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS})
+
+# CPU kernels: their loops vectorise at full width; contraction to FMA is wanted; none of them reads errno or traps.
+set(cpu_kernels ${heddle_sources})
+list(FILTER cpu_kernels INCLUDE REGEX "/kernels/.*/cpu[^/]*\\.cpp$")
+set_source_files_properties(${cpu_kernels} PROPERTIES COMPILE_OPTIONS
+  "-O3;-ffp-contract=fast;-fno-math-errno;-fno-trapping-math;-mprefer-vector-width=512")

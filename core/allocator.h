@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "core/device.h"
+#include "core/driver/driver.h"
+#include "core/export.h"
+
+namespace heddle {
+
+struct MemoryStats {
+    std::size_t allocated = 0;       ///< bytes in blocks that somebody holds
+    std::size_t reserved = 0;        ///< bytes taken from the driver
+    std::size_t peak_allocated = 0;  ///< since the last `reset_peak`
+    std::size_t peak_reserved = 0;
+    std::size_t largest_free = 0;   ///< the largest cached free block
+    std::uint64_t allocations = 0;  ///< calls served
+    std::uint64_t driver_allocations = 0;
+    /// 1 - largest_free / (reserved - allocated); 0 where nothing is free.
+    double fragmentation() const;
+};
+
+/// A use of a block on another stream than its own: the block is not reused before `ticket` of `stream` has passed.
+struct StreamUse {
+    StreamId stream = 0;
+    std::uint64_t ticket = 0;
+};
+
+/// Answers whether work is done, and orders streams; the stream scheduler implements it (null: one stream).
+class StreamOrder {
+  public:
+    virtual ~StreamOrder() = default;
+    /// Makes later work on `stream` wait for `use`, on the device; returns at once.
+    virtual void wait(StreamId stream, StreamUse use) = 0;
+    /// The ticket of the newest work queued on `stream`.
+    virtual std::uint64_t newest(StreamId stream) = 0;
+};
+
+/// A caching, stream-ordered allocator over one driver: size classes, splitting, coalescing. A freed block is reused at
+/// once on its own stream, and on another one behind a device-side wait; it never syncs the host. Thread-safe.
+///
+/// Out of memory: the cache is released and the request tried again; then an `Error` states the request, the largest
+/// free block and the biggest holders.
+///
+/// `HEDDLE_ALLOCATOR=passthrough` (the default of sanitizer builds) hands every request to the driver, so that caching
+/// hides no bug.
+class HEDDLE_API Allocator {
+  public:
+    explicit Allocator(Driver& driver, StreamOrder* order = nullptr);
+    ~Allocator();
+    Allocator(const Allocator&) = delete;
+    Allocator& operator=(const Allocator&) = delete;
+
+    /// `bytes` may be 0. The memory is not initialised. `tag` names the holder in out-of-memory messages; it must live
+    /// as long as the process (a string literal).
+    void* allocate(std::size_t bytes, StreamId stream = 0, const char* tag = "tensor");
+    /// `uses` are the uses on other streams than the one it was allocated for.
+    void free(void* memory, std::span<const StreamUse> uses = {});
+
+    MemoryStats stats() const;
+    void reset_peak();
+    /// Bytes that may be reserved; 0 lifts the limit. `HEDDLE_MEMORY_LIMIT` sets it at start.
+    void set_limit(std::size_t bytes);
+    /// Gives every wholly free segment back to the driver.
+    void empty_cache();
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+/// The allocator of a device's memory, and of its pinned host memory.
+HEDDLE_API Allocator& allocator(Device device);
+
+}  // namespace heddle

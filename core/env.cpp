@@ -1,0 +1,58 @@
+#include "core/env.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
+#include "core/check.h"
+
+namespace heddle {
+namespace {
+
+constexpr EnvVariable variables[] = {
+    {"HEDDLE_ALLOCATOR", "\"caching\" or \"passthrough\" (every request goes to the driver)",
+     "caching; passthrough in sanitizer builds"},
+    {"HEDDLE_DATA", "folder in which data sets are looked for by name", "the current folder"},
+    {"HEDDLE_KERNEL", "operation=implementation[,...]: forces kernels", "the fixed priorities"},
+    {"HEDDLE_MEMORY_LIMIT", "bytes a device's allocator may reserve (512M, 2G)", "no limit"},
+    {"HEDDLE_PROFILE", "1: measure every operation and print a table at exit", "0"},
+    {"HEDDLE_THREADS", "CPU threads", "OpenMP's default"},
+};
+
+}  // namespace
+
+std::span<const EnvVariable> env_variables() { return variables; }
+
+std::optional<std::string> env(const char* name) {
+    bool known = false;
+    for (const EnvVariable& variable : variables) known = known || std::strcmp(variable.name, name) == 0;
+    check(known, "env: {} is not in the table of environment variables", name);
+    const char* value = std::getenv(name);
+    if (!value || !*value) return std::nullopt;
+    return value;
+}
+
+std::optional<std::int64_t> env_integer(const char* name) {
+    const auto text = env(name);
+    if (!text) return std::nullopt;
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+    check(error == std::errc() && end == text->data() + text->size(), "{}: expected an integer, got \"{}\"", name,
+          *text);
+    return value;
+}
+
+std::optional<std::uint64_t> env_bytes(const char* name) {
+    const auto text = env(name);
+    if (!text) return std::nullopt;
+    std::uint64_t value = 0;
+    const char* last = text->data() + text->size();
+    const auto [end, error] = std::from_chars(text->data(), last, value);
+    int shift = 0;
+    if (error == std::errc() && last - end == 1) shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : -1;
+    check(error == std::errc() && (end == last || shift > 0) && value <= (UINT64_MAX >> (shift > 0 ? shift : 0)),
+          "{}: expected bytes like 4096, 512M or 2G, got \"{}\"", name, *text);
+    return value << shift;
+}
+
+}  // namespace heddle

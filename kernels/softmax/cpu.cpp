@@ -1,0 +1,84 @@
+#include <algorithm>
+#include <cmath>
+
+#include "core/parallel.h"
+#include "kernels/dispatch.h"
+#include "kernels/softmax/implementations.h"
+#include "kernels/vector_math.h"
+
+// One pass for the maximum, one for exponentials and their sum, one to scale; a row stays in cache between them.
+namespace heddle::kernels {
+namespace {
+
+HEDDLE_SIMD_CLONES void softmax_row(const float* x, float* y, std::int64_t classes) {
+    float largest = x[0];
+    for (std::int64_t c = 1; c < classes; ++c) largest = x[c] > largest ? x[c] : largest;
+    for (std::int64_t c = 0; c < classes; ++c) y[c] = vec::exp(x[c] - largest);
+    float sum = 0;
+    for (std::int64_t c = 0; c < classes; ++c) sum += y[c];
+    const float scale = 1.0f / sum;
+    for (std::int64_t c = 0; c < classes; ++c) y[c] *= scale;
+}
+
+HEDDLE_SIMD_CLONES void log_softmax_row(const float* x, float* y, std::int64_t classes) {
+    float largest = x[0];
+    for (std::int64_t c = 1; c < classes; ++c) largest = x[c] > largest ? x[c] : largest;
+    float sum = 0;
+    for (std::int64_t c = 0; c < classes; ++c) sum += vec::exp(x[c] - largest);
+    const float shift = largest + std::log(sum);
+    for (std::int64_t c = 0; c < classes; ++c) y[c] = x[c] - shift;
+}
+
+HEDDLE_SIMD_CLONES void softmax_backward_row(const float* y, const float* dy, float* dx, std::int64_t classes) {
+    float sum = 0;
+    for (std::int64_t c = 0; c < classes; ++c) sum += dy[c] * y[c];
+    for (std::int64_t c = 0; c < classes; ++c) dx[c] = y[c] * (dy[c] - sum);
+}
+
+HEDDLE_SIMD_CLONES void log_softmax_backward_row(const float* y, const float* dy, float* dx, std::int64_t classes) {
+    float sum = 0;
+    for (std::int64_t c = 0; c < classes; ++c) sum += dy[c];
+    for (std::int64_t c = 0; c < classes; ++c) dx[c] = dy[c] - vec::exp(y[c]) * sum;
+}
+
+/// Rows per thread so that a thread gets at least some 16k elements.
+std::int64_t row_grain(std::int64_t classes) {
+    return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(classes, 1));
+}
+
+void forward(const SoftmaxForward& args, KernelContext&) {
+    const std::int64_t classes = args.x.shape.back(), rows = args.x.elements() / std::max<std::int64_t>(classes, 1);
+    const auto row = args.log ? log_softmax_row : softmax_row;
+    parallel_for(rows, row_grain(classes), [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t r = first; r < last; ++r)
+            row(args.x.as<float>() + r * classes, args.y.as<float>() + r * classes, classes);
+    });
+}
+
+void backward(const SoftmaxBackward& args, KernelContext&) {
+    const std::int64_t classes = args.y.shape.back(), rows = args.y.elements() / std::max<std::int64_t>(classes, 1);
+    const auto row = args.log ? log_softmax_backward_row : softmax_backward_row;
+    parallel_for(rows, row_grain(classes), [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t r = first; r < last; ++r)
+            row(args.y.as<float>() + r * classes, args.dy.as<float>() + r * classes, args.dx.as<float>() + r * classes,
+                classes);
+    });
+}
+
+}  // namespace
+
+void add_cpu(KernelTable<SoftmaxForward>& table) {
+    table.add({.name = "cpu",
+               .priority = priority::plain,
+               .supports = [](const SoftmaxForward& args) { return only_f32(args.x.dtype); },
+               .run = forward});
+}
+
+void add_cpu(KernelTable<SoftmaxBackward>& table) {
+    table.add({.name = "cpu",
+               .priority = priority::plain,
+               .supports = [](const SoftmaxBackward& args) { return only_f32(args.y.dtype); },
+               .run = backward});
+}
+
+}  // namespace heddle::kernels

@@ -1,0 +1,180 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/device.h"
+#include "core/driver/driver.h"
+#include "core/export.h"
+
+namespace heddle {
+
+/// Whether an implementation can run a case; if not, why not.
+class Support {
+  public:
+    static Support yes() { return {}; }
+    static Support no(std::string reason) {
+        Support support;
+        support.ok_ = false;
+        support.reason_ = std::move(reason);
+        return support;
+    }
+    explicit operator bool() const { return ok_; }
+    const std::string& reason() const { return reason_; }
+
+  private:
+    bool ok_ = true;
+    std::string reason_;
+};
+
+/// What a kernel may use while it runs.
+struct KernelContext {
+    Device device = {};
+    StreamId stream = 0;
+    void* workspace = nullptr;  ///< as many bytes as `workspace_bytes` asked for, 64-byte aligned, not initialised
+    std::size_t workspace_bytes = 0;
+};
+
+/// One way to compute an operation.
+template <class Args>
+struct Implementation {
+    const char* name = "";                ///< "reference", "cpu", "native", "cudnn", ...
+    DeviceKind device = DeviceKind::cpu;  ///< where it runs
+    int priority = 0;                     ///< among those that support a case the highest wins
+    Support (*supports)(const Args&) = nullptr;
+    std::size_t (*workspace_bytes)(const Args&) = nullptr;  ///< may be null: none
+    void (*run)(const Args&, KernelContext&) = nullptr;
+};
+
+/// Usual priorities. `reference` runs what nothing else supports (f64).
+namespace priority {
+inline constexpr int reference = 0;
+inline constexpr int plain = 10;
+inline constexpr int fast = 20;
+}  // namespace priority
+
+/// What all tables have in common: the name of the operation and of its implementations.
+class HEDDLE_API KernelTableBase {
+  public:
+    explicit KernelTableBase(const char* operation);
+    KernelTableBase(const KernelTableBase&) = delete;
+    KernelTableBase& operator=(const KernelTableBase&) = delete;
+
+    const char* operation() const { return operation_; }
+    struct Entry {
+        std::string name;
+        DeviceKind device;
+        int priority;
+    };
+    virtual std::vector<Entry> entries() const = 0;
+
+  protected:
+    ~KernelTableBase() = default;
+    /// The name that a scope guard or HEDDLE_KERNEL forces for this operation; empty where none does.
+    std::string_view forced() const;
+    [[noreturn]] void fail_none(Device device, const std::string& reasons) const;
+    [[noreturn]] void fail_forced(std::string_view name, const std::string& why) const;
+
+  private:
+    friend class ForceKernel;
+    const char* operation_;
+};
+
+/// The implementations of one operation: one instance per process, behind an exported accessor function.
+/// Implementations are added at load time, by the library, a plug-in, or a user's program; adding is not safe while
+/// operations run.
+template <class Args>
+class KernelTable final : public KernelTableBase {
+  public:
+    using KernelTableBase::KernelTableBase;
+
+    /// Keeps the entries sorted by priority. An entry of the same name and device is replaced.
+    void add(const Implementation<Args>& implementation) {
+        for (auto& known : implementations_)
+            if (std::string_view(known.name) == implementation.name && known.device == implementation.device) {
+                known = implementation;
+                return;
+            }
+        auto place = implementations_.begin();
+        while (place != implementations_.end() && place->priority >= implementation.priority) ++place;
+        implementations_.insert(place, implementation);
+    }
+
+    std::span<const Implementation<Args>> implementations() const { return implementations_; }
+
+    const Implementation<Args>* find(std::string_view name, DeviceKind device) const {
+        for (const auto& implementation : implementations_)
+            if (name == implementation.name && device == implementation.device) return &implementation;
+        return nullptr;
+    }
+
+    /// The implementation for a case: a forced name, else the highest priority that supports it. Throws `Error` where a
+    /// forced one cannot run it, or none can, with the reasons.
+    const Implementation<Args>& choose(const Args& args, Device device) const {
+        if (const std::string_view name = forced(); !name.empty()) [[unlikely]] {
+            const auto* implementation = find(name, device.kind);
+            if (!implementation) fail_forced(name, "there is no such implementation on " + device.to_string());
+            if (const Support support = implementation->supports(args); !support) fail_forced(name, support.reason());
+            return *implementation;
+        }
+        for (const auto& implementation : implementations_)
+            if (implementation.device == device.kind && implementation.supports(args)) return implementation;
+        std::string reasons;
+        for (const auto& implementation : implementations_)
+            if (implementation.device == device.kind)
+                reasons += std::string("; ") + implementation.name + ": " + implementation.supports(args).reason();
+        fail_none(device, reasons);
+    }
+
+    std::vector<Entry> entries() const override {
+        std::vector<Entry> result;
+        for (const auto& implementation : implementations_)
+            result.push_back({implementation.name, implementation.device, implementation.priority});
+        return result;
+    }
+
+  private:
+    std::vector<Implementation<Args>> implementations_;
+};
+
+/// Forces the implementation `name` of `operation` while it lives (all threads). The same as
+/// HEDDLE_KERNEL=operation=name[,operation=name...] for the whole process.
+class HEDDLE_API ForceKernel {
+  public:
+    ForceKernel(std::string operation, std::string name);
+    ~ForceKernel();
+    ForceKernel(const ForceKernel&) = delete;
+    ForceKernel& operator=(const ForceKernel&) = delete;
+
+  private:
+    std::string operation_;
+};
+
+/// Every table of the process, in a fixed order: for tests, benchmarks, `heddle info` and the support table.
+HEDDLE_API std::vector<KernelTableBase*> kernel_tables();
+
+/// Chooses an implementation and runs it with a workspace from the device's allocator.
+HEDDLE_API void* allocate_workspace(Device device, StreamId stream, std::size_t bytes);
+HEDDLE_API void free_workspace(Device device, void* memory);
+
+template <class Args>
+void run_implementation(const Implementation<Args>& implementation, const Args& args, Device device, StreamId stream) {
+    struct Workspace {
+        Device device;
+        void* memory = nullptr;
+        ~Workspace() {
+            if (memory) free_workspace(device, memory);
+        }
+    } workspace{device};
+    const std::size_t bytes = implementation.workspace_bytes ? implementation.workspace_bytes(args) : 0;
+    if (bytes > 0) workspace.memory = allocate_workspace(device, stream, bytes);
+    KernelContext context{device, stream, workspace.memory, bytes};
+    implementation.run(args, context);
+}
+
+}  // namespace heddle

@@ -1,0 +1,317 @@
+#include "tests/cases/case.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "core/allocator.h"
+#include "core/random.h"
+
+namespace heddle::cases {
+namespace {
+
+constexpr std::size_t guard_bytes = 64;
+constexpr unsigned char guard_pattern = 0xA5, output_pattern = 0xFF;  // all ones: NaN as a float
+
+double round_to(double value, DType dtype) {
+    switch (dtype) {
+        case DType::f32:
+            return static_cast<float>(value);
+        case DType::f16:
+            return to_float(to_half(static_cast<float>(value)));
+        case DType::bf16:
+            return to_float(to_bfloat16(static_cast<float>(value)));
+        default:
+            return value;
+    }
+}
+
+void store(void* memory, std::int64_t index, DType dtype, double value) {
+    switch (dtype) {
+        case DType::f32:
+            static_cast<float*>(memory)[index] = static_cast<float>(value);
+            break;
+        case DType::f64:
+            static_cast<double*>(memory)[index] = value;
+            break;
+        case DType::f16:
+            static_cast<Half*>(memory)[index] = to_half(static_cast<float>(value));
+            break;
+        case DType::bf16:
+            static_cast<BFloat16*>(memory)[index] = to_bfloat16(static_cast<float>(value));
+            break;
+        case DType::i32:
+            static_cast<std::int32_t*>(memory)[index] = static_cast<std::int32_t>(value);
+            break;
+        case DType::i64:
+            static_cast<std::int64_t*>(memory)[index] = static_cast<std::int64_t>(value);
+            break;
+        case DType::u8:
+        case DType::boolean:
+            static_cast<std::uint8_t*>(memory)[index] = static_cast<std::uint8_t>(value);
+            break;
+    }
+}
+
+double load(const void* memory, std::int64_t index, DType dtype) {
+    switch (dtype) {
+        case DType::f32:
+            return static_cast<const float*>(memory)[index];
+        case DType::f64:
+            return static_cast<const double*>(memory)[index];
+        case DType::f16:
+            return to_float(static_cast<const Half*>(memory)[index]);
+        case DType::bf16:
+            return to_float(static_cast<const BFloat16*>(memory)[index]);
+        case DType::i32:
+            return static_cast<const std::int32_t*>(memory)[index];
+        case DType::i64:
+            return static_cast<double>(static_cast<const std::int64_t*>(memory)[index]);
+        case DType::u8:
+        case DType::boolean:
+            return static_cast<const std::uint8_t*>(memory)[index];
+    }
+    return 0;
+}
+
+double epsilon(DType dtype) {
+    switch (dtype) {
+        case DType::f16:
+            return 0x1p-11;
+        case DType::bf16:
+            return 0x1p-8;
+        case DType::f64:
+            return 0x1p-53;
+        default:
+            return 0x1p-24;
+    }
+}
+
+double draw(Fill fill, std::uint64_t operand, std::uint64_t index) {
+    const Philox::Block b = Philox::block(20261121, operand, index);
+    const double u1 = (b.word[0] + 0.5) * 0x1p-32, u2 = b.word[1] * 0x1p-32;
+    const double normal = std::sqrt(-2 * std::log(u1)) * std::cos(2 * M_PI * u2);
+    switch (fill) {
+        case Fill::normal:
+            return normal;
+        case Fill::uniform:
+            return u2;
+        case Fill::positive:
+            return 0.5 + 1.5 * u2;
+        case Fill::large:
+            return normal * 1e18;
+        case Fill::tiny:
+            return normal * 1e-18;
+        case Fill::denormal:
+            return normal * 1e-39;
+        case Fill::outliers:
+            return b.word[2] % 97 == 0 ? normal * 1000 : normal;
+        case Fill::zeros:
+            return 0;
+        case Fill::ones:
+            return 1;
+        case Fill::infinities:
+            return b.word[2] % 13 != 0 ? normal : (b.word[3] & 1 ? 1 : -1) * std::numeric_limits<double>::infinity();
+    }
+    return 0;
+}
+
+enum class Role { input, output, inout, scratch };
+
+struct Operand {
+    Role role = Role::input;
+    Shape shape = {};
+    DType dtype = DType::f32;
+    std::vector<std::byte> host = {};  // guard, elements, guard
+    std::byte* device = nullptr;       // the same on the device (host.data() on the CPU)
+    std::vector<std::byte> before = {};
+
+    std::size_t bytes() const { return static_cast<std::size_t>(shape.elements()) * size_of(dtype); }
+    std::byte* elements() { return host.data() + guard_bytes; }
+};
+
+}  // namespace
+
+struct Problem::State {
+    DType dtype, rounded_to;
+    Device device;
+    std::vector<std::unique_ptr<Operand>> operands;
+    std::int64_t reduction = 1;
+    double multiplier = 1, flops = 0, bytes = -1;
+
+    View add(Role role, const Shape& shape, DType type, const std::function<double(std::int64_t)>& value) {
+        auto operand = std::make_unique<Operand>();
+        operand->role = role;
+        operand->shape = shape;
+        operand->dtype = type;
+        operand->host.assign(operand->bytes() + 2 * guard_bytes, std::byte{guard_pattern});
+        std::memset(operand->elements(), output_pattern, operand->bytes());
+        if (value)
+            for (std::int64_t i = 0; i < shape.elements(); ++i) store(operand->elements(), i, type, value(i));
+        operand->device = device.kind == DeviceKind::cpu
+                              ? operand->host.data()
+                              : static_cast<std::byte*>(allocator(device).allocate(operand->host.size(), 0, "case"));
+        const View view(operand->device + guard_bytes, shape, type);
+        operands.push_back(std::move(operand));
+        return view;
+    }
+};
+
+Problem::Problem(DType dtype, DType rounded_to, Device device)
+    : state_(std::make_unique<State>(State{dtype, rounded_to, device, {}})) {}
+
+Problem::~Problem() {
+    if (state_->device.kind != DeviceKind::cpu)
+        for (auto& operand : state_->operands) allocator(state_->device).free(operand->device);
+}
+
+DType Problem::dtype() const { return state_->dtype; }
+
+View Problem::input(const Shape& shape, Fill fill) {
+    const std::uint64_t operand = state_->operands.size();
+    return state_->add(Role::input, shape, state_->dtype, [=, this](std::int64_t i) {
+        return round_to(draw(fill, operand, static_cast<std::uint64_t>(i)), state_->rounded_to);
+    });
+}
+
+View Problem::values(const Shape& shape, const std::vector<double>& values) {
+    return this->values(shape, values, state_->dtype);
+}
+
+View Problem::values(const Shape& shape, const std::vector<double>& values, DType dtype) {
+    return state_->add(Role::input, shape, dtype, [&](std::int64_t i) {
+        const double value = values[static_cast<std::size_t>(i) % values.size()];
+        return is_floating(dtype) ? round_to(value, state_->rounded_to) : value;
+    });
+}
+
+View Problem::integers(const Shape& shape, std::int64_t low, std::int64_t high, DType dtype) {
+    const std::uint64_t operand = state_->operands.size();
+    return state_->add(Role::input, shape, dtype, [=](std::int64_t i) {
+        const Philox::Block b = Philox::block(20261121, operand, static_cast<std::uint64_t>(i));
+        return static_cast<double>(low + static_cast<std::int64_t>(b.word[0] % static_cast<std::uint64_t>(high - low)));
+    });
+}
+
+View Problem::output(const Shape& shape) { return state_->add(Role::output, shape, state_->dtype, nullptr); }
+View Problem::output(const Shape& shape, DType dtype) { return state_->add(Role::output, shape, dtype, nullptr); }
+
+View Problem::inout(const Shape& shape, Fill fill) {
+    const std::uint64_t operand = state_->operands.size();
+    return state_->add(Role::inout, shape, state_->dtype, [=, this](std::int64_t i) {
+        return round_to(draw(fill, operand, static_cast<std::uint64_t>(i)), state_->rounded_to);
+    });
+}
+
+View Problem::scratch(const Shape& shape, DType dtype) { return state_->add(Role::scratch, shape, dtype, nullptr); }
+
+void Problem::reduction(std::int64_t length) { state_->reduction = std::max<std::int64_t>(length, 1); }
+void Problem::tolerance(double multiplier) { state_->multiplier = multiplier; }
+void Problem::flops(double count) { state_->flops = count; }
+void Problem::bytes(double count) { state_->bytes = count; }
+
+double Runner::flops(const Problem& problem) { return problem.state_->flops; }
+
+double Runner::bytes(const Problem& problem) {
+    if (problem.state_->bytes >= 0) return problem.state_->bytes;
+    double total = 0;
+    for (const auto& operand : problem.state_->operands)
+        if (operand->role != Role::scratch)
+            total += static_cast<double>(operand->bytes()) * (operand->role == Role::inout ? 2 : 1);
+    return total;
+}
+
+void Runner::upload(Problem& problem) {
+    const Device device = problem.state_->device;
+    for (auto& operand : problem.state_->operands) {
+        operand->before = operand->host;
+        if (device.kind != DeviceKind::cpu)
+            driver(device).copy(operand->device, operand->host.data(), operand->host.size(), CopyKind::host_to_device,
+                                0);
+    }
+    if (device.kind != DeviceKind::cpu) driver(device).synchronize(0);
+}
+
+Outcome Runner::compare(Problem& got, Problem& want) {
+    Outcome outcome;
+    const auto failed = [&](const std::string& message) {
+        if (outcome.status != Outcome::Status::failed) outcome.message = message;
+        outcome.status = Outcome::Status::failed;
+    };
+    const Device device = got.state_->device;
+    double difference_squared = 0, want_squared = 0;
+    for (std::size_t k = 0; k < got.state_->operands.size(); ++k) {
+        Operand& mine = *got.state_->operands[k];
+        Operand& reference = *want.state_->operands[k];
+        if (device.kind != DeviceKind::cpu) {
+            driver(device).copy(mine.host.data(), mine.device, mine.host.size(), CopyKind::device_to_host, 0);
+            driver(device).synchronize(0);
+        }
+        for (std::size_t i = 0; i < guard_bytes; ++i)
+            if (mine.host[i] != std::byte{guard_pattern} ||
+                mine.host[mine.host.size() - 1 - i] != std::byte{guard_pattern})
+                failed(fmt::format("operand {} ({}): written out of bounds", k, mine.shape.to_string()));
+        if (mine.role == Role::input && mine.host != mine.before)
+            failed(fmt::format("operand {}: an input was written", k));
+        if (mine.role != Role::output && mine.role != Role::inout) continue;
+
+        double squares = 0;
+        const std::int64_t count = mine.shape.elements();
+        for (std::int64_t i = 0; i < count; ++i) {
+            const double value = load(reference.elements(), i, reference.dtype);
+            if (std::isfinite(value)) squares += value * value;
+        }
+        const double rms = count > 0 ? std::sqrt(squares / static_cast<double>(count)) : 0;
+        const bool exact = !is_floating(mine.dtype);
+        const double tolerance = exact ? 0
+                                       : epsilon(mine.dtype) * got.state_->multiplier *
+                                             (4 + 2 * std::sqrt(static_cast<double>(got.state_->reduction)));
+        // Kernels flush denormals: a difference below the smallest normal float is none.
+        const double floor = 0x1p-126;
+        for (std::int64_t i = 0; i < count; ++i) {
+            const double value = load(mine.elements(), i, mine.dtype);
+            const double wanted = load(reference.elements(), i, reference.dtype);
+            if (std::isnan(wanted) && std::isnan(value)) continue;
+            if (value == wanted) {
+                if (std::isfinite(wanted)) want_squared += wanted * wanted;
+                continue;
+            }
+            const double rounded = exact ? wanted : round_to(wanted, mine.dtype);
+            if (std::isinf(rounded) && value == rounded) continue;  // beyond the range of the dtype
+            const double error = std::abs(value - wanted);
+            const double scale = std::max(std::abs(wanted), rms);
+            if (!(error <= tolerance * scale + (exact ? 0 : floor)))
+                failed(fmt::format("operand {} {}, element {}: got {:.9g}, want {:.9g} (tolerance {:.2g} of {:.3g})", k,
+                                   mine.shape.to_string(), i, value, wanted, tolerance, scale));
+            if (std::isfinite(error)) {
+                difference_squared += error * error;
+                want_squared += wanted * wanted;
+                if (scale > 0) outcome.worst_error = std::max(outcome.worst_error, error / scale);
+            }
+        }
+    }
+    outcome.relative_error = want_squared > 0 ? std::sqrt(difference_squared / want_squared) : 0;
+    return outcome;
+}
+
+double Runner::measure(const std::function<void()>& run, double seconds) {
+    using Clock = std::chrono::steady_clock;
+    run();
+    run();
+    std::vector<double> samples;
+    const auto start = Clock::now();
+    while (samples.size() < 5 ||
+           (std::chrono::duration<double>(Clock::now() - start).count() < seconds && samples.size() < 100000)) {
+        const auto before = Clock::now();
+        run();
+        samples.push_back(std::chrono::duration<double>(Clock::now() - before).count());
+    }
+    std::nth_element(samples.begin(), samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2), samples.end());
+    return samples[samples.size() / 2];
+}
+
+}  // namespace heddle::cases

@@ -1,0 +1,11 @@
+#include "tests/cases/families.h"
+
+namespace heddle::cases {
+
+CaseSets all_cases() {
+    CaseSets sets;
+    add_softmax_cases(sets);
+    return sets;
+}
+
+}  // namespace heddle::cases

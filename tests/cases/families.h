@@ -1,0 +1,12 @@
+#pragma once
+
+#include "tests/cases/case.h"
+
+// One function per family of operations, each in its own file.
+namespace heddle::cases {
+
+using CaseSets = std::vector<std::unique_ptr<CaseSet>>;
+
+void add_softmax_cases(CaseSets& sets);
+
+}  // namespace heddle::cases

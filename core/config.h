@@ -38,6 +38,10 @@ class HEDDLE_API Config {
     bool is_object() const { return std::holds_alternative<Object>(value_); }
     bool is_array() const { return std::holds_alternative<Array>(value_); }
     bool is_string() const { return std::holds_alternative<std::string>(value_); }
+    bool is_boolean() const { return std::holds_alternative<bool>(value_); }
+    bool is_integer() const { return std::holds_alternative<std::int64_t>(value_); }
+    bool is_number() const { return is_integer() || std::holds_alternative<double>(value_); }
+    /// The value; throws `Error` where it is of another kind. `number` takes integers too.
     const Object& object() const;
     const Array& array() const;
     bool boolean() const;
@@ -46,13 +50,16 @@ class HEDDLE_API Config {
     const std::string& string() const;
     std::vector<std::int64_t> integers() const;
 
+    /// Floats read back as the same bits; NaN and infinity have no JSON form and throw. -1: all on one line.
     std::string to_json(int indent = -1) const;
-    /// Throws `Error` with the position for text that is not JSON. null is not supported.
+    /// Throws `Error` with line and column for text that is not JSON. null, integers beyond 64 bits and a key that
+    /// appears twice are errors that name the path.
     static Config parse(std::string_view json);
 
     bool operator==(const Config& other) const { return value_ == other.value_; }
 
   private:
+    const char* kind() const;
     std::variant<Object, Array, bool, std::int64_t, double, std::string> value_;
 };
 

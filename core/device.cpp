@@ -1,7 +1,10 @@
 #include "core/device.h"
 
+#include <dlfcn.h>
+
 #include <array>
 #include <charconv>
+#include <fstream>
 
 #include "core/check.h"
 #include "core/driver/driver.h"
@@ -10,6 +13,23 @@ namespace heddle {
 namespace {
 
 constexpr std::array<std::string_view, 3> names = {"cpu", "cuda", "sim"};
+
+std::string cpu_model() {
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);)
+        if (line.starts_with("model name")) {
+            const std::size_t colon = line.find(": ");
+            if (colon != std::string::npos) return line.substr(colon + 2);
+        }
+    return "unknown processor";
+}
+
+std::string why_no_cuda() {
+    void* library = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+    if (!library) return "no NVIDIA driver (libcuda.so.1 not found)";
+    dlclose(library);
+    return "this build has no CUDA backend";
+}
 
 }  // namespace
 
@@ -31,6 +51,20 @@ Device Device::parse(std::string_view text) {
             return {DeviceKind::cuda, static_cast<std::int8_t>(index)};
     }
     fail(fmt::format("unknown device \"{}\": expected cpu, cuda, cuda:N or sim", text));
+}
+
+std::vector<DeviceStatus> device_status() {
+    const Driver& host = driver(Device::cpu());
+    const double memory = static_cast<double>(host.total_memory()) / (1 << 30);
+    return {{DeviceKind::cpu, 1, fmt::format("{}, {}, {:.1f} GiB", cpu_model(), host.description(), memory)},
+            {DeviceKind::cuda, 0, "", why_no_cuda()},
+            {DeviceKind::sim, 0, "", "the simulator is not part of this version"}};
+}
+
+Device Device::best() {
+    for (const DeviceStatus& status : device_status())
+        if (status.kind == DeviceKind::cuda && status.count > 0) return {DeviceKind::cuda};
+    return cpu();
 }
 
 }  // namespace heddle

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -15,10 +16,11 @@ struct ProfileEntry {
     double seconds = 0;
 };
 
-/// Profiling ranges cost one load of a flag while profiling is off. Every operation opens one under its own name.
+/// Measures the host's time while it lives; inner ranges count into outer ones too. It costs one load of a flag while
+/// profiling is off. Every operation opens one under its own name. `name` must live as long as the process.
 class HEDDLE_API ProfileRange {
   public:
-    explicit ProfileRange(const char* name) : name_(enabled ? name : nullptr) {
+    explicit ProfileRange(const char* name) : name_(enabled.load(std::memory_order_relaxed) ? name : nullptr) {
         if (name_) begin();
     }
     ~ProfileRange() {
@@ -27,7 +29,7 @@ class HEDDLE_API ProfileRange {
     ProfileRange(const ProfileRange&) = delete;
     ProfileRange& operator=(const ProfileRange&) = delete;
 
-    static bool enabled;
+    static std::atomic<bool> enabled;  ///< changed by `set_profiling`
 
   private:
     void begin();
@@ -36,7 +38,8 @@ class HEDDLE_API ProfileRange {
     std::uint64_t start_ = 0;
 };
 
-/// Turns profiling on or off; `HEDDLE_PROFILE=1` turns it on at start and prints the table at exit.
+/// Turns profiling on (from zero) or off; `HEDDLE_PROFILE=1` turns it on at start and prints the table to stderr at
+/// exit.
 HEDDLE_API void set_profiling(bool on);
 /// What was measured since profiling was turned on, by falling time.
 HEDDLE_API std::vector<ProfileEntry> profile();

@@ -11,7 +11,10 @@ Driver& driver(Device device) {
         static Driver& host = *make_host_driver().release();  // never destroyed: tensors may outlive main
         return host;
     }
-    fail(fmt::format("device {}: this version of Heddle has no driver for it; use --device cpu", device.to_string()));
+    for (const DeviceStatus& status : device_status())
+        if (status.kind == device.kind && status.count == 0)
+            fail(fmt::format("device {}: {}; use the device cpu", device.to_string(), status.why_missing));
+    fail(fmt::format("device {}: there is no driver for it", device.to_string()));
 }
 
 }  // namespace heddle

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/dtype.h"
+#include "core/shape.h"
+#include "layers/layer.h"
+
+namespace heddle {
+
+/// A tensor that does not exist yet: what `Input` returns and layers map to other symbols, until `Model(inputs,
+/// outputs)` closes the graph. Copying shares.
+class HEDDLE_API Symbol {
+  public:
+    struct Maker;  ///< the layer call it came from; null maker layer for an input
+
+    Symbol() = default;
+    Symbol(std::shared_ptr<Maker> maker, int output, Shape shape)
+        : maker_(std::move(maker)), output_(output), shape_(shape) {}
+
+    /// Without the batch dimension.
+    const Shape& shape() const { return shape_; }
+    const std::shared_ptr<Maker>& maker() const { return maker_; }
+    int output() const { return output_; }
+
+  private:
+    std::shared_ptr<Maker> maker_;
+    int output_ = 0;
+    Shape shape_;
+};
+
+struct Symbol::Maker {
+    Layer layer = {};
+    std::vector<Symbol> inputs = {};
+};
+
+/// An input of a functional model; `shape` without the batch dimension.
+HEDDLE_API Symbol Input(const Shape& shape);
+
+}  // namespace heddle

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/export.h"
+#include "data/picture.h"
+
+namespace heddle {
+
+class Tensor;
+
+struct PlotLine {
+    std::string label = {};      ///< shown in the legend; empty: not shown there
+    std::vector<double> y = {};  ///< values that are not finite leave a gap
+    std::vector<double> x = {};  ///< empty: 1, 2, ...
+    bool markers = false;        ///< a dot at each point
+};
+
+struct PlotPanel {
+    std::string title = {};
+    std::string y_label = {};
+    std::vector<PlotLine> lines = {};
+    bool logarithmic = false;  ///< the y axis; values that are not positive leave a gap
+};
+
+struct PlotOptions {
+    std::string title = {};
+    std::string x_label = "epoch";
+    std::vector<PlotPanel> panels = {};  ///< side by side
+    int panel_width = 640;
+    int panel_height = 440;
+};
+
+/// Line plots with axes, ticks, grid and legend. Text is ASCII. Throws `Error` for a line whose x and y differ in
+/// length, or no panels.
+HEDDLE_API Picture draw_lines(const PlotOptions& options);
+HEDDLE_API void plot_lines(const std::string& path, const PlotOptions& options);
+
+struct GridOptions {
+    std::string title = {};
+    std::vector<std::string> captions = {};  ///< one per picture, or none
+    int columns = 0;                         ///< 0: about as many as rows
+    int cell = 96;                           ///< pictures are shown about this wide, enlarged by whole factors
+};
+
+/// Pictures side by side, each with its caption. Throws `Error` for no pictures, or captions of another number.
+HEDDLE_API Picture draw_picture_grid(std::span<const Picture> pictures, const GridOptions& options = {});
+HEDDLE_API void save_picture_grid(const std::string& path, std::span<const Picture> pictures,
+                                  const GridOptions& options = {});
+
+/// Examples of an f32 [N, H, W, C] tensor (C 1 or 3) as pictures: `low` becomes 0, `high` 255.
+HEDDLE_API std::vector<Picture> to_pictures(const Tensor& images, double low = 0, double high = 1);
+
+}  // namespace heddle

@@ -6,6 +6,7 @@
 
 #include "core/parallel.h"
 #include "tests/cases/case.h"
+#include "tests/evidence.h"
 
 // Registers one test per operation, implementation and case: `conv2d_forward/cpu.odd_sizes`.
 namespace {
@@ -33,6 +34,8 @@ class CaseTest : public testing::Test {
         RecordProperty("outcome", ran ? "passed" : "unsupported: " + outcome.message);
         if (!ran) fmt::print("    not supported: {}\n", outcome.message);
         ++counts()[{set_.table().operation(), implementation_, ran}];
+        if (ran && !set_.is_benchmark(index_))
+            evidence::record(set_.table().operation(), "case", implementation_, set_.name(index_));
     }
 
     static std::map<std::tuple<std::string, std::string, bool>, int>& counts() {
@@ -75,8 +78,11 @@ const bool registered = [] {
 
 TEST(Cases, EveryOperationHasCases) {
     std::set<std::string> tested;
-    for (const auto& set : sets())
+    for (const auto& set : sets()) {
         if (set->size() > 0) tested.insert(set->table().operation());
+        for (std::size_t i = 0; i < set->size(); ++i)
+            if (set->is_benchmark(i)) evidence::record(set->table().operation(), "benchmark", "", set->name(i));
+    }
     for (const KernelTableBase* table : kernel_tables())
         EXPECT_TRUE(tested.contains(table->operation())) << table->operation() << " has no cases";
 }

@@ -1,0 +1,52 @@
+# Which headers are public, decided here alone: every header of the floors, except
+#   - in kernels/: everything but <family>/<family>.h and what `public_kernels` lists;
+#   - elsewhere: what `private` lists (regular expressions on the path from the root).
+# A public header includes the standard library and public headers only (scripts/check_headers.py).
+# `cmake -P cmake/PublicHeaders.cmake` prints the list.
+cmake_policy(SET CMP0057 NEW)  # IN_LIST, also when run as a script
+
+function(heddle_public_headers result root)
+  set(private
+    "core/check\\.h"
+    ".*/detail/.*")
+  set(public_kernels
+    kernels/table.h
+    kernels/view.h)
+
+  set(depends CONFIGURE_DEPENDS)
+  if(CMAKE_SCRIPT_MODE_FILE)
+    set(depends)
+  endif()
+  set(headers)
+  foreach(floor core kernels ops layers data train models)
+    file(GLOB_RECURSE found ${depends} RELATIVE ${root} ${root}/${floor}/*.h)
+    list(SORT found)
+    foreach(header ${found})
+      set(public TRUE)
+      if(floor STREQUAL "kernels" AND NOT header IN_LIST public_kernels)
+        get_filename_component(folder ${header} DIRECTORY)
+        get_filename_component(family ${folder} NAME)
+        get_filename_component(name ${header} NAME_WE)
+        if(NOT family STREQUAL name)
+          set(public FALSE)
+        endif()
+      endif()
+      foreach(pattern ${private})
+        if(header MATCHES "^${pattern}$")
+          set(public FALSE)
+        endif()
+      endforeach()
+      if(public)
+        list(APPEND headers ${header})
+      endif()
+    endforeach()
+  endforeach()
+  set(${result} ${headers} PARENT_SCOPE)
+endfunction()
+
+if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
+  get_filename_component(root ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
+  heddle_public_headers(headers ${root})
+  string(REPLACE ";" "\n" headers "${headers}")
+  execute_process(COMMAND ${CMAKE_COMMAND} -E echo "${headers}")
+endif()

@@ -1,3 +1,5 @@
+#include "kernels/conv/conv.h"
+#include "kernels/pool/pool.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/table.h"
 
@@ -6,6 +8,15 @@ namespace heddle {
 std::vector<KernelTableBase*> kernel_tables() {
     using namespace kernels;
     return {
+        // conv
+        &conv2d_forward(),
+        &conv2d_backward_data(),
+        &conv2d_backward_weights(),
+        // pool
+        &max_pool2d_forward(),
+        &max_pool2d_backward(),
+        &avg_pool2d_forward(),
+        &avg_pool2d_backward(),
         // softmax
         &softmax_forward(),
         &softmax_backward(),

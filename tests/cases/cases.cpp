@@ -4,6 +4,8 @@ namespace heddle::cases {
 
 CaseSets all_cases() {
     CaseSets sets;
+    add_conv_cases(sets);
+    add_pool_cases(sets);
     add_softmax_cases(sets);
     return sets;
 }

@@ -7,6 +7,8 @@ namespace heddle::cases {
 
 using CaseSets = std::vector<std::unique_ptr<CaseSet>>;
 
+void add_conv_cases(CaseSets& sets);
+void add_pool_cases(CaseSets& sets);
 void add_softmax_cases(CaseSets& sets);
 
 }  // namespace heddle::cases

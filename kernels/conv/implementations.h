@@ -1,0 +1,12 @@
+#pragma once
+
+#include "kernels/conv/conv.h"
+
+// The built-in implementations of this family.
+namespace heddle::kernels {
+
+void add_reference(KernelTable<Conv2dForward>& table);
+void add_reference(KernelTable<Conv2dBackwardData>& table);
+void add_reference(KernelTable<Conv2dBackwardWeights>& table);
+
+}  // namespace heddle::kernels

@@ -1,0 +1,198 @@
+#include "kernels/conv/conv.h"
+
+#include "tests/cases/families.h"
+
+// One list of geometries; every entry is a case of the forward pass and of both gradients.
+namespace heddle::cases {
+namespace {
+
+using namespace kernels;
+
+struct Geometry {
+    std::string name;
+    Shape x = {}, w = {};
+    Conv2dParams params = {};
+    bool bias = false, relu = false;
+    Fill fill = Fill::normal;
+    bool benchmark = false;
+
+    Shape y() const { return params.output_shape(x, w); }
+    double flops() const { return 2.0 * static_cast<double>(y().elements() * w.elements(1, 4)); }
+    /// Winograd adds and subtracts up to 36 inputs of a tile, weighted up to 25/4, before it multiplies: its rounding
+    /// errors are 2 to 4 times a direct convolution's (Lavin and Gray, 2015). No other algorithm may use the margin,
+    /// but the case cannot know which one runs; it grants it to the shapes that Winograd takes.
+    double tolerance() const {
+        const bool winograd = w[1] == 3 && w[2] == 3 && params.stride == std::array<std::int64_t, 2>{1, 1} &&
+                              params.dilation == std::array<std::int64_t, 2>{1, 1} && params.groups == 1 &&
+                              w[0] % 16 == 0 && w[3] % 16 == 0;
+        return winograd ? 4 : 1;
+    }
+};
+
+Conv2dForward forward(Problem& problem, const Geometry& g) {
+    problem.reduction(g.w.elements(1, 4));
+    problem.tolerance(g.tolerance());
+    problem.flops(g.flops());
+    const View x = problem.input(g.x, g.fill), w = problem.input(g.w);
+    const View bias = g.bias ? problem.input({g.w[0]}, g.fill) : View();
+    return {.x = x,
+            .w = w,
+            .bias = bias,
+            .params = g.params,
+            .activation = g.relu ? FusedActivation::relu : FusedActivation::none,
+            .y = problem.output(g.y())};
+}
+
+Conv2dBackwardData backward_data(Problem& problem, const Geometry& g) {
+    problem.reduction(g.w[1] * g.w[2] * g.w[0] / g.params.groups);
+    problem.tolerance(g.tolerance());
+    problem.flops(g.flops());
+    const View w = problem.input(g.w), dy = problem.input(g.y(), g.fill);
+    return {.w = w, .dy = dy, .params = g.params, .dx = problem.output(g.x)};
+}
+
+Conv2dBackwardWeights backward_weights(Problem& problem, const Geometry& g) {
+    const Shape y = g.y();
+    problem.reduction(y.elements(0, 3));
+    problem.tolerance(g.tolerance());
+    problem.flops(g.flops());
+    const View x = problem.input(g.x), dy = problem.input(y, g.fill);
+    const View dw = problem.output(g.w);
+    return {.x = x, .dy = dy, .params = g.params, .dw = dw, .dbias = g.bias ? problem.output({g.w[0]}) : View()};
+}
+
+std::vector<Geometry> geometries() {
+    std::vector<Geometry> list;
+    const auto add = [&](Geometry g) { list.push_back(std::move(g)); };
+    const Conv2dParams same3{.padding = {1, 1, 1, 1}}, same5{.padding = {2, 2, 2, 2}};
+
+    add({.name = "one", .x = {1, 1, 1, 1}, .w = {1, 1, 1, 1}});
+    add({.name = "one_pixel_3x3", .x = {2, 1, 1, 16}, .w = {16, 3, 3, 16}, .params = same3, .bias = true});
+    add({.name = "empty_batch", .x = {0, 5, 5, 3}, .w = {4, 3, 3, 3}, .params = same3, .bias = true});
+    add({.name = "pointwise", .x = {3, 7, 5, 19}, .w = {23, 1, 1, 19}, .bias = true});
+    add({.name = "pointwise_stride2", .x = {2, 9, 9, 16}, .w = {32, 1, 1, 16}, .params = {.stride = {2, 2}}});
+    add({.name = "primes", .x = {3, 11, 7, 5}, .w = {13, 3, 3, 5}, .params = same3, .bias = true, .relu = true});
+    add({.name = "first_layer", .x = {2, 32, 32, 3}, .w = {16, 3, 3, 3}, .params = same3});
+    add({.name = "one_channel_valid", .x = {2, 28, 28, 1}, .w = {32, 3, 3, 1}, .bias = true, .relu = true});
+    add({.name = "kernel5x5", .x = {2, 17, 13, 6}, .w = {10, 5, 5, 6}, .params = same5, .bias = true});
+    add({.name = "kernel3x5", .x = {2, 11, 13, 8}, .w = {7, 3, 5, 8}, .params = {.padding = {1, 1, 2, 2}}});
+    add({.name = "stem7x7_stride2",
+         .x = {1, 31, 29, 3},
+         .w = {20, 7, 7, 3},
+         .params = {.stride = {2, 2}, .padding = {3, 3, 3, 3}}});
+    add({.name = "stride2_same",  // Keras pads bottom and right only
+         .x = {2, 16, 16, 16},
+         .w = {32, 3, 3, 16},
+         .params = {.stride = {2, 2}, .padding = {0, 1, 0, 1}}});
+    add({.name = "stride3x2_asymmetric",
+         .x = {2, 14, 17, 12},
+         .w = {9, 3, 4, 12},
+         .params = {.stride = {3, 2}, .padding = {2, 0, 1, 3}},
+         .bias = true});
+    add({.name = "stride_beyond_kernel", .x = {2, 10, 11, 4}, .w = {5, 2, 2, 4}, .params = {.stride = {3, 3}}});
+    add({.name = "padding_beyond_kernel",
+         .x = {1, 4, 4, 8},
+         .w = {8, 2, 2, 8},
+         .params = {.padding = {3, 2, 2, 3}},
+         .bias = true});
+    add({.name = "dilated",
+         .x = {2, 15, 13, 8},
+         .w = {16, 3, 3, 8},
+         .params = {.dilation = {2, 3}, .padding = {2, 2, 3, 3}},
+         .bias = true});
+    add({.name = "dilated_stride2",
+         .x = {1, 21, 19, 5},
+         .w = {6, 3, 3, 5},
+         .params = {.stride = {2, 2}, .dilation = {2, 2}, .padding = {2, 2, 2, 2}}});
+    add({.name = "groups3",
+         .x = {2, 9, 8, 12},
+         .w = {15, 3, 3, 4},
+         .params = {.padding = {1, 1, 1, 1}, .groups = 3},
+         .bias = true,
+         .relu = true});
+    add({.name = "groups2_wide",
+         .x = {1, 8, 8, 64},
+         .w = {32, 3, 3, 32},
+         .params = {.padding = {1, 1, 1, 1}, .groups = 2}});
+    add({.name = "depthwise",
+         .x = {2, 10, 9, 21},
+         .w = {21, 3, 3, 1},
+         .params = {.padding = {1, 1, 1, 1}, .groups = 21},
+         .bias = true});
+    add({.name = "depthwise_stride2",
+         .x = {2, 14, 14, 32},
+         .w = {32, 3, 3, 1},
+         .params = {.stride = {2, 2}, .padding = {0, 1, 0, 1}, .groups = 32},
+         .relu = true});
+    add({.name = "depthwise_multiplier2",
+         .x = {1, 7, 7, 6},
+         .w = {12, 3, 3, 1},
+         .params = {.padding = {1, 1, 1, 1}, .groups = 6}});
+    add({.name = "winograd16", .x = {2, 9, 11, 16}, .w = {16, 3, 3, 16}, .params = same3});
+    add({.name = "winograd64", .x = {2, 13, 10, 64}, .w = {64, 3, 3, 64}, .params = same3, .bias = true, .relu = true});
+    add({.name = "winograd_tail", .x = {3, 7, 5, 48}, .w = {80, 3, 3, 48}, .params = same3, .bias = true});
+    add({.name = "winograd_valid", .x = {1, 14, 14, 64}, .w = {64, 3, 3, 64}});
+    add({.name = "winograd_asymmetric",
+         .x = {2, 10, 10, 64},
+         .w = {64, 3, 3, 64},
+         .params = {.padding = {0, 1, 1, 0}},
+         .bias = true});
+    add({.name = "winograd_4x4", .x = {5, 4, 4, 128}, .w = {128, 3, 3, 128}, .params = same3, .relu = true});
+    for (const auto& [name, fill] : {std::pair{"large", Fill::large},
+                                     {"tiny", Fill::tiny},
+                                     {"outliers", Fill::outliers},
+                                     {"zeros", Fill::zeros}}) {
+        add({.name = std::string(name) + "_direct",
+             .x = {2, 9, 7, 10},
+             .w = {12, 3, 3, 10},
+             .params = same3,
+             .bias = true,
+             .relu = true,
+             .fill = fill});
+        add({.name = std::string(name) + "_winograd",
+             .x = {2, 9, 7, 64},
+             .w = {64, 3, 3, 64},
+             .params = same3,
+             .bias = true,
+             .relu = true,
+             .fill = fill});
+    }
+
+    const auto bench = [&](std::string name, Shape x, Shape w, Conv2dParams params, bool bias = false) {
+        add({.name = std::move(name), .x = x, .w = w, .params = params, .bias = bias, .relu = bias, .benchmark = true});
+    };
+    const Conv2dParams down3{.stride = {2, 2}, .padding = {1, 1, 1, 1}};
+    bench("resnet20_first", {128, 32, 32, 3}, {16, 3, 3, 3}, same3);
+    bench("resnet20_16", {128, 32, 32, 16}, {16, 3, 3, 16}, same3);
+    bench("resnet20_down32", {128, 32, 32, 16}, {32, 3, 3, 16}, down3);
+    bench("resnet20_32", {128, 16, 16, 32}, {32, 3, 3, 32}, same3);
+    bench("resnet20_64", {128, 8, 8, 64}, {64, 3, 3, 64}, same3);
+    bench("resnet18_first", {64, 32, 32, 3}, {64, 3, 3, 3}, same3);
+    bench("resnet18_64", {64, 32, 32, 64}, {64, 3, 3, 64}, same3);
+    bench("resnet18_down128", {64, 32, 32, 64}, {128, 3, 3, 64}, down3);
+    bench("resnet18_128", {64, 16, 16, 128}, {128, 3, 3, 128}, same3);
+    bench("resnet18_256", {64, 8, 8, 256}, {256, 3, 3, 256}, same3);
+    bench("resnet18_512", {64, 4, 4, 512}, {512, 3, 3, 512}, same3);
+    bench("resnet18_shortcut", {64, 32, 32, 64}, {128, 1, 1, 64}, {.stride = {2, 2}});
+    bench("cnn_first", {128, 28, 28, 1}, {32, 3, 3, 1}, {}, true);
+    bench("cnn_second", {128, 13, 13, 32}, {64, 3, 3, 32}, {}, true);
+    return list;
+}
+
+}  // namespace
+
+void add_conv_cases(CaseSets& sets) {
+    std::vector<Case<Conv2dForward>> forwards;
+    std::vector<Case<Conv2dBackwardData>> data;
+    std::vector<Case<Conv2dBackwardWeights>> weights;
+    for (const Geometry& g : geometries()) {
+        forwards.push_back({g.name, [=](Problem& problem) { return forward(problem, g); }, g.benchmark});
+        data.push_back({g.name, [=](Problem& problem) { return backward_data(problem, g); }, g.benchmark});
+        weights.push_back({g.name, [=](Problem& problem) { return backward_weights(problem, g); }, g.benchmark});
+    }
+    sets.push_back(make_case_set(conv2d_forward(), std::move(forwards)));
+    sets.push_back(make_case_set(conv2d_backward_data(), std::move(data)));
+    sets.push_back(make_case_set(conv2d_backward_weights(), std::move(weights)));
+}
+
+}  // namespace heddle::cases

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "kernels/view.h"
+
+namespace heddle::kernels {
+
+/// Sparse label `row`, of any integer type.
+inline std::int64_t label_at(const View& labels, std::int64_t row) {
+    switch (labels.dtype) {
+        case DType::i64:
+            return labels.as<std::int64_t>()[row];
+        case DType::u8:
+            return labels.as<std::uint8_t>()[row];
+        default:
+            return labels.as<std::int32_t>()[row];
+    }
+}
+
+/// Keras clips probabilities by this much before it takes their logarithm.
+inline constexpr float probability_margin = 1e-7f;
+
+}  // namespace heddle::kernels

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <vector>
+
+#include "kernels/table.h"
+#include "kernels/view.h"
+
+/// Optimizer steps over all parameters of a model at once. The lists of one step are parallel: element i of each
+/// belongs to parameter i and has its shape and its floating dtype. A list that an option does not need stays empty.
+///
+/// What changes from step to step (learning rate, step number, gradient scale) is read from f32 tensors of one element
+/// when the kernel runs, so that a captured graph can be replayed. State tensors begin as zeros.
+namespace heddle::kernels {
+
+using TensorList = std::vector<View>;
+
+/// Stochastic gradient descent as in PyTorch (dampening 0):
+/// g = gradient * scale + weight_decay * p; v = momentum * v + g; p -= lr * (nesterov ? g + momentum * v : v).
+/// (Keras folds the learning rate into v: the same as long as the rate does not change.)
+struct SgdStep {
+    TensorList parameters;  ///< updated
+    TensorList gradients;
+    TensorList momenta;  ///< v, updated; empty where momentum is 0
+    View learning_rate;  ///< f32 [1]
+    float momentum = 0;
+    float weight_decay = 0;
+    bool nesterov = false;
+    View gradient_scale = {};  ///< f32 [1], optional: multiplies all gradients (clipping, loss scaling)
+};
+HEDDLE_API KernelTable<SgdStep>& sgd_step();
+
+/// Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019) and AMSGrad (Reddi et al. 2018) as in PyTorch:
+/// g = gradient * scale (+ weight_decay * p unless decoupled); decoupled: p *= 1 - lr * weight_decay;
+/// m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
+/// p -= lr / (1 - beta1^t) * m / (sqrt(v / (1 - beta2^t)) + epsilon).
+/// Keras adds its epsilon ("epsilon hat") to sqrt(v) before the bias correction: epsilon = that / sqrt(1 - beta2^t).
+struct AdamStep {
+    TensorList parameters;  ///< updated
+    TensorList gradients;
+    TensorList first;            ///< m, updated
+    TensorList second;           ///< v, updated
+    TensorList max_second = {};  ///< AMSGrad: the largest v so far, updated, stands for v in the step; else empty
+    View learning_rate;          ///< f32 [1]
+    View step;                   ///< f32 [1]: t, the number of this step, counted from 1
+    double beta1 = 0.9;          ///< double, since 1 - beta would lose five digits in float
+    double beta2 = 0.999;
+    float epsilon = 1e-8f;
+    float weight_decay = 0;
+    bool decoupled = false;
+    View gradient_scale = {};  ///< f32 [1], optional
+};
+HEDDLE_API KernelTable<AdamStep>& adam_step();
+
+/// RMSprop (Tieleman and Hinton 2012; centered: Graves 2013) as in PyTorch:
+/// g = gradient * scale + weight_decay * p; s = rho s + (1 - rho) g^2; centered: a = rho a + (1 - rho) g;
+/// u = g / (sqrt(s - a^2) + epsilon), where a = 0 unless centered, and s - a^2 counts as 0 where rounding makes it
+/// negative; momentum: b = momentum * b + u, p -= lr * b; else p -= lr * u. Keras differs: it adds epsilon under the
+/// root and folds the learning rate into b.
+struct RmspropStep {
+    TensorList parameters;  ///< updated
+    TensorList gradients;
+    TensorList square_average;         ///< s, updated
+    TensorList momenta = {};           ///< b, updated; empty where momentum is 0
+    TensorList gradient_average = {};  ///< a, updated; empty unless centered
+    View learning_rate;                ///< f32 [1]
+    double rho = 0.99;
+    float momentum = 0;
+    float epsilon = 1e-8f;
+    float weight_decay = 0;
+    bool centered = false;
+    View gradient_scale = {};  ///< f32 [1], optional
+};
+HEDDLE_API KernelTable<RmspropStep>& rmsprop_step();
+
+/// result = sqrt(sum of squares of all elements of all gradients), accumulated in f64 in blocks of a fixed size: the
+/// same bits for any number of threads.
+struct GradientNorm {
+    TensorList gradients;
+    View result;  ///< f32 [1]
+};
+HEDDLE_API KernelTable<GradientNorm>& gradient_norm();
+
+}  // namespace heddle::kernels

@@ -1,5 +1,7 @@
 #include "kernels/conv/conv.h"
 #include "kernels/pool/pool.h"
+#include "kernels/matmul/matmul.h"
+#include "kernels/norm/norm.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/table.h"
 
@@ -17,6 +19,13 @@ std::vector<KernelTableBase*> kernel_tables() {
         &max_pool2d_backward(),
         &avg_pool2d_forward(),
         &avg_pool2d_backward(),
+        // norm
+        &batch_norm_forward(),
+        &batch_norm_inference(),
+        &batch_norm_backward(),
+        // matmul
+        &matmul(),
+        &bias_gradient(),
         // softmax
         &softmax_forward(),
         &softmax_backward(),

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "kernels/norm/norm.h"
+
+// The built-in implementations of this family.
+namespace heddle::kernels {
+
+void add_reference(KernelTable<BatchNormForward>& table);
+void add_reference(KernelTable<BatchNormInference>& table);
+void add_reference(KernelTable<BatchNormBackward>& table);
+
+}  // namespace heddle::kernels

@@ -1,7 +1,7 @@
 #include "kernels/conv/conv.h"
-#include "kernels/pool/pool.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/norm/norm.h"
+#include "kernels/pool/pool.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/table.h"
 

@@ -10,6 +10,7 @@ function(heddle_public_headers result root)
     "core/check\\.h"
     ".*/detail/.*")
   set(public_kernels
+    kernels/activation.h
     kernels/table.h
     kernels/view.h)
 

@@ -8,5 +8,11 @@ namespace heddle::kernels {
 void add_reference(KernelTable<Conv2dForward>& table);
 void add_reference(KernelTable<Conv2dBackwardData>& table);
 void add_reference(KernelTable<Conv2dBackwardWeights>& table);
+void add_cpu(KernelTable<Conv2dForward>& table);
+void add_cpu(KernelTable<Conv2dBackwardData>& table);
+void add_cpu(KernelTable<Conv2dBackwardWeights>& table);
+void add_cpu_winograd(KernelTable<Conv2dForward>& table);
+void add_cpu_winograd(KernelTable<Conv2dBackwardData>& table);
+void add_cpu_winograd(KernelTable<Conv2dBackwardWeights>& table);
 
 }  // namespace heddle::kernels

@@ -1,0 +1,45 @@
+#include "kernels/conv/cpu_plans.h"
+#include "kernels/conv/implementations.h"
+#include "kernels/dispatch.h"
+
+// oneDNN's Winograd convolution F(4x4, 3x3) (Lavin and Gray, 2015, arXiv:1509.09308): 36 products where the direct one
+// needs 144. It exists for the layout nChw16c alone, so reorders stand around it.
+namespace heddle::kernels {
+namespace {
+
+template <class Args>
+Support supports(const Args& args) {
+    const ConvOperands o = operands(args);
+    if (const Support support = only_f32(o.x.dtype); !support) return support;
+    if (o.x.elements() == 0 || o.y.elements() == 0) return Support::no("an empty tensor");
+    using Pair = std::array<std::int64_t, 2>;
+    if (o.w.shape[1] != 3 || o.w.shape[2] != 3) return Support::no("a kernel other than 3x3");
+    if (args.params.stride != Pair{1, 1} || args.params.dilation != Pair{1, 1})
+        return Support::no("stride or dilation");
+    if (args.params.groups != 1) return Support::no("groups");
+    const auto& padding = args.params.padding;
+    if (padding != std::array{padding[0], padding[0], padding[0], padding[0]} || padding[0] > 1)
+        return Support::no("padding other than 0 or 1 on all sides");  // oneDNN's data gradient is wrong there
+    if (o.x.shape[3] % 16 != 0 || o.y.shape[3] % 16 != 0) return Support::no("channels that are no multiple of 16");
+    const auto plan = conv_plan(args, ConvAlgorithm::winograd);
+    return plan->refusal.empty() ? Support::yes() : Support::no(plan->refusal);
+}
+
+template <class Args>
+void add(KernelTable<Args>& table) {
+    table.add({.name = "cpu_winograd",
+               .priority = priority::fast,
+               .supports = supports<Args>,
+               .workspace_bytes =
+                   [](const Args& args) { return conv_plan(args, ConvAlgorithm::winograd)->plan.workspace_bytes(); },
+               .run = [](const Args& args,
+                         KernelContext& context) { run_conv_plan(args, context, ConvAlgorithm::winograd); }});
+}
+
+}  // namespace
+
+void add_cpu_winograd(KernelTable<Conv2dForward>& table) { add(table); }
+void add_cpu_winograd(KernelTable<Conv2dBackwardData>& table) { add(table); }
+void add_cpu_winograd(KernelTable<Conv2dBackwardWeights>& table) { add(table); }
+
+}  // namespace heddle::kernels

@@ -27,8 +27,8 @@ HEDDLE_API SafetensorsFile load_safetensors(const std::string& path);
 /// The header alone: what `load_safetensors` would return as metadata.
 HEDDLE_API std::map<std::string, std::string> load_safetensors_metadata(const std::string& path);
 
-/// Writes the tensors in the order given (copied to the host where they are elsewhere), atomically
-/// (core/atomic_file.h). Throws `Error` for two tensors of one name.
+/// Writes the tensors, those of wider types first (so that each is aligned), else in the order given; what is on
+/// another device is copied. Atomic (core/atomic_file.h). Throws `Error` for two tensors of one name.
 HEDDLE_API void save_safetensors(const std::string& path, const std::vector<std::pair<std::string, Tensor>>& tensors,
                                  const std::map<std::string, std::string>& metadata = {});
 

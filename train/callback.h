@@ -1,0 +1,175 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "core/export.h"
+#include "layers/layer.h"
+#include "train/history.h"
+
+namespace heddle {
+
+class Model;
+
+/// Where a running `fit` stands, for callbacks.
+struct Training {
+    const Model& model;
+    const History& history;  ///< of the epochs before this one
+    std::int64_t epochs = 0;
+    std::int64_t steps_per_epoch = 0;
+    std::int64_t samples_per_epoch = 0;
+    std::int64_t epoch = 0;         ///< the current one, from 0
+    std::int64_t step = 0;          ///< steps done in this epoch
+    std::int64_t samples = 0;       ///< examples seen in this epoch
+    double seconds = 0;             ///< spent in this epoch's training steps
+    std::int64_t samples_here = 0;  ///< examples seen in these seconds: fewer after resuming inside an epoch
+    bool stop = false;              ///< set it to end training after this epoch (in `on_batch_end`: after this step)
+
+    /// Means over the epoch so far: "loss" and the metrics.
+    std::function<Result()> running = {};
+};
+
+/// What happens during `fit`. Every hook does nothing unless overridden.
+class HEDDLE_API CallbackImpl {
+  public:
+    virtual ~CallbackImpl();
+
+    virtual void on_train_begin(Training& training);
+    virtual void on_train_end(Training& training);
+    virtual void on_epoch_begin(Training& training);
+    /// `logs` is the epoch's row of the history.
+    virtual void on_epoch_end(Training& training, const Result& logs);
+    virtual void on_batch_begin(Training& training);
+    virtual void on_batch_end(Training& training);
+
+    /// What a checkpoint must hold so that a resumed run goes on as this one would.
+    virtual NamedTensors state() const;
+    virtual void set_state(const NamedTensors& state);
+};
+
+/// A shared handle to a callback.
+class HEDDLE_API Callback {
+  public:
+    Callback() = default;
+    explicit Callback(std::shared_ptr<CallbackImpl> impl) : impl_(std::move(impl)) {}
+
+    CallbackImpl* operator->() const { return impl_.get(); }
+    explicit operator bool() const { return impl_ != nullptr; }
+
+  protected:
+    std::shared_ptr<CallbackImpl> impl_;
+};
+
+/// Which value a callback watches, and which way is better.
+struct Monitor {
+    enum class Mode { automatic, min, max };
+    std::string name = "val_loss";
+    Mode mode = Mode::automatic;  ///< automatic: max where the name has "acc", "auc" or "f1" in it, else min
+};
+
+struct ModelCheckpointOptions {
+    std::string monitor = "val_loss";
+    Monitor::Mode mode = Monitor::Mode::automatic;
+    bool save_best_only = false;
+    bool save_weights_only = false;
+};
+/// Saves the model after each epoch to `path`, in which "{epoch}" is replaced by the epoch's number, counted from 1.
+class HEDDLE_API ModelCheckpoint : public Callback {
+  public:
+    explicit ModelCheckpoint(const std::string& path, const ModelCheckpointOptions& options = {});
+};
+
+struct EarlyStoppingOptions {
+    std::string monitor = "val_loss";
+    Monitor::Mode mode = Monitor::Mode::automatic;
+    double min_delta = 0;  ///< less change than this is no improvement
+    std::int64_t patience = 0;
+    bool restore_best_weights = false;  ///< the best epoch's, also where training ends without stopping early
+    std::int64_t start_from_epoch = 0;
+};
+/// Ends training after `patience` epochs without improvement.
+class HEDDLE_API EarlyStopping : public Callback {
+  public:
+    explicit EarlyStopping(const EarlyStoppingOptions& options = {});
+};
+
+/// Sets the learning rate before each epoch from its number and the rate so far.
+class HEDDLE_API LearningRateScheduler : public Callback {
+  public:
+    explicit LearningRateScheduler(std::function<double(std::int64_t epoch, double rate)> schedule);
+};
+
+struct ReduceLROnPlateauOptions {
+    std::string monitor = "val_loss";
+    Monitor::Mode mode = Monitor::Mode::automatic;
+    double factor = 0.1;
+    std::int64_t patience = 10;
+    double min_delta = 1e-4;
+    std::int64_t cooldown = 0;  ///< epochs after a reduction that are not counted
+    double min_lr = 0;
+};
+class HEDDLE_API ReduceLROnPlateau : public Callback {
+  public:
+    explicit ReduceLROnPlateau(const ReduceLROnPlateauOptions& options = {});
+};
+
+/// Ends training when a step's loss is not finite.
+class HEDDLE_API TerminateOnNaN : public Callback {
+  public:
+    TerminateOnNaN();
+};
+
+/// Writes the history as CSV after each epoch, atomically.
+class HEDDLE_API CSVLogger : public Callback {
+  public:
+    explicit CSVLogger(const std::string& path);
+};
+
+struct JSONLinesOptions {
+    bool append = true;
+    std::int64_t every_steps = 0;  ///< > 0: also a line every so many steps
+};
+/// One JSON object a line: {"event": "epoch", "epoch": 1, "loss": ...}. Numbers that are not finite are left out.
+class HEDDLE_API JSONLines : public Callback {
+  public:
+    explicit JSONLines(const std::string& path, const JSONLinesOptions& options = {});
+};
+
+struct TensorBoardOptions {
+    std::int64_t every_steps = 0;  ///< > 0: also the running means every so many steps, as "batch_..."
+};
+/// Scalars in event files (train/tensorboard.h): `log_dir`/train and `log_dir`/validation, with the epoch as step.
+class HEDDLE_API TensorBoard : public Callback {
+  public:
+    explicit TensorBoard(const std::string& log_dir, const TensorBoardOptions& options = {});
+};
+
+struct ProgressBarOptions {
+    bool bar = true;               ///< false: one line per epoch
+    int descriptor = 1;            ///< the file it writes to
+    std::int64_t every_steps = 0;  ///< lines every so many steps where the output is no terminal; 0: one per epoch
+};
+/// Progress, time left, examples per second, loss, metrics and learning rate. On a terminal one line that is drawn
+/// anew; plain lines elsewhere. `fit` adds it by itself (`verbose`).
+class HEDDLE_API ProgressBar : public Callback {
+  public:
+    explicit ProgressBar(const ProgressBarOptions& options = {});
+};
+
+/// Functions in place of a class: those not given do nothing.
+struct LambdaCallbackOptions {
+    std::function<void(Training&)> on_train_begin = {};
+    std::function<void(Training&)> on_train_end = {};
+    std::function<void(Training&)> on_epoch_begin = {};
+    std::function<void(Training&, const Result&)> on_epoch_end = {};
+    std::function<void(Training&)> on_batch_end = {};
+};
+class HEDDLE_API LambdaCallback : public Callback {
+  public:
+    explicit LambdaCallback(LambdaCallbackOptions options);
+};
+
+}  // namespace heddle

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/export.h"
+#include "core/tensor.h"
+
+namespace heddle {
+
+/// A number to make small: a scalar tensor from a model's output and its target, each with the batch in front. A shared
+/// handle. Names and defaults are Keras'; names in lower case with underscores ("mse",
+/// "sparse_categorical_crossentropy") give the loss with its defaults.
+class HEDDLE_API Loss {
+  public:
+    using Function = std::function<Tensor(const Tensor& prediction, const Tensor& target)>;
+
+    Loss() = default;
+    Loss(const char* name) : Loss(std::string(name)) {}
+    /// Throws `Error` that lists the names there are.
+    Loss(const std::string& name);
+    /// A loss of one's own, written with differentiable operations.
+    Loss(std::string name, Function function) : name_(std::move(name)), function_(std::move(function)) {}
+
+    /// Throws `Error` naming the loss and both shapes where they do not go together.
+    Tensor operator()(const Tensor& prediction, const Tensor& target) const;
+
+    const std::string& name() const { return name_; }
+    explicit operator bool() const { return static_cast<bool>(function_); }
+
+  private:
+    std::string name_;
+    Function function_;
+};
+
+struct SparseCategoricalCrossentropyOptions {
+    bool from_logits = false;  ///< true (better): the output is what goes into softmax; false: probabilities
+    float label_smoothing = 0;
+    std::optional<std::int64_t> ignore_class = {};  ///< rows with this label count for nothing
+};
+/// Integer labels [...], predictions [..., classes]. Mean over the labels.
+class HEDDLE_API SparseCategoricalCrossentropy : public Loss {
+  public:
+    explicit SparseCategoricalCrossentropy(const SparseCategoricalCrossentropyOptions& options = {});
+};
+
+struct CategoricalCrossentropyOptions {
+    bool from_logits = false;
+    float label_smoothing = 0;
+};
+/// Targets are distributions (one-hot) of the predictions' shape.
+class HEDDLE_API CategoricalCrossentropy : public Loss {
+  public:
+    explicit CategoricalCrossentropy(const CategoricalCrossentropyOptions& options = {});
+};
+
+struct BinaryCrossentropyOptions {
+    bool from_logits = false;
+    float label_smoothing = 0;  ///< targets move this far towards 0.5: t (1 - s) + s / 2
+};
+/// Targets in [0, 1], of the predictions' shape up to a last extent of 1.
+class HEDDLE_API BinaryCrossentropy : public Loss {
+  public:
+    explicit BinaryCrossentropy(const BinaryCrossentropyOptions& options = {});
+};
+
+/// Means over all elements. Targets have the predictions' shape up to a last extent of 1, and any type.
+class HEDDLE_API MeanSquaredError : public Loss {
+  public:
+    MeanSquaredError();
+};
+class HEDDLE_API MeanAbsoluteError : public Loss {
+  public:
+    MeanAbsoluteError();
+};
+
+struct HuberOptions {
+    float delta = 1;
+};
+/// 0.5 d^2 up to |d| = delta, then delta (|d| - delta / 2).
+class HEDDLE_API Huber : public Loss {
+  public:
+    explicit Huber(const HuberOptions& options = {});
+};
+
+}  // namespace heddle

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/export.h"
+#include "core/tensor.h"
+
+namespace heddle {
+
+/// How good predictions are, gathered over batches. A kind of metric derives from this.
+class HEDDLE_API MetricImpl {
+  public:
+    virtual ~MetricImpl();
+
+    virtual void reset() = 0;
+    virtual void update(const Tensor& prediction, const Tensor& target) = 0;
+    virtual double result() const = 0;
+    /// What was gathered so far, for checkpoints in the middle of an epoch.
+    virtual std::vector<double> state() const = 0;
+    virtual void set_state(const std::vector<double>& state) = 0;
+};
+
+/// A shared handle to a metric. Names: "accuracy", "sparse_categorical_accuracy", "categorical_accuracy",
+/// "binary_accuracy", "top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy", "mse", "mae", "rmse" (and
+/// Keras' long forms).
+class HEDDLE_API Metric {
+  public:
+    Metric() = default;
+    Metric(const char* name) : Metric(std::string(name)) {}
+    /// Throws `Error` that lists the names there are.
+    Metric(const std::string& name);
+    /// The mean over all examples of `function`, which is called per batch and gives that batch's mean.
+    Metric(std::string name, std::function<double(const Tensor& prediction, const Tensor& target)> function);
+    Metric(std::string name, std::shared_ptr<MetricImpl> impl) : name_(std::move(name)), impl_(std::move(impl)) {}
+
+    const std::string& name() const { return name_; }
+    void reset() const { impl_->reset(); }
+    /// Adds a batch. Throws `Error` naming the metric and both shapes where they do not go together.
+    void update(const Tensor& prediction, const Tensor& target) const;
+    /// Over what was added since `reset`; NaN where nothing was.
+    double result() const { return impl_->result(); }
+    std::vector<double> state() const { return impl_->state(); }
+    void set_state(const std::vector<double>& state) const { impl_->set_state(state); }
+
+    explicit operator bool() const { return impl_ != nullptr; }
+
+  private:
+    std::string name_;
+    std::shared_ptr<MetricImpl> impl_;
+};
+
+/// The fraction of examples whose largest prediction is the label: integer labels [...], predictions [..., classes].
+/// The lowest class wins a tie. Positions labelled `ignore_class` count for nothing.
+class HEDDLE_API SparseCategoricalAccuracy : public Metric {
+  public:
+    explicit SparseCategoricalAccuracy(std::optional<std::int64_t> ignore_class = {},
+                                       const std::string& name = "sparse_categorical_accuracy");
+};
+
+/// The fraction of examples whose target is among the k largest predictions; a tie counts as in. Targets: integers
+/// [...], or distributions of the predictions' shape.
+class HEDDLE_API TopKCategoricalAccuracy : public Metric {
+  public:
+    explicit TopKCategoricalAccuracy(int k = 5, const std::string& name = "top_k_categorical_accuracy");
+};
+
+/// The fraction of elements on the same side of `threshold` as their targets (0 or 1). Logits: use threshold 0.
+class HEDDLE_API BinaryAccuracy : public Metric {
+  public:
+    explicit BinaryAccuracy(double threshold = 0.5, const std::string& name = "binary_accuracy");
+};
+
+}  // namespace heddle

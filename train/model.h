@@ -1,0 +1,168 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/export.h"
+#include "core/tensor.h"
+#include "data/dataset.h"
+#include "layers/containers.h"
+#include "layers/layer.h"
+#include "layers/symbol.h"
+#include "train/callback.h"
+#include "train/history.h"
+#include "train/loss.h"
+#include "train/metric.h"
+#include "train/optimizer.h"
+
+namespace heddle {
+
+struct CompileOptions {
+    Optimizer optimizer = {};
+    Loss loss = {};
+    std::vector<Metric> metrics = {};
+};
+
+/// A data set, or inputs and targets as tensors: `.validation_data = test_set`, `.validation_data = {x, y}`.
+class HEDDLE_API ValidationData {
+  public:
+    ValidationData() = default;
+    ValidationData(Dataset dataset) : dataset_(std::move(dataset)) {}
+    ValidationData(const Tensor& x, const Tensor& y) : dataset_(TensorDataset(x, y)) {}
+    const Dataset& dataset() const { return dataset_; }
+
+  private:
+    Dataset dataset_;
+};
+
+struct FitOptions {
+    std::int64_t epochs = 1;  ///< the number at which training ends, counted from epoch 0 (as in Keras)
+    std::int64_t batch_size = 32;
+    /// > 0: ends after this many steps in all, those before a resumed checkpoint included; the last epoch may be cut.
+    std::int64_t steps = 0;
+    ValidationData validation_data = {};
+    /// The last part of the examples, before any shuffling, is kept for validation (as in Keras).
+    double validation_split = 0;
+    bool shuffle = true;
+    int verbose = 1;  ///< 0: nothing, 1: a progress bar (lines where the output is no terminal), 2: a line per epoch
+    std::vector<Callback> callbacks = {};
+    std::int64_t initial_epoch = 0;
+    /// Of the examples' order and augmentation. Nothing given: drawn from `default_generator()`, so that `set_seed`
+    /// alone makes a whole run reproducible.
+    std::optional<std::uint64_t> seed = {};
+    /// Not empty: `checkpoint.safetensors` is kept in this folder (train/checkpoint.h), written after each epoch, after
+    /// every `checkpoint_steps` steps, and when training is interrupted.
+    std::string checkpoint_dir = {};
+    std::int64_t checkpoint_steps = 0;
+    /// Goes on from the checkpoint in `checkpoint_dir`, to the bits that an unbroken run gives; starts anew where there
+    /// is none.
+    bool resume = false;
+    int prefetch = 2;  ///< batches made ahead
+};
+
+struct EvaluateOptions {
+    std::int64_t batch_size = 128;
+};
+
+struct LoadOptions {
+    bool strict = true;  ///< false: what is missing, unexpected or of another shape is left as it is
+};
+
+/// A layer that can be trained, evaluated, and kept in a file. A shared handle: copying it shares the layer, its
+/// parameters and what `compile` set. Functional, or around any layer:
+///
+///     auto in = Input(Shape{32, 32, 3});
+///     Model model(in, Dense(10)(Flatten()(Conv2D(16, 3)(in))));
+///
+/// The first output is the one that is trained.
+class HEDDLE_API Model : public Layer {
+  public:
+    Model() = default;
+    Model(const Symbol& input, const Symbol& output, const std::string& name = {});
+    Model(const std::vector<Symbol>& inputs, const std::vector<Symbol>& outputs, const std::string& name = {});
+    explicit Model(Layer layer);
+
+    /// Creates the parameters for inputs of these shapes, without the batch.
+    void build(const std::vector<Shape>& inputs) const;
+    void build(const Shape& input) const { build(std::vector<Shape>{input}); }
+    /// Of the inputs, without the batch; empty before the first call or `build`.
+    const std::vector<Shape>& input_shapes() const;
+
+    using Layer::operator();
+    Tensor operator()(const Tensor& x, bool training = false) const;
+    std::vector<Tensor> operator()(const std::vector<Tensor>& inputs, bool training = false) const;
+
+    /// Sets how the model is trained and judged; may be called again. Optimizer and loss must be given.
+    void compile(const CompileOptions& options) const;
+    const Optimizer& optimizer() const;
+    const Loss& loss() const;
+    const std::vector<Metric>& metrics() const;
+
+    /// Trains on the model's device. Bitwise reproducible from `default_generator()`'s state and the options. Throws
+    /// `Error` before `compile`, and where shapes or labels do not fit the model.
+    History fit(const Dataset& data, const FitOptions& options = {}) const;
+    History fit(const Tensor& x, const Tensor& y, const FitOptions& options = {}) const;
+    History fit(const std::vector<Tensor>& inputs, const Tensor& y, const FitOptions& options = {}) const;
+    History fit(const Tensor&, const FitOptions&) const = delete;
+
+    /// "loss" and the metrics over all examples, in order; augmentation is left out.
+    Result evaluate(const Dataset& data, const EvaluateOptions& options = {}) const;
+    Result evaluate(const Tensor& x, const Tensor& y, const EvaluateOptions& options = {}) const;
+    Result evaluate(const Tensor&, const EvaluateOptions&) const = delete;
+
+    /// The first output for x [N, ...], computed in batches without gradients, on x's device.
+    Tensor predict(const Tensor& x, std::int64_t batch_size = 128) const;
+    Tensor predict(const std::vector<Tensor>& inputs, std::int64_t batch_size = 128) const;
+    Tensor predict(const Dataset& data, std::int64_t batch_size = 128) const;
+
+    /// One step of training; "loss" and the metrics of this batch, before the step.
+    Result train_on_batch(const Tensor& x, const Tensor& y) const;
+    Result train_on_batch(const std::vector<Tensor>& inputs, const Tensor& y) const;
+
+    /// A table of layers, output shapes and parameters. Needs input shapes (`build`, a first call, or `Input`), no
+    /// data.
+    std::string summary() const;
+
+    /// A whole model: configuration, weights, preprocessing and class names in one safetensors file, weights under
+    /// PyTorch's names and in its layouts. Throws `Error` where a layer has no configuration.
+    void save(const std::string& path) const;
+    static Model load(const std::string& path);
+    /// The weights alone; `load_weights` reads any safetensors file with PyTorch's names and layouts
+    /// ("num_batches_tracked" is ignored). Strict loading throws one `Error` that lists every missing, unexpected and
+    /// mis-shaped name, and changes nothing.
+    void save_weights(const std::string& path) const;
+    void load_weights(const std::string& path, const LoadOptions& options = {}) const;
+
+    /// What `save` writes beside the weights. `fit` takes them from the data set where it has them.
+    const std::vector<std::string>& class_names() const;
+    void set_class_names(std::vector<std::string> names) const;
+    const std::optional<Preprocessing>& preprocessing() const;
+    void set_preprocessing(std::optional<Preprocessing> preprocessing) const;
+
+  protected:
+    struct State;
+    State& state() const;
+
+  private:
+    friend class Fitting;
+    std::shared_ptr<State> state_;
+};
+
+struct SequentialOptions {
+    Shape input_shape = {};  ///< without the batch; rank 0: taken from the first input seen
+    std::string name = {};
+};
+
+/// Layers one after another.
+class HEDDLE_API Sequential : public Model {
+  public:
+    Sequential(std::initializer_list<Layer> layers);
+    explicit Sequential(const std::vector<Layer>& layers, const SequentialOptions& options = {});
+};
+
+}  // namespace heddle

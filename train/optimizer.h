@@ -1,0 +1,158 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/export.h"
+#include "core/tensor.h"
+#include "layers/layer.h"
+#include "train/schedule.h"
+
+namespace heddle {
+
+/// What all optimizers take besides their own settings.
+struct UpdateRules {
+    Schedule learning_rate = 0.001;
+    double weight_decay = 0;
+    double clip_norm = 0;         ///< > 0: each gradient is scaled down to at most this norm
+    double global_clip_norm = 0;  ///< > 0: all gradients together are
+    bool decay_vectors = true;    ///< false: parameters of rank 0 and 1 (biases, norms) are not decayed
+};
+
+/// The rule by which parameters follow their gradients, with the state that the rule keeps per parameter. A kind of
+/// optimizer derives from this.
+class HEDDLE_API OptimizerImpl {
+  public:
+    explicit OptimizerImpl(UpdateRules rules);
+    virtual ~OptimizerImpl();
+
+    virtual const char* class_name() const = 0;
+    /// The names of the tensors kept per parameter ("momentum", ...), each of the parameter's shape, zero at first.
+    virtual std::vector<std::string> slots() const = 0;
+
+    struct Group {
+        std::vector<Tensor> parameters = {};
+        std::vector<Tensor> gradients = {};
+        std::vector<std::vector<Tensor>> slots = {};  ///< [slot][parameter]
+        double weight_decay = 0;
+        Tensor learning_rate = {};   ///< f32 [1], on the parameters' device
+        Tensor step = {};            ///< f32 [1]: the number of this step, counted from 1
+        Tensor gradient_scale = {};  ///< f32 [1], or undefined for 1
+    };
+    /// Changes the parameters and slots of a group in place.
+    virtual void update(const Group& group) = 0;
+
+  private:
+    friend class Optimizer;
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+/// A shared handle to an optimizer; "sgd", "adam", "adamw" and "rmsprop" give one with its defaults.
+class HEDDLE_API Optimizer {
+  public:
+    Optimizer() = default;
+    Optimizer(const char* name) : Optimizer(std::string(name)) {}
+    /// Throws `Error` that lists the names there are.
+    Optimizer(const std::string& name);
+    explicit Optimizer(std::shared_ptr<OptimizerImpl> impl) : impl_(std::move(impl)) {}
+
+    /// One step: changes every parameter that has a gradient (the others stay as they are, their state too). State
+    /// belongs to the name of a parameter; give the same ones each time. Records nothing.
+    void step(const NamedTensors& parameters) const;
+
+    /// Of the next step.
+    double learning_rate() const;
+    /// Replaces the rate from the next step on. Throws `Error` where a schedule sets it.
+    void set_learning_rate(double rate) const;
+    bool follows_schedule() const;
+    /// Steps so far: where the schedule stands.
+    std::int64_t iterations() const;
+
+    /// All that the next step depends on besides parameters and gradients: "momentum.conv1.weight", ..., "iterations"
+    /// (i64) and "learning_rate" (f64).
+    NamedTensors state() const;
+    /// Throws `Error` for names or shapes that are not of this optimizer and these parameters.
+    void set_state(const NamedTensors& state, const NamedTensors& parameters) const;
+
+    const char* class_name() const { return impl_->class_name(); }
+    explicit operator bool() const { return impl_ != nullptr; }
+
+  private:
+    std::shared_ptr<OptimizerImpl> impl_;
+};
+
+struct SGDOptions {
+    Schedule learning_rate = 0.01;
+    double momentum = 0;
+    bool nesterov = false;
+    double weight_decay = 0;
+    double clip_norm = 0;
+    double global_clip_norm = 0;
+    bool decay_vectors = true;
+};
+/// g += weight_decay p; v = momentum v + g; p -= lr v (nesterov: p -= lr (g + momentum v)): PyTorch's. Keras' is the
+/// same as long as the rate stays the same.
+class HEDDLE_API SGD : public Optimizer {
+  public:
+    explicit SGD(const SGDOptions& options = {});
+};
+
+struct AdamOptions {
+    Schedule learning_rate = 0.001;
+    double beta_1 = 0.9;
+    double beta_2 = 0.999;
+    double epsilon = 1e-7;
+    bool amsgrad = false;
+    double weight_decay = 0;
+    double clip_norm = 0;
+    double global_clip_norm = 0;
+    bool decay_vectors = true;
+};
+/// m = beta_1 m + (1 - beta_1) g; v = beta_2 v + (1 - beta_2) g^2;
+/// p -= lr / (1 - beta_1^t) m / (sqrt(v / (1 - beta_2^t)) + epsilon): Kingma and Ba 2015 with Keras' names and
+/// defaults. (Keras adds epsilon before the bias correction of v.) Weight decay is added to the gradient.
+class HEDDLE_API Adam : public Optimizer {
+  public:
+    explicit Adam(const AdamOptions& options = {});
+};
+
+struct AdamWOptions {
+    Schedule learning_rate = 0.001;
+    double weight_decay = 0.004;
+    double beta_1 = 0.9;
+    double beta_2 = 0.999;
+    double epsilon = 1e-7;
+    bool amsgrad = false;
+    double clip_norm = 0;
+    double global_clip_norm = 0;
+    bool decay_vectors = true;
+};
+/// Adam with decoupled decay: p *= 1 - lr weight_decay before the step (Loshchilov and Hutter 2019).
+class HEDDLE_API AdamW : public Optimizer {
+  public:
+    explicit AdamW(const AdamWOptions& options = {});
+};
+
+struct RMSpropOptions {
+    Schedule learning_rate = 0.001;
+    double rho = 0.9;
+    double momentum = 0;
+    double epsilon = 1e-7;
+    bool centered = false;
+    double weight_decay = 0;
+    double clip_norm = 0;
+    double global_clip_norm = 0;
+    bool decay_vectors = true;
+};
+/// s = rho s + (1 - rho) g^2; p -= lr g / (sqrt(s) + epsilon), with momentum and centring as in PyTorch. (Keras adds
+/// epsilon under the root.)
+class HEDDLE_API RMSprop : public Optimizer {
+  public:
+    explicit RMSprop(const RMSpropOptions& options = {});
+};
+
+}  // namespace heddle

@@ -8,5 +8,8 @@ namespace heddle::kernels {
 void add_reference(KernelTable<BatchNormForward>& table);
 void add_reference(KernelTable<BatchNormInference>& table);
 void add_reference(KernelTable<BatchNormBackward>& table);
+void add_cpu(KernelTable<BatchNormForward>& table);
+void add_cpu(KernelTable<BatchNormInference>& table);
+void add_cpu(KernelTable<BatchNormBackward>& table);
 
 }  // namespace heddle::kernels

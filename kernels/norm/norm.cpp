@@ -8,6 +8,7 @@ KernelTable<BatchNormForward>& batch_norm_forward() {
     static KernelTable<BatchNormForward>& table = *[] {
         auto* t = new KernelTable<BatchNormForward>("batch_norm_forward");
         add_reference(*t);
+        add_cpu(*t);
         return t;
     }();
     return table;
@@ -17,6 +18,7 @@ KernelTable<BatchNormInference>& batch_norm_inference() {
     static KernelTable<BatchNormInference>& table = *[] {
         auto* t = new KernelTable<BatchNormInference>("batch_norm_inference");
         add_reference(*t);
+        add_cpu(*t);
         return t;
     }();
     return table;
@@ -26,6 +28,7 @@ KernelTable<BatchNormBackward>& batch_norm_backward() {
     static KernelTable<BatchNormBackward>& table = *[] {
         auto* t = new KernelTable<BatchNormBackward>("batch_norm_backward");
         add_reference(*t);
+        add_cpu(*t);
         return t;
     }();
     return table;

@@ -78,8 +78,7 @@ class MomentsOfChunk {
     std::vector<float> pivot_, sum_, squares_;
 };
 
-/// Chunks' moments joined in order (Chan, Golub and LeVeque, 1979): mean and variance * rows of every channel, left in
-/// the first chunk's place.
+/// Chunks' moments joined in order (Chan, Golub and LeVeque, 1979): mean and variance * rows of every channel (in the first chunk's place).
 HEDDLE_SIMD_CLONES void join_chunks(const Strips& strips, double* means, double* squares, double* mean) {
     const std::int64_t channels = strips.channels;
     for (std::int64_t c = 0; c < channels; ++c) mean[c] = 0;

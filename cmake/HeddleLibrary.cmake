@@ -8,6 +8,9 @@ endforeach()
 add_library(heddle SHARED ${heddle_sources})
 add_library(heddle::heddle ALIAS heddle)
 set_target_properties(heddle PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+target_compile_features(heddle PUBLIC cxx_std_20)
+# On the target itself: what heddle_options brings comes after a parent project's include_directories(BEFORE ...).
+target_include_directories(heddle BEFORE PRIVATE ${PROJECT_SOURCE_DIR})
 target_link_libraries(heddle PRIVATE heddle_options fmt::fmt nlohmann_json::nlohmann_json OneDNN::OneDNN OpenMP::OpenMP_CXX
                                      JPEG::JPEG PNG::PNG ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS})
 

@@ -7,7 +7,7 @@
 
 /// What the support table (docs/support.md) is made from: tests write down what they have shown, at the place where
 /// they have shown it.
-namespace heddle::evidence {
+namespace heddle {
 
 /// Appends one JSON line to the file that HEDDLE_EVIDENCE names; does nothing without it. Call it after the checks of a
 /// test have passed. `operation` is the name of a kernel table. Kinds:
@@ -15,8 +15,8 @@ namespace heddle::evidence {
 /// - "benchmark": `detail` is a case that benchmarks time;
 /// - "finite_differences": the gradients that `operation` takes part in agree with finite differences in f64;
 /// - "pytorch": `operation` agrees with vectors that PyTorch made.
-inline void record(const std::string& operation, const std::string& kind, const std::string& implementation = "",
-                   const std::string& detail = "") {
+inline void record_evidence(const std::string& operation, const std::string& kind,
+                            const std::string& implementation = "", const std::string& detail = "") {
     const char* path = std::getenv("HEDDLE_EVIDENCE");
     if (!path) return;
     const nlohmann::json line = {
@@ -25,4 +25,4 @@ inline void record(const std::string& operation, const std::string& kind, const 
     std::ofstream(path, std::ios::app) << line.dump() + "\n" << std::flush;
 }
 
-}  // namespace heddle::evidence
+}  // namespace heddle

@@ -35,7 +35,7 @@ class CaseTest : public testing::Test {
         if (!ran) fmt::print("    not supported: {}\n", outcome.message);
         ++counts()[{set_.table().operation(), implementation_, ran}];
         if (ran && !set_.is_benchmark(index_))
-            evidence::record(set_.table().operation(), "case", implementation_, set_.name(index_));
+            record_evidence(set_.table().operation(), "case", implementation_, set_.name(index_));
     }
 
     static std::map<std::tuple<std::string, std::string, bool>, int>& counts() {
@@ -81,7 +81,7 @@ TEST(Cases, EveryOperationHasCases) {
     for (const auto& set : sets()) {
         if (set->size() > 0) tested.insert(set->table().operation());
         for (std::size_t i = 0; i < set->size(); ++i)
-            if (set->is_benchmark(i)) evidence::record(set->table().operation(), "benchmark", "", set->name(i));
+            if (set->is_benchmark(i)) record_evidence(set->table().operation(), "benchmark", "", set->name(i));
     }
     for (const KernelTableBase* table : kernel_tables())
         EXPECT_TRUE(tested.contains(table->operation())) << table->operation() << " has no cases";

@@ -1,0 +1,11 @@
+# Every public header compiles alone, as a consumer includes it, with our warnings: building this target is the test.
+set(sources)
+foreach(header heddle.h ${heddle_public_headers})
+  string(REGEX REPLACE "[/.]" "_" name ${header})
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/public_headers/${name}.cpp)
+  file(CONFIGURE OUTPUT ${source} CONTENT "#include <heddle/${header}>\n#include <heddle/${header}>  // guarded\n")
+  list(APPEND sources ${source})
+endforeach()
+add_library(heddle_public_headers_alone OBJECT ${sources})
+target_compile_options(heddle_public_headers_alone PRIVATE -O0)
+target_link_libraries(heddle_public_headers_alone PRIVATE heddle_flags heddle)

@@ -1,5 +1,5 @@
 # Which headers are public, decided here alone: every header of the floors, except
-#   - in kernels/: everything but <family>/<family>.h and what `public_kernels` lists;
+#   - in kernels/: headers that export nothing (no HEDDLE_API in them), unless `public_kernels` lists them;
 #   - elsewhere: what `private` lists (regular expressions on the path from the root).
 # A public header includes the standard library and public headers only (scripts/check_headers.py).
 # `cmake -P cmake/PublicHeaders.cmake` prints the list.
@@ -11,7 +11,7 @@ function(heddle_public_headers result root)
     ".*/detail/.*")
   set(public_kernels
     kernels/activation.h
-    kernels/table.h
+    kernels/elementwise/elementwise.h
     kernels/view.h)
 
   set(depends CONFIGURE_DEPENDS)
@@ -25,10 +25,8 @@ function(heddle_public_headers result root)
     foreach(header ${found})
       set(public TRUE)
       if(floor STREQUAL "kernels" AND NOT header IN_LIST public_kernels)
-        get_filename_component(folder ${header} DIRECTORY)
-        get_filename_component(family ${folder} NAME)
-        get_filename_component(name ${header} NAME_WE)
-        if(NOT family STREQUAL name)
+        file(STRINGS ${root}/${header} exported REGEX "HEDDLE_API" LIMIT_COUNT 1)
+        if(NOT exported)
           set(public FALSE)
         endif()
       endif()

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# install_deps.sh [--python] [--docs] [--data]: installs the Debian packages that Heddle is built and tested with.
+#   --python  also PyTorch (Debian's python3-torch): to make test vectors and to compare speed; tests do not need it
+#   --docs    also Doxygen, for scripts/docs.sh
+#   --data    also Fashion-MNIST (Debian's dataset-fashion-mnist), for the quick start
+# Quick and silent about packages that are there already. Needs root, or sudo, only when something is missing.
+set -euo pipefail
+
+packages=(g++ cmake ninja-build ccache git pkg-config ca-certificates python3
+    libdnnl-dev libfmt-dev nlohmann-json3-dev libjpeg-dev libpng-dev zlib1g-dev
+    libcli11-dev libgtest-dev libbenchmark-dev clang-format)
+for argument in "$@"; do
+    case $argument in
+    --python) packages+=(python3-torch python3-numpy) ;;
+    --docs) packages+=(doxygen) ;;
+    --data) packages+=(dataset-fashion-mnist) ;;
+    --help | -h)
+        sed -n '2,6s/^# //p' "$0"
+        exit 0
+        ;;
+    *)
+        echo "install_deps.sh: unknown argument $argument" >&2
+        exit 2
+        ;;
+    esac
+done
+
+missing=()
+for package in "${packages[@]}"; do
+    status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+    if [ "$status" != installed ]; then missing+=("$package"); fi
+done
+if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "install_deps.sh: missing: ${missing[*]}; run this script as root, or install sudo" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+echo "Installing with apt-get: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get update --quiet=2
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "${missing[@]}" >/dev/null

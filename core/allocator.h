@@ -21,7 +21,7 @@ struct MemoryStats {
     std::uint64_t allocations = 0;  ///< calls served
     std::uint64_t driver_allocations = 0;
     /// 1 - largest_free / (reserved - allocated); 0 where nothing is free.
-    double fragmentation() const;
+    HEDDLE_API double fragmentation() const;
 };
 
 /// A use of a block on another stream than its own: the block is not reused before `ticket` of `stream` has passed.
@@ -31,17 +31,20 @@ struct StreamUse {
 };
 
 /// Answers whether work is done, and orders streams; the stream scheduler implements it (null: one stream).
-class StreamOrder {
+class HEDDLE_API StreamOrder {
   public:
     virtual ~StreamOrder() = default;
     /// Makes later work on `stream` wait for `use`, on the device; returns at once.
     virtual void wait(StreamId stream, StreamUse use) = 0;
+    /// True where `wait` would have nothing to do.
+    virtual bool passed(StreamId stream, StreamUse use) = 0;
     /// The ticket of the newest work queued on `stream`.
     virtual std::uint64_t newest(StreamId stream) = 0;
 };
 
 /// A caching, stream-ordered allocator over one driver: size classes, splitting, coalescing. A freed block is reused at
-/// once on its own stream, and on another one behind a device-side wait; it never syncs the host. Thread-safe.
+/// once on its own stream, on another one where that has passed its uses, and, before memory runs out, behind a
+/// device-side wait. The host waits only before memory goes back to the driver. Thread-safe.
 ///
 /// Out of memory: the cache is released and the request tried again; then an `Error` states the request, the largest
 /// free block and the biggest holders.
@@ -51,6 +54,7 @@ class StreamOrder {
 class HEDDLE_API Allocator {
   public:
     explicit Allocator(Driver& driver, StreamOrder* order = nullptr);
+    /// Gives all memory back, blocks that are still held too.
     ~Allocator();
     Allocator(const Allocator&) = delete;
     Allocator& operator=(const Allocator&) = delete;
@@ -58,14 +62,15 @@ class HEDDLE_API Allocator {
     /// `bytes` may be 0. The memory is not initialised. `tag` names the holder in out-of-memory messages; it must live
     /// as long as the process (a string literal).
     void* allocate(std::size_t bytes, StreamId stream = 0, const char* tag = "tensor");
-    /// `uses` are the uses on other streams than the one it was allocated for.
+    /// `uses` are the uses on other streams than the one it was allocated for. Throws `Error` for memory that is no
+    /// block in use; null is fine.
     void free(void* memory, std::span<const StreamUse> uses = {});
 
     MemoryStats stats() const;
     void reset_peak();
     /// Bytes that may be reserved; 0 lifts the limit. `HEDDLE_MEMORY_LIMIT` sets it at start.
     void set_limit(std::size_t bytes);
-    /// Gives every wholly free segment back to the driver.
+    /// Gives every wholly free segment, and the free end of a growable one, back to the driver. Waits for the device.
     void empty_cache();
 
   private:
@@ -73,7 +78,7 @@ class HEDDLE_API Allocator {
     std::unique_ptr<State> state_;
 };
 
-/// The allocator of a device's memory, and of its pinned host memory.
+/// The allocator of a device's memory.
 HEDDLE_API Allocator& allocator(Device device);
 
 }  // namespace heddle

@@ -1,5 +1,11 @@
 #include "core/stream.h"
 
+#include <algorithm>
+#include <array>
+#include <mutex>
+
+#include "core/check.h"
+
 namespace heddle {
 namespace {
 
@@ -10,7 +16,227 @@ StreamId& current_of(Device device) {
     return current[static_cast<std::size_t>(device.kind)][static_cast<std::size_t>(device.index)];
 }
 
+/// For each stream, the ticket up to which its work is known to come before.
+using Clock = std::vector<std::uint64_t>;
+
+std::uint64_t at(const Clock& clock, StreamId stream) { return stream < clock.size() ? clock[stream] : 0; }
+
+void raise(Clock& clock, StreamId stream, std::uint64_t ticket) {
+    if (clock.size() <= stream) clock.resize(stream + 1);
+    clock[stream] = std::max(clock[stream], ticket);
+}
+
+void raise(Clock& clock, const Clock& other) {
+    if (clock.size() < other.size()) clock.resize(other.size());
+    for (std::size_t i = 0; i < other.size(); ++i) clock[i] = std::max(clock[i], other[i]);
+}
+
+/// An event in a stream, and what has happened when it has.
+struct Recorded {
+    EventId event = 0;
+    bool exists = false;
+    Clock before = {};
+};
+
+struct Stream {
+    bool known = false, owned = false, lent = false;
+    std::uint64_t newest = 0;
+    std::vector<std::uint64_t> begun = {};  // tickets whose operations are not queued yet
+    Clock before = {};                      // what the next operation comes after, by waits
+    std::array<Recorded, 4> recorded = {};  // a ring: an older event is a shorter wait
+    std::size_t next_record = 0;
+
+    /// Everything up to this ticket is queued.
+    std::uint64_t queued() const { return begun.empty() ? newest : *std::min_element(begun.begin(), begun.end()) - 1; }
+};
+
 }  // namespace
+
+struct StreamScheduler::State {
+    Driver& driver;
+    const bool asynchronous = driver.asynchronous();
+    std::mutex mutex;
+    std::vector<Stream> streams;  // by id
+    Clock completed;              // what the host has waited for
+    std::vector<StreamUse> needed;
+    std::uint64_t waits = 0, events = 0;
+
+    explicit State(Driver& its_driver) : driver(its_driver) {}
+
+    Stream& stream(StreamId id) {
+        if (streams.size() <= id) streams.resize(id + 1);
+        streams[id].known = true;
+        return streams[id];
+    }
+
+    bool passed(StreamId id, StreamUse use) {
+        return use.stream == id || at(stream(id).before, use.stream) >= use.ticket ||
+               at(completed, use.stream) >= use.ticket;
+    }
+
+    void wait(StreamId id, StreamUse use) {
+        if (passed(id, use)) return;
+        Recorded* event = nullptr;
+        for (Recorded& known : stream(use.stream).recorded)
+            if (known.exists && at(known.before, use.stream) >= use.ticket)
+                if (!event || at(known.before, use.stream) < at(event->before, use.stream)) event = &known;
+        wait(id, event ? *event : record(use.stream));
+    }
+
+    void wait(StreamId id, const Recorded& event) {
+        driver.wait(id, event.event);
+        ++waits;
+        raise(stream(id).before, event.before);
+    }
+
+    // The ticket that a caller depends on is queued, whatever other threads have begun: the event comes after it even
+    // where its clock does not say so.
+    const Recorded& record(StreamId id) {
+        Stream& from = stream(id);
+        Recorded& slot = from.recorded[from.next_record++ % from.recorded.size()];
+        if (!slot.exists) slot.event = driver.create_event();
+        slot.exists = true;
+        driver.record(slot.event, id);
+        ++events;
+        slot.before = from.before;
+        raise(slot.before, id, from.queued());
+        return slot;
+    }
+
+    void need(StreamId id, StreamUse use) {
+        if (passed(id, use)) return;
+        for (StreamUse& known : needed)
+            if (known.stream == use.stream) {
+                known.ticket = std::max(known.ticket, use.ticket);
+                return;
+            }
+        needed.push_back(use);
+    }
+};
+
+StreamScheduler::StreamScheduler(Driver& driver) : state_(new State(driver)) { state_->stream(0); }
+
+StreamScheduler::~StreamScheduler() {
+    for (StreamId id = 0; id < state_->streams.size(); ++id) {
+        for (const Recorded& recorded : state_->streams[id].recorded)
+            if (recorded.exists) state_->driver.destroy_event(recorded.event);
+        if (state_->streams[id].owned) state_->driver.destroy_stream(id);
+    }
+}
+
+StreamId StreamScheduler::create() {
+    const StreamId id = state_->driver.create_stream();
+    const std::lock_guard lock(state_->mutex);
+    state_->stream(id).owned = state_->asynchronous;
+    return id;
+}
+
+void StreamScheduler::lend(StreamId stream) {
+    const std::lock_guard lock(state_->mutex);
+    state_->stream(stream).lent = true;
+}
+
+std::uint64_t StreamScheduler::begin(StreamId stream, std::span<StreamHistory* const> reads,
+                                     std::span<StreamHistory* const> writes) {
+    State& state = *state_;
+    if (!state.asynchronous) return 0;
+    const std::lock_guard lock(state.mutex);
+    state.needed.clear();
+    for (const StreamHistory* history : reads)
+        if (history->written) state.need(stream, history->writer);
+    for (const StreamHistory* history : writes) {
+        if (history->written) state.need(stream, history->writer);
+        for (const StreamUse& reader : history->readers) state.need(stream, reader);
+    }
+    for (const StreamUse& use : state.needed) state.wait(stream, use);
+
+    Stream& own = state.stream(stream);
+    const std::uint64_t ticket = ++own.newest;
+    own.begun.push_back(ticket);
+    const StreamUse use{stream, ticket};
+    for (StreamHistory* history : reads) {
+        const auto known = std::find_if(history->readers.begin(), history->readers.end(),
+                                        [&](const StreamUse& reader) { return reader.stream == stream; });
+        if (known == history->readers.end())
+            history->readers.push_back(use);
+        else
+            *known = use;
+    }
+    for (StreamHistory* history : writes) {
+        history->writer = use;
+        history->written = true;
+        history->readers.clear();
+    }
+    return ticket;
+}
+
+void StreamScheduler::queued(StreamId stream, std::uint64_t ticket) {
+    if (!state_->asynchronous) return;
+    const std::lock_guard lock(state_->mutex);
+    std::erase(state_->stream(stream).begun, ticket);
+}
+
+void StreamScheduler::join(StreamId to, StreamId from) {
+    State& state = *state_;
+    if (!state.asynchronous || to == from) return;
+    const std::lock_guard lock(state.mutex);
+    const Stream& source = state.stream(from);
+    Clock all = source.before;
+    raise(all, from, source.newest);
+    bool passed = !source.lent;  // its owner queues work that has no tickets
+    for (StreamId id = 0; id < all.size(); ++id) passed = passed && state.passed(to, {id, all[id]});
+    if (!passed) state.wait(to, state.record(from));
+}
+
+void StreamScheduler::synchronize(StreamId stream) {
+    State& state = *state_;
+    Clock done;
+    {
+        const std::lock_guard lock(state.mutex);
+        done = state.stream(stream).before;
+        raise(done, stream, state.stream(stream).queued());
+    }
+    state.driver.synchronize(stream);  // without the lock: other threads go on
+    const std::lock_guard lock(state.mutex);
+    raise(state.completed, done);
+}
+
+void StreamScheduler::synchronize() {
+    std::vector<StreamId> known;
+    {
+        const std::lock_guard lock(state_->mutex);
+        for (StreamId id = 0; id < state_->streams.size(); ++id)
+            if (state_->streams[id].known) known.push_back(id);
+    }
+    for (const StreamId id : known) synchronize(id);
+}
+
+void StreamScheduler::wait(StreamId stream, StreamUse use) {
+    if (!state_->asynchronous) return;
+    const std::lock_guard lock(state_->mutex);
+    state_->wait(stream, use);
+}
+
+bool StreamScheduler::passed(StreamId stream, StreamUse use) {
+    if (!state_->asynchronous) return true;
+    const std::lock_guard lock(state_->mutex);
+    return state_->passed(stream, use);
+}
+
+std::uint64_t StreamScheduler::newest(StreamId stream) {
+    const std::lock_guard lock(state_->mutex);
+    return state_->stream(stream).newest;
+}
+
+std::uint64_t StreamScheduler::waits() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->waits;
+}
+
+std::uint64_t StreamScheduler::events() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->events;
+}
 
 StreamId current_stream(Device device) { return current_of(device); }
 

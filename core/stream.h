@@ -31,16 +31,21 @@ class HEDDLE_API StreamScheduler final : public StreamOrder {
     void lend(StreamId stream);
 
     /// Call before queueing an operation on `stream`: inserts the waits it needs and gives it a ticket, which the
-    /// histories remember. A storage in both lists counts as written.
+    /// histories remember. A storage in both lists counts as written. On a driver that is not asynchronous it does
+    /// nothing.
     std::uint64_t begin(StreamId stream, std::span<StreamHistory* const> reads, std::span<StreamHistory* const> writes);
+    /// Call when the operation has been queued (or has failed): an event recorded by another thread in between does
+    /// not count as passing it. `StreamOperation` calls both.
+    void queued(StreamId stream, std::uint64_t ticket);
 
-    /// Later work on `to` waits for all work queued on `from` so far.
+    /// Later work on `to` waits for all work queued on `from` so far; for a lent stream, its owner's too.
     void join(StreamId to, StreamId from);
     /// Blocks the host until `stream` (or everything) is done.
     void synchronize(StreamId stream);
     void synchronize();
 
     void wait(StreamId stream, StreamUse use) override;
+    bool passed(StreamId stream, StreamUse use) override;
     std::uint64_t newest(StreamId stream) override;
 
     /// Waits inserted and events recorded so far, for tests and for the curious.
@@ -50,6 +55,22 @@ class HEDDLE_API StreamScheduler final : public StreamOrder {
   private:
     struct State;
     std::unique_ptr<State> state_;
+};
+
+/// Stands around the queueing of one operation.
+class StreamOperation {
+  public:
+    StreamOperation(StreamScheduler& scheduler, StreamId stream, std::span<StreamHistory* const> reads,
+                    std::span<StreamHistory* const> writes)
+        : scheduler_(scheduler), stream_(stream), ticket_(scheduler.begin(stream, reads, writes)) {}
+    ~StreamOperation() { scheduler_.queued(stream_, ticket_); }
+    StreamOperation(const StreamOperation&) = delete;
+    StreamOperation& operator=(const StreamOperation&) = delete;
+
+  private:
+    StreamScheduler& scheduler_;
+    StreamId stream_;
+    std::uint64_t ticket_;
 };
 
 /// The scheduler of a device.

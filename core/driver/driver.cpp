@@ -6,6 +6,10 @@ namespace heddle {
 
 Driver::~Driver() = default;
 
+void* Driver::allocate_growable(std::size_t) { return nullptr; }
+bool Driver::resize(void*, std::size_t) { return false; }
+void Driver::free_growable(void*) { fail("driver: this device has no growable memory"); }
+
 Driver& driver(Device device) {
     if (device.kind == DeviceKind::cpu) {
         static Driver& host = *make_host_driver().release();  // never destroyed: tensors may outlive main

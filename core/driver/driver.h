@@ -30,6 +30,12 @@ class HEDDLE_API Driver {
     /// Device memory, aligned to 256 bytes (64 on the host). Returns nullptr when the device is out of memory.
     virtual void* allocate(std::size_t bytes) = 0;
     virtual void free(void* memory) = 0;
+    /// Memory that `resize` makes longer or shorter where it stands (behind a reserved range of addresses); the bytes
+    /// that stay keep their values. nullptr where the device cannot do that, or is out of memory; false where the range
+    /// or the memory ends. Sizes are multiples of 2 MiB.
+    virtual void* allocate_growable(std::size_t bytes);
+    virtual bool resize(void* memory, std::size_t bytes);
+    virtual void free_growable(void* memory);
     /// Pinned host memory; plain memory where the device has no notion of it. nullptr when out of memory.
     virtual void* allocate_pinned(std::size_t bytes) = 0;
     virtual void free_pinned(void* memory) = 0;
@@ -52,7 +58,8 @@ class HEDDLE_API Driver {
     virtual EventId create_event() = 0;
     virtual void destroy_event(EventId event) = 0;
     virtual void record(EventId event, StreamId stream) = 0;
-    /// Work queued on `stream` after this call starts only when `event` has happened.
+    /// Work queued on `stream` after this call starts only when `event`, as last recorded before this call, has
+    /// happened; recording it again does not change that.
     virtual void wait(StreamId stream, EventId event) = 0;
     /// True when everything before the event's last record is done.
     virtual bool query(EventId event) = 0;
@@ -70,6 +77,6 @@ class HEDDLE_API Driver {
 HEDDLE_API Driver& driver(Device device);
 
 /// A driver for the CPU: everything runs at once, on the calling thread.
-std::unique_ptr<Driver> make_host_driver();
+HEDDLE_API std::unique_ptr<Driver> make_host_driver();
 
 }  // namespace heddle

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Turns the ```cpp blocks of Markdown files into C++ sources that must compile and link.
 
-extract_snippets.py --out DIR FILE.md ...   writes DIR/<file>.cpp, one per Markdown file with blocks, and DIR/main.cpp
+extract_snippets.py --out DIR FILE.md ...   writes DIR/<file>.cpp, one per Markdown file, and DIR/main.cpp
+extract_snippets.py --count                 counts the blocks of README.md and docs/ only
 
 A block is the body of a function after `using namespace heddle;`. A block with #include lines or a main function is
 taken as it stands instead, in a namespace of its own (its #include lines go to the top of the file). The info string
@@ -70,20 +71,28 @@ def convert(path, label):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument("--count", action="store_true")
     parser.add_argument("--root", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parent.parent)
     parser.add_argument("files", nargs="*", type=pathlib.Path)
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    if not arguments.count and not arguments.out:
+        parser.error("--out or --count")
+    files = arguments.files
+    if arguments.count:
+        files = [arguments.root / "README.md"] + sorted((arguments.root / "docs").rglob("*.md"))
+    else:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        (arguments.out / "main.cpp").write_text("int main() {}\n")
     total = skipped = 0
-    for path in arguments.files:
+    for path in files:
         label = str(path.resolve().relative_to(arguments.root))
         source, compiled, ignored = convert(path, label)
         total, skipped = total + compiled, skipped + ignored
         # Every file gets a source, so that the build knows its outputs beforehand.
-        (arguments.out / (re.sub(r"\W", "_", label) + ".cpp")).write_text(source or "// no blocks\n")
-    (arguments.out / "main.cpp").write_text("int main() {}\n")
-    print(f"documentation: {total} C++ blocks compiled, {skipped} ignored")
+        if not arguments.count:
+            (arguments.out / (re.sub(r"\W", "_", label) + ".cpp")).write_text(source or "// no blocks\n")
+    print(f"documentation: {total} blocks of C++ compiled, {skipped} ignored")
 
 
 if __name__ == "__main__":

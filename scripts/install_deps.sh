@@ -8,7 +8,7 @@ set -euo pipefail
 
 packages=(g++ cmake ninja-build ccache git pkg-config ca-certificates python3
     libdnnl-dev libfmt-dev nlohmann-json3-dev libjpeg-dev libpng-dev zlib1g-dev
-    libcli11-dev libgtest-dev libbenchmark-dev clang-format)
+    libcli11-dev libgtest-dev libbenchmark-dev clang-format shellcheck)
 for argument in "$@"; do
     case $argument in
     --python) packages+=(python3-torch python3-numpy) ;;

@@ -11,6 +11,7 @@ namespace heddle {
 
 /// Appends one JSON line to the file that HEDDLE_EVIDENCE names; does nothing without it. Call it after the checks of a
 /// test have passed. `operation` is the name of a kernel table. Kinds:
+/// - "implementation": a table lists `implementation`;
 /// - "case": `implementation` passed `detail`, a case of tests/cases (not one of the benchmark sizes);
 /// - "benchmark": `detail` is a case that benchmarks time;
 /// - "finite_differences": the gradients that `operation` takes part in agree with finite differences in f64;

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Makes docs/support.md from what the tests have shown.
+
+support_table.py [--evidence FILE] [--update]
+
+Test programs append what they have shown to the file that HEDDLE_EVIDENCE names (tests/evidence.h); scripts/test.sh sets
+it to build/ci/evidence.jsonl, which is the default here. Without --update, checks that the page is current and shows
+what differs.
+"""
+import argparse
+import difflib
+import json
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "support.md"
+# Operations whose results carry no gradient, by the beginning of their names: finite differences do not apply.
+NO_GRADIENT = ()
+
+HEAD = """# What is supported
+
+Generated from test results by `scripts/support_table.py --update`; `scripts/test.sh` fails when it is not current.
+
+An operation *counts* when all four kinds of evidence exist: a reference implementation in f64 and f32 that its cases
+ran, gradients that agree with finite differences in f64, agreement with vectors that PyTorch made, and a benchmark.
+*Implementations* passed every case they support, against the reference in f64, in the test run that made this page: all
+on the CPU. "–" means that the operation has no gradient of its own.
+
+"""
+
+
+class Operation:
+    def __init__(self):
+        self.registered = []
+        self.passed = set()
+        self.cases = set()
+        self.kinds = set()
+
+
+def read(path):
+    operations = {}
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        try:
+            fact = json.loads(line)
+        except json.JSONDecodeError as error:
+            sys.exit(f"{path}:{number}: {error}")
+        operation = operations.setdefault(fact["operation"], Operation())
+        operation.kinds.add(fact["kind"])
+        if fact["kind"] == "implementation" and fact["implementation"] not in operation.registered:
+            operation.registered.append(fact["implementation"])
+        if fact["kind"] == "case":
+            operation.passed.add(fact["implementation"])
+            operation.cases.add(fact["detail"])
+    return operations
+
+
+def page(operations):
+    unknown = sorted(name for name, operation in operations.items() if not operation.registered)
+    if unknown:
+        sys.exit("evidence for operations that no table has: " + ", ".join(unknown))
+    rows = ["| Operation | Implementations | Cases | Reference | Finite differences | PyTorch | Benchmark | Counts |",
+            "|---|---|---:|:-:|:-:|:-:|:-:|:-:|"]
+    counted = 0
+    yes = {True: "yes", False: "no"}
+    for name, operation in sorted(operations.items()):
+        without_gradient = bool(NO_GRADIENT) and name.startswith(NO_GRADIENT)
+        reference = "reference" in operation.passed
+        differences = "finite_differences" in operation.kinds
+        pytorch = "pytorch" in operation.kinds
+        benchmark = "benchmark" in operation.kinds
+        counts = reference and (differences or without_gradient) and pytorch and benchmark
+        counted += counts
+        names = [entry if entry in operation.passed else f"{entry} (no case passed)"
+                 for entry in sorted(operation.registered)]
+        shown = "–" if without_gradient and not differences else yes[differences]
+        rows.append(f"| `{name}` | {', '.join(names)} | {len(operation.cases)} | {yes[reference]} | {shown} | "
+                    f"{yes[pytorch]} | {yes[benchmark]} | {'**yes**' if counts else 'no'} |")
+    return HEAD + f"{counted} of {len(operations)} operations count.\n\n" + "\n".join(rows) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--evidence", type=pathlib.Path, default=ROOT / "build" / "ci" / "evidence.jsonl")
+    parser.add_argument("--update", action="store_true", help="rewrite docs/support.md")
+    arguments = parser.parse_args()
+    if not arguments.evidence.exists():
+        print(f"{arguments.evidence}: no evidence (run the tests with HEDDLE_EVIDENCE set to it)", file=sys.stderr)
+        return 1
+    made = page(read(arguments.evidence))
+    if arguments.update:
+        PAGE.write_text(made)
+        return 0
+    known = PAGE.read_text() if PAGE.exists() else ""
+    if known == made:
+        print("docs/support.md is current")
+        return 0
+    sys.stderr.writelines(difflib.unified_diff(known.splitlines(True), made.splitlines(True), "docs/support.md", "tests"))
+    print("docs/support.md is not current: run scripts/support_table.py --update", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

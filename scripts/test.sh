@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# test.sh [--full]: everything that must hold before a change is merged.
+#   The fast tier installs what is missing, checks the formatting, builds the ci preset in build/ci (warnings are errors),
+#   runs every test, and checks that the generated pages of docs/ are current.
+#   --full adds the long tests (HEDDLE_TEST_FULL=1), the presets asan (with undefined behaviour) and tsan, and the
+#   reference documentation.
+# HEDDLE_JOBS: how many compilers and tests run at a time (default: the number of cores).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+full=false
+for argument in "$@"; do
+    case $argument in
+    --full) full=true ;;
+    --help | -h)
+        sed -n '2,7s/^# //p' scripts/test.sh
+        exit 0
+        ;;
+    *)
+        echo "test.sh: unknown argument $argument" >&2
+        exit 2
+        ;;
+    esac
+done
+jobs=${HEDDLE_JOBS:-$(nproc)}
+export HEDDLE_JOBS=$jobs
+problems=()
+results=()
+
+step() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
+
+# check NAME COMMAND...: a failure is remembered, and what can still be checked goes on.
+check() {
+    local name=$1
+    shift
+    if ! "$@"; then problems+=("$name"); fi
+}
+
+# What git tracks, also where the checkout belongs to somebody else (a mounted folder in a container).
+tracked() { git -c safe.directory="$PWD" ls-files -z -- "$@"; }
+
+formatted() { tracked '*.h' '*.cpp' '*.cu' '*.cuh' | xargs -0 --no-run-if-empty clang-format --dry-run -Werror; }
+shell_scripts() { tracked '*.sh' .ci/run | xargs -0 --no-run-if-empty shellcheck; }
+
+# run_preset NAME: configures, builds, runs every test. Results go to build/NAME/results.
+run_preset() {
+    local preset=$1 build=build/$1
+    step "build $preset"
+    cmake --preset "$preset" >"build/configure_$preset.log" 2>&1 || {
+        cat "build/configure_$preset.log"
+        problems+=("configure $preset")
+        return
+    }
+    if ! cmake --build "$build" --parallel "$jobs"; then
+        problems+=("build $preset")
+        return
+    fi
+    step "test $preset"
+    rm -rf "$build/results"
+    mkdir -p "$build/results"
+    results+=("$build/results")
+    GTEST_OUTPUT=json:$PWD/$build/results/ GTEST_BRIEF=1 \
+        ctest --preset "$preset" --parallel "$jobs" --output-junit "$PWD/$build/results/ctest.xml" ||
+        problems+=("test $preset")
+}
+
+step "packages"
+if $full; then scripts/install_deps.sh --docs; else scripts/install_deps.sh; fi
+mkdir -p build
+
+step "formatting and scripts"
+check "formatting" formatted
+check "shellcheck" shell_scripts
+
+if $full; then export HEDDLE_TEST_FULL=1; fi
+export HEDDLE_EVIDENCE=$PWD/build/ci/evidence.jsonl
+rm -f "$HEDDLE_EVIDENCE"
+run_preset ci
+step "generated pages"
+check "docs/support.md" scripts/support_table.py --evidence "$HEDDLE_EVIDENCE"
+unset HEDDLE_EVIDENCE
+
+if $full; then
+    run_preset asan
+    run_preset tsan
+    step "reference documentation"
+    check "reference documentation" scripts/docs.sh
+fi
+
+step "summary"
+scripts/extract_snippets.py --count
+# Prints the numbers of every suite and, as the last line, "N passed, N failed"; steps that failed count too.
+scripts/test_summary.py "${results[@]/#/--results=}" "${problems[@]/#/--problem=}"

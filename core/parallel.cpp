@@ -17,6 +17,7 @@ namespace heddle {
 namespace {
 
 std::atomic<int> chosen_threads{0};
+thread_local int serial_scopes = 0;
 
 int default_threads() {
     static const int threads = [] {
@@ -53,7 +54,11 @@ void prepare_team() {
 
 }  // namespace
 
+SerialScope::SerialScope() { ++serial_scopes; }
+SerialScope::~SerialScope() { --serial_scopes; }
+
 int thread_count() {
+    if (serial_scopes > 0) return 1;
     const int chosen = chosen_threads.load(std::memory_order_relaxed);
     return chosen > 0 ? chosen : default_threads();
 }

@@ -12,6 +12,16 @@ HEDDLE_API int thread_count();
 /// 0 goes back to the default.
 HEDDLE_API void set_thread_count(int count);
 
+/// While it lives, `thread_count()` is 1 on this thread, so that what it runs stays on it: for a thread that works
+/// beside the training step and must not take its cores.
+class HEDDLE_API SerialScope {
+  public:
+    SerialScope();
+    ~SerialScope();
+    SerialScope(const SerialScope&) = delete;
+    SerialScope& operator=(const SerialScope&) = delete;
+};
+
 /// Flushes denormals to zero on this thread while it lives and restores the caller's floating-point mode. Heddle's
 /// worker threads flush them always.
 class HEDDLE_API FlushDenormals {

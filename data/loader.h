@@ -49,9 +49,6 @@ class HEDDLE_API DataLoader {
     std::unique_ptr<State> state_;
 };
 
-/// The order of the examples in an epoch: a permutation of 0 .. count - 1 drawn from (seed, epoch).
-HEDDLE_API std::vector<std::int64_t> epoch_permutation(std::int64_t count, std::uint64_t seed, std::uint64_t epoch);
-
 /// The batches of one epoch, once.
 class DataLoader::Epoch {
   public:

@@ -7,8 +7,8 @@
 
 #include "core/atomic_file.h"
 #include "core/check.h"
-#include "data/files/bytes.h"
-#include "data/files/picture_codecs.h"
+#include "data/files/detail/bytes.h"
+#include "data/files/detail/picture_codecs.h"
 
 namespace heddle {
 namespace {

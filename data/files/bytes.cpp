@@ -1,4 +1,4 @@
-#include "data/files/bytes.h"
+#include "data/files/detail/bytes.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/check.h"
-#include "data/files/bytes.h"
+#include "data/files/detail/bytes.h"
 
 namespace heddle {
 namespace {

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "core/check.h"
-#include "data/files/bytes.h"
+#include "data/files/detail/bytes.h"
 
 namespace heddle {
 namespace {

@@ -4,7 +4,7 @@
 #include <jpeglib.h>
 
 #include "core/check.h"
-#include "data/files/picture_codecs.h"
+#include "data/files/detail/picture_codecs.h"
 
 namespace heddle::files {
 namespace {

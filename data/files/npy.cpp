@@ -8,8 +8,8 @@
 
 #include "core/atomic_file.h"
 #include "core/check.h"
-#include "data/files/bytes.h"
-#include "data/files/zip.h"
+#include "data/files/detail/bytes.h"
+#include "data/files/detail/zip.h"
 
 namespace heddle {
 namespace {

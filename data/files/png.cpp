@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "core/check.h"
-#include "data/files/picture_codecs.h"
+#include "data/files/detail/picture_codecs.h"
 
 namespace heddle {
 namespace files {

@@ -1,4 +1,4 @@
-#include "data/files/zip.h"
+#include "data/files/detail/zip.h"
 
 #include <zlib.h>
 

@@ -7,7 +7,7 @@
 
 #include "core/atomic_file.h"
 #include "core/export.h"
-#include "data/files/bytes.h"
+#include "data/files/detail/bytes.h"
 
 namespace heddle {
 

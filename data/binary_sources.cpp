@@ -14,12 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<std::string> fashion_names = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
-                                                "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
-const std::vector<std::string> cifar10_names = {"airplane", "automobile", "bird",  "cat",  "deer",
-                                                "dog",      "frog",       "horse", "ship", "truck"};
-
-bool exists(const fs::path& path) {
+bool is_file(const fs::path& path) {
     std::error_code ignored;
     return fs::is_regular_file(path, ignored);
 }
@@ -29,7 +24,7 @@ std::string idx_file(const std::string& folder, const std::string& part, const c
     for (const char* joint : {"-idx", ".idx"})
         for (const char* end : {"-ubyte", "-ubyte.gz"}) {
             const fs::path path = fs::path(folder) / (part + joint + rank + end);
-            if (exists(path)) return path.string();
+            if (is_file(path)) return path.string();
         }
     return {};
 }
@@ -66,9 +61,9 @@ std::int64_t largest(const Tensor& labels) {
 }  // namespace
 
 bool is_idx_folder(const std::string& folder) { return !idx_file(folder, "train-images", "3").empty(); }
-bool is_cifar10_folder(const std::string& folder) { return exists(fs::path(folder) / "data_batch_1.bin"); }
+bool is_cifar10_folder(const std::string& folder) { return is_file(fs::path(folder) / "data_batch_1.bin"); }
 bool is_cifar100_folder(const std::string& folder) {
-    return exists(fs::path(folder) / "train.bin") && exists(fs::path(folder) / "test.bin");
+    return is_file(fs::path(folder) / "train.bin") && is_file(fs::path(folder) / "test.bin");
 }
 
 void finish_images(DataSource& source, const Tensor& train_pictures, const Tensor& train_labels,
@@ -106,11 +101,11 @@ DataSource open_cifar_folder(const std::string& folder) {
     std::vector<std::string> train_files;
     std::string test_file = (root / (ten ? "test_batch.bin" : "test.bin")).string();
     if (ten)
-        for (int i = 1; exists(root / fmt::format("data_batch_{}.bin", i)); ++i)
+        for (int i = 1; is_file(root / fmt::format("data_batch_{}.bin", i)); ++i)
             train_files.push_back((root / fmt::format("data_batch_{}.bin", i)).string());
     else
         train_files.push_back((root / "train.bin").string());
-    check(exists(test_file), "{}: the folder has training files but no {}", folder,
+    check(is_file(test_file), "{}: the folder has training files but no {}", folder,
           fs::path(test_file).filename().string());
     const CifarRecords train = load_cifar(train_files, kind), test = load_cifar({test_file}, kind);
 
@@ -118,12 +113,12 @@ DataSource open_cifar_folder(const std::string& folder) {
         .name = fs::path(folder).filename().string(), .kind = ten ? "cifar10" : "cifar100", .path = folder};
     const fs::path names = root / (ten ? "batches.meta.txt" : "fine_label_names.txt");
     const std::size_t classes = ten ? 10 : 100;
-    if (exists(names)) {
+    if (is_file(names)) {
         source.class_names = load_class_names(names.string());
         check(source.class_names.size() == classes, "{}: expected {} class names, got {}", names.string(), classes,
               source.class_names.size());
     } else if (ten) {
-        source.class_names = cifar10_names;
+        source.class_names = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
     } else {
         for (std::size_t i = 0; i < classes; ++i) source.class_names.push_back(fmt::format("{}", i));
     }
@@ -136,7 +131,10 @@ DataSource open_cifar_folder(const std::string& folder) {
 }
 
 Facts known_facts(const std::string& name) {
-    if (name == "fashion-mnist") return {fashion_names, {{0.2860f}, {0.3530f}}};
+    if (name == "fashion-mnist")
+        return {
+            {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"},
+            {{0.2860f}, {0.3530f}}};
     if (name == "mnist") return {{}, {{0.1307f}, {0.3081f}}};
     return {};
 }

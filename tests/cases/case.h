@@ -100,6 +100,14 @@ class CaseSet {
         std::string reason = {};
         double seconds = 0, flops = 0, bytes = 0;
     };
+    /// A case made ready to run many times: `run` holds its operands; empty where `supports` says no.
+    struct Prepared {
+        std::string reason = {};
+        std::function<void()> run = {};
+        double flops = 0, bytes = 0;
+    };
+    virtual Prepared prepare(std::size_t index, const std::string& implementation, Device device,
+                             DType dtype) const = 0;
     virtual Timing time(std::size_t index, const std::string& implementation, Device device, DType dtype,
                         double seconds) const = 0;
 };
@@ -138,15 +146,21 @@ class TypedCaseSet final : public CaseSet {
         return Runner::compare(got, want);
     }
 
+    Prepared prepare(std::size_t index, const std::string& implementation, Device device, DType dtype) const override {
+        const auto* candidate = table_.find(implementation, device.kind);
+        const auto problem = std::make_shared<Problem>(dtype, dtype, device);
+        const Args args = cases_[index].make(*problem);
+        if (const Support support = candidate->supports(args); !support) return {support.reason()};
+        Runner::upload(*problem);
+        return {"", [candidate, problem, args, device] { run_implementation(*candidate, args, device, 0); },
+                Runner::flops(*problem), Runner::bytes(*problem)};
+    }
+
     Timing time(std::size_t index, const std::string& implementation, Device device, DType dtype,
                 double seconds) const override {
-        const auto* candidate = table_.find(implementation, device.kind);
-        Problem problem(dtype, dtype, device);
-        const Args args = cases_[index].make(problem);
-        if (const Support support = candidate->supports(args); !support) return {false, support.reason()};
-        Runner::upload(problem);
-        const double median = Runner::measure([&] { run_implementation(*candidate, args, device, 0); }, seconds);
-        return {true, "", median, Runner::flops(problem), Runner::bytes(problem)};
+        const Prepared prepared = prepare(index, implementation, device, dtype);
+        if (!prepared.run) return {false, prepared.reason};
+        return {true, "", Runner::measure(prepared.run, seconds), prepared.flops, prepared.bytes};
     }
 
   private:

@@ -1,0 +1,89 @@
+#include <benchmark/benchmark.h>
+
+#include <cstring>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/parallel.h"
+#include "tests/cases/case.h"
+
+// Every benchmark case of tests/cases for every implementation: `operation/implementation/case`, with GFLOP/s, GB/s and
+// `error`, the Frobenius norm of the difference to the reference in f64 over that of the reference. A case is verified
+// before it is timed. Options of ours, beside Google Benchmark's:
+//   --with_reference   times the naive reference implementations too
+//   --all_errors       computes `error` for the largest cases too, whose reference takes long
+namespace {
+
+using namespace heddle;
+using namespace heddle::cases;
+
+// The naive reference does about 0.5 GFLOP/s in f64: beyond this many it would take more than a few seconds.
+constexpr double largest_verified = 2e9;
+
+void run(benchmark::State& state, const CaseSet& set, std::size_t index, const std::string& implementation,
+         bool all_errors) {
+    const FlushDenormals flush;
+    CaseSet::Prepared prepared = set.prepare(index, implementation, Device::cpu(), DType::f32);
+    if (!prepared.run) {
+        state.SkipWithError(("not supported: " + prepared.reason).c_str());
+        return;
+    }
+    if (all_errors || prepared.flops <= largest_verified) {
+        // Google Benchmark calls this function several times while it looks for the number of iterations.
+        static std::map<std::string, Outcome> verified;
+        const std::string key = std::string(set.table().operation()) + "/" + implementation + "/" + set.name(index);
+        if (!verified.contains(key)) verified[key] = set.check(index, implementation, Device::cpu(), DType::f32);
+        if (verified[key].status == Outcome::Status::failed) {
+            state.SkipWithError(("wrong result: " + verified[key].message).c_str());
+            return;
+        }
+        state.counters["error"] = verified[key].relative_error;
+    }
+    prepared.run();  // the first run makes plans and touches memory
+    for (auto _ : state) {
+        prepared.run();
+        benchmark::ClobberMemory();
+    }
+    using benchmark::Counter;
+    if (prepared.flops > 0)
+        state.counters["GFLOP/s"] = Counter(prepared.flops * 1e-9, Counter::kIsIterationInvariantRate);
+    state.counters["GB/s"] = Counter(prepared.bytes * 1e-9, Counter::kIsIterationInvariantRate);
+}
+
+bool take_option(int& count, char** arguments, const char* option) {
+    for (int i = 1; i < count; ++i)
+        if (std::strcmp(arguments[i], option) == 0) {
+            for (int k = i; k + 1 < count; ++k) arguments[k] = arguments[k + 1];
+            --count;
+            return true;
+        }
+    return false;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    const bool with_reference = take_option(count, arguments, "--with_reference");
+    const bool all_errors = take_option(count, arguments, "--all_errors");
+    const std::vector<std::unique_ptr<CaseSet>> sets = all_cases();
+    for (const auto& set : sets)
+        for (const auto& entry : set->table().entries()) {
+            if (entry.device != DeviceKind::cpu || (entry.name == "reference" && !with_reference)) continue;
+            for (std::size_t i = 0; i < set->size(); ++i)
+                if (set->is_benchmark(i))
+                    benchmark::RegisterBenchmark(
+                        (std::string(set->table().operation()) + "/" + entry.name + "/" + set->name(i)).c_str(),
+                        [&cases = *set, i, name = entry.name, all_errors](benchmark::State& state) {
+                            run(state, cases, i, name, all_errors);
+                        })
+                        ->UseRealTime()
+                        ->Unit(benchmark::kMicrosecond);
+        }
+    benchmark::AddCustomContext("heddle_threads", std::to_string(thread_count()));
+    benchmark::Initialize(&count, arguments);
+    if (benchmark::ReportUnrecognizedArguments(count, arguments)) return 1;
+    benchmark::RunSpecifiedBenchmarks();
+    benchmark::Shutdown();
+    return 0;
+}

@@ -7,5 +7,7 @@ namespace heddle::kernels {
 
 void add_reference(KernelTable<Matmul>& table);
 void add_reference(KernelTable<BiasGradient>& table);
+void add_cpu(KernelTable<Matmul>& table);
+void add_cpu(KernelTable<BiasGradient>& table);
 
 }  // namespace heddle::kernels

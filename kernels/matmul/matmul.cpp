@@ -8,6 +8,7 @@ KernelTable<Matmul>& matmul() {
     static KernelTable<Matmul>& table = *[] {
         auto* t = new KernelTable<Matmul>("matmul");
         add_reference(*t);
+        add_cpu(*t);
         return t;
     }();
     return table;
@@ -17,6 +18,7 @@ KernelTable<BiasGradient>& bias_gradient() {
     static KernelTable<BiasGradient>& table = *[] {
         auto* t = new KernelTable<BiasGradient>("bias_gradient");
         add_reference(*t);
+        add_cpu(*t);
         return t;
     }();
     return table;

@@ -2,7 +2,7 @@
 
 #include "core/parallel.h"
 #include "kernels/dispatch.h"
-#include "kernels/norm/cpu_strips.h"
+#include "kernels/norm/cpu_loops.h"
 #include "kernels/norm/implementations.h"
 
 // Two passes over memory: the sums (and the masked gradient, where wanted), then dx, which goes through each thread's
@@ -23,14 +23,7 @@ std::size_t workspace(const BatchNormBackward& args) {
 
 const float* offset_by(const View& view, std::int64_t elements) { return view ? view.as<float>() + elements : nullptr; }
 
-/// Adds the other chunks' sums to the first's, in order.
-HEDDLE_SIMD_CLONES void join_chunks(const Strips& strips, double* sums) {
-    for (std::int64_t chunk = 1; chunk < strips.chunks; ++chunk) {
-        const double* own = sums + chunk * strips.channels;
-#pragma GCC ivdep
-        for (std::int64_t c = 0; c < strips.channels; ++c) sums[c] += own[c];
-    }
-}
+HEDDLE_SIMD_CLONES void join_chunks(const Strips& strips, double* totals) { join_totals(strips, totals); }
 
 void backward(const BatchNormBackward& args, KernelContext& context) {
     const Strips strips = strips_of(args);

@@ -4,7 +4,7 @@
 
 #include "core/parallel.h"
 #include "kernels/dispatch.h"
-#include "kernels/norm/cpu_strips.h"
+#include "kernels/norm/cpu_loops.h"
 #include "kernels/norm/implementations.h"
 
 // Memory is what batch norm costs: x is read twice and y written once. The second reading goes through each thread's
@@ -78,7 +78,8 @@ class MomentsOfChunk {
     std::vector<float> pivot_, sum_, squares_;
 };
 
-/// Chunks' moments joined in order (Chan, Golub and LeVeque, 1979): mean and variance * rows of every channel (in the first chunk's place).
+/// Chunks' moments joined in order (Chan, Golub and LeVeque, 1979): `mean`, and in the
+/// first chunk's `squares` variance * rows, of every channel.
 HEDDLE_SIMD_CLONES void join_chunks(const Strips& strips, double* means, double* squares, double* mean) {
     const std::int64_t channels = strips.channels;
     for (std::int64_t c = 0; c < channels; ++c) mean[c] = 0;

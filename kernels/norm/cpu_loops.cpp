@@ -1,4 +1,4 @@
-#include "kernels/norm/cpu_strips.h"
+#include "kernels/norm/cpu_loops.h"
 
 #include "core/parallel.h"
 
@@ -160,16 +160,7 @@ HEDDLE_SIMD_CLONES void scaled_gradient(const Strips& strips, std::int64_t count
 }
 
 HEDDLE_SIMD_CLONES void fold(const Strips& strips, const float* strip, double* total) {
-    const std::int64_t channels = strips.channels;
-    for (std::int64_t c = 0; c < channels; ++c) total[c] = 0;
-    for (std::int64_t row = 0; row < strips.strip_rows; ++row, strip += channels) {
-#pragma GCC ivdep
-        for (std::int64_t c = 0; c < channels; ++c) total[c] += double(strip[c]);
-    }
-}
-
-void repeat_first_row(const Strips& strips, float* strip) {
-    for (std::int64_t j = strips.channels; j < strips.strip; ++j) strip[j] = strip[j - strips.channels];
+    fold_strip(strips, strip, total);
 }
 
 }  // namespace heddle::kernels

@@ -33,30 +33,28 @@ struct Strips {
     std::int64_t rows_in(std::int64_t chunk) const { return std::min(chunk_rows, rows - first_row(chunk)); }
 };
 
-// Loops over `count` elements, whole rows that begin at a strip's first; the last strip may be incomplete. `mean`,
-// `factor`, ... are strips.
-
-/// sum[j] += x over the strips.
-void add_values(const Strips& strips, std::int64_t count, const float* x, float* sum);
-/// sum[j] += x - pivot[j]; squares[j] += (x - pivot[j])².
-void add_moments(const Strips& strips, std::int64_t count, const float* x, const float* pivot, float* sum,
-                 float* squares);
-/// y = max((x - mean) * factor + shift + residual, floor); residual may be null; y may be x or residual. NaN stays NaN.
-void normalize(const Strips& strips, std::int64_t count, const float* x, const float* residual, const float* mean,
-               const float* factor, const float* shift, float floor, float* y);
-/// With g = dy where y > 0, else 0 (y null: g = dy): sum += g, products += g * (x - mean), and masked = g unless null.
-void add_gradients(const Strips& strips, std::int64_t count, const float* x, const float* y, const float* dy,
-                   const float* mean, float* sum, float* products, float* masked);
-/// dx = factor * g - (x - mean) * slope - constant.
-void data_gradient(const Strips& strips, std::int64_t count, const float* x, const float* y, const float* dy,
-                   const float* mean, const float* factor, const float* slope, const float* constant, float* dx);
-/// dx = factor * g.
-void scaled_gradient(const Strips& strips, std::int64_t count, const float* y, const float* dy, const float* factor,
-                     float* dx);
-
-/// total[c] = the sum of a strip over its rows, in double.
-void fold(const Strips& strips, const float* strip, double* total);
 /// Repeats the first row of a strip in the others.
-void repeat_first_row(const Strips& strips, float* strip);
+inline void repeat_first_row(const Strips& strips, float* strip) {
+    for (std::int64_t j = strips.channels; j < strips.strip; ++j) strip[j] = strip[j - strips.channels];
+}
+
+/// total[c] = the sum of a strip over its rows, in double. Inlined into HEDDLE_SIMD_CLONES functions.
+[[gnu::always_inline]] inline void fold_strip(const Strips& strips, const float* strip, double* total) {
+    const std::int64_t channels = strips.channels;
+    for (std::int64_t c = 0; c < channels; ++c) total[c] = 0;
+    for (std::int64_t row = 0; row < strips.strip_rows; ++row, strip += channels) {
+#pragma GCC ivdep
+        for (std::int64_t c = 0; c < channels; ++c) total[c] += double(strip[c]);
+    }
+}
+
+/// Adds the other chunks' totals to the first's, in order. Inlined into HEDDLE_SIMD_CLONES functions.
+[[gnu::always_inline]] inline void join_totals(const Strips& strips, double* totals) {
+    for (std::int64_t chunk = 1; chunk < strips.chunks; ++chunk) {
+        const double* own = totals + chunk * strips.channels;
+#pragma GCC ivdep
+        for (std::int64_t c = 0; c < strips.channels; ++c) totals[c] += own[c];
+    }
+}
 
 }  // namespace heddle::kernels

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "kernels/strips.h"
+
+namespace heddle::kernels {
+
+// Loops over `count` elements, whole rows that begin at a strip's first; the last strip may be incomplete. `mean`,
+// `factor`, ... are strips.
+
+/// sum[j] += x over the strips.
+void add_values(const Strips& strips, std::int64_t count, const float* x, float* sum);
+/// sum[j] += x - pivot[j]; squares[j] += (x - pivot[j])².
+void add_moments(const Strips& strips, std::int64_t count, const float* x, const float* pivot, float* sum,
+                 float* squares);
+/// y = max((x - mean) * factor + shift + residual, floor); residual may be null; y may be x or residual. NaN stays NaN.
+void normalize(const Strips& strips, std::int64_t count, const float* x, const float* residual, const float* mean,
+               const float* factor, const float* shift, float floor, float* y);
+/// With g = dy where y > 0, else 0 (y null: g = dy): sum += g, products += g * (x - mean), and masked = g unless null.
+void add_gradients(const Strips& strips, std::int64_t count, const float* x, const float* y, const float* dy,
+                   const float* mean, float* sum, float* products, float* masked);
+/// dx = factor * g - (x - mean) * slope - constant.
+void data_gradient(const Strips& strips, std::int64_t count, const float* x, const float* y, const float* dy,
+                   const float* mean, const float* factor, const float* slope, const float* constant, float* dx);
+/// dx = factor * g.
+void scaled_gradient(const Strips& strips, std::int64_t count, const float* y, const float* dy, const float* factor,
+                     float* dx);
+
+/// total[c] = the sum of a strip over its rows.
+void fold(const Strips& strips, const float* strip, double* total);
+
+}  // namespace heddle::kernels

@@ -13,7 +13,7 @@ namespace heddle {
 /// protocol buffer `Event`, and its masked CRC-32C.
 class HEDDLE_API EventWriter {
   public:
-    /// Creates `folder` where needed, and in it events.out.tfevents.<time>.<host>.<process>.<number>.
+    /// Creates `folder` where needed, and in it `events.out.tfevents.<time>.<host>.<process>.<number>`.
     explicit EventWriter(const std::string& folder);
     ~EventWriter();
     EventWriter(const EventWriter&) = delete;

@@ -29,8 +29,8 @@ void batch(const ImageBatch& args) {
     const std::int64_t height = in[1], width = in[2], channels = in[3];
     for (std::int64_t i = 0; i < out[0]; ++i) {
         const std::int64_t picture = args.indices.as<std::int64_t>()[i];
-        const std::int64_t dy = args.shifts ? args.shifts.as<std::int32_t>()[2 * i] : (height - out[1]) / 2;
-        const std::int64_t dx = args.shifts ? args.shifts.as<std::int32_t>()[2 * i + 1] : (width - out[2]) / 2;
+        const std::int64_t dy = args.shifts ? args.shifts.as<std::int32_t>()[2 * i] : (height - out[1]) >> 1;
+        const std::int64_t dx = args.shifts ? args.shifts.as<std::int32_t>()[2 * i + 1] : (width - out[2]) >> 1;
         const bool flip = args.flips && args.flips.as<std::uint8_t>()[i] != 0;
         for (std::int64_t r = 0; r < out[1]; ++r)
             for (std::int64_t c = 0; c < out[2]; ++c)

@@ -1,6 +1,8 @@
 #include "kernels/conv/conv.h"
+#include "kernels/image/image.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/norm/norm.h"
+#include "kernels/optim/optim.h"
 #include "kernels/pool/pool.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/table.h"
@@ -14,18 +16,26 @@ std::vector<KernelTableBase*> kernel_tables() {
         &conv2d_forward(),
         &conv2d_backward_data(),
         &conv2d_backward_weights(),
+        // image
+        &image_batch(),
+        &resize_bilinear(),
+        // matmul
+        &matmul(),
+        &bias_gradient(),
+        // norm
+        &batch_norm_forward(),
+        &batch_norm_inference(),
+        &batch_norm_backward(),
+        // optim
+        &sgd_step(),
+        &adam_step(),
+        &rmsprop_step(),
+        &gradient_norm(),
         // pool
         &max_pool2d_forward(),
         &max_pool2d_backward(),
         &avg_pool2d_forward(),
         &avg_pool2d_backward(),
-        // norm
-        &batch_norm_forward(),
-        &batch_norm_inference(),
-        &batch_norm_backward(),
-        // matmul
-        &matmul(),
-        &bias_gradient(),
         // softmax
         &softmax_forward(),
         &softmax_backward(),

@@ -1,0 +1,174 @@
+#include "kernels/optim/optim.h"
+
+#include "tests/cases/families.h"
+
+namespace heddle::cases {
+namespace {
+
+using namespace kernels;
+
+using Shapes = std::vector<Shape>;
+
+/// Sizes of every kind: one element, none, vector tails, several parallel ranges, a range that ends inside a tensor.
+Shapes mixed_shapes() { return {{1}, {3}, {16, 3, 3, 3}, {0}, {67}, {10, 64}, {4099}, {17, 2003}, {31}}; }
+
+/// The parameters of ResNet-20 for CIFAR-10: 19 convolutions with their batch norms, and a Dense layer.
+Shapes resnet20_shapes() {
+    Shapes shapes{{16, 3, 3, 3}, {16}, {16}};
+    std::int64_t before = 16;
+    for (const std::int64_t channels : {16, 32, 64})
+        for (int i = 0; i < 6; ++i) {
+            shapes.push_back({channels, 3, 3, before});
+            shapes.push_back({channels});
+            shapes.push_back({channels});
+            before = channels;
+        }
+    shapes.push_back({10, 64});
+    shapes.push_back({10});
+    return shapes;
+}
+
+TensorList inputs(Problem& problem, const Shapes& shapes, Fill fill = Fill::normal) {
+    TensorList list;
+    for (const Shape& shape : shapes) list.push_back(problem.input(shape, fill));
+    return list;
+}
+
+TensorList inouts(Problem& problem, const Shapes& shapes, Fill fill = Fill::normal) {
+    TensorList list;
+    for (const Shape& shape : shapes) list.push_back(problem.inout(shape, fill));
+    return list;
+}
+
+View scalar(Problem& problem, double value) { return problem.values({1}, {value}, DType::f32); }
+
+struct Options {
+    Shapes shapes = mixed_shapes();
+    Fill gradients = Fill::normal;
+    bool scaled = false;  // a gradient scale
+    bool benchmark = false;
+};
+
+struct Sgd : Options {
+    float momentum = 0, weight_decay = 0;
+    bool nesterov = false;
+};
+
+Case<SgdStep> sgd(std::string name, const Sgd& o) {
+    return {std::move(name),
+            [=](Problem& problem) {
+                SgdStep step{.parameters = inouts(problem, o.shapes),
+                             .gradients = inputs(problem, o.shapes, o.gradients),
+                             .momenta = {},
+                             .learning_rate = scalar(problem, 0.1),
+                             .momentum = o.momentum,
+                             .weight_decay = o.weight_decay,
+                             .nesterov = o.nesterov};
+                if (o.momentum != 0) step.momenta = inouts(problem, o.shapes);
+                if (o.scaled) step.gradient_scale = scalar(problem, 0.37);
+                return step;
+            },
+            o.benchmark};
+}
+
+struct Adam : Options {
+    double step = 3;
+    float weight_decay = 0;
+    bool decoupled = false, amsgrad = false;
+};
+
+Case<AdamStep> adam(std::string name, const Adam& o) {
+    return {std::move(name),
+            [=](Problem& problem) {
+                problem.tolerance(2);  // a root and two quotients stand between the sums and the step
+                AdamStep step{.parameters = inouts(problem, o.shapes),
+                              .gradients = inputs(problem, o.shapes, o.gradients),
+                              .first = inouts(problem, o.shapes),
+                              .second = inouts(problem, o.shapes, Fill::uniform),
+                              .learning_rate = scalar(problem, 1e-2),
+                              .step = scalar(problem, o.step),
+                              .weight_decay = o.weight_decay,
+                              .decoupled = o.decoupled};
+                if (o.amsgrad) step.max_second = inouts(problem, o.shapes, Fill::uniform);
+                if (o.scaled) step.gradient_scale = scalar(problem, 0.37);
+                return step;
+            },
+            o.benchmark};
+}
+
+struct Rmsprop : Options {
+    float momentum = 0, weight_decay = 0;
+    bool centered = false;
+};
+
+Case<RmspropStep> rmsprop(std::string name, const Rmsprop& o) {
+    return {std::move(name),
+            [=](Problem& problem) {
+                problem.tolerance(2);
+                RmspropStep step{.parameters = inouts(problem, o.shapes),
+                                 .gradients = inputs(problem, o.shapes, o.gradients),
+                                 .square_average = inouts(problem, o.shapes, Fill::positive),
+                                 .learning_rate = scalar(problem, 1e-2),
+                                 .rho = 0.9,
+                                 .momentum = o.momentum,
+                                 .weight_decay = o.weight_decay,
+                                 .centered = o.centered};
+                if (o.momentum != 0) step.momenta = inouts(problem, o.shapes);
+                // Small averages keep s - a^2 away from cancellation, which no tolerance would cover.
+                if (o.centered) step.gradient_average = inouts(problem, o.shapes, Fill::zeros);
+                if (o.scaled) step.gradient_scale = scalar(problem, 0.37);
+                return step;
+            },
+            o.benchmark};
+}
+
+Case<GradientNorm> norm(std::string name, const Shapes& shapes, Fill fill = Fill::normal, bool benchmark = false) {
+    return {std::move(name),
+            [=](Problem& problem) {
+                return GradientNorm{.gradients = inputs(problem, shapes, fill),
+                                    .result = problem.output({1}, DType::f32)};
+            },
+            benchmark};
+}
+
+}  // namespace
+
+void add_optim_cases(CaseSets& sets) {
+    const Shapes resnet20 = resnet20_shapes(), dense = {{4096, 1024}};
+    sets.push_back(make_case_set(
+        sgd_step(),
+        {sgd("plain", {}), sgd("decay_scaled", {{.scaled = true}, 0, 5e-4f}), sgd("momentum", {{}, 0.9f}),
+         sgd("momentum_decay_scaled", {{.scaled = true}, 0.9f, 5e-4f}), sgd("nesterov_decay", {{}, 0.9f, 5e-4f, true}),
+         sgd("large", {{.gradients = Fill::large}, 0.9f}), sgd("tiny", {{.gradients = Fill::tiny}, 0.9f}),
+         sgd("denormal", {{.gradients = Fill::denormal}, 0.9f}),
+         sgd("infinities", {{.gradients = Fill::infinities}, 0.9f}), sgd("no_tensors", {{.shapes = {}}, 0.9f}),
+         sgd("resnet20", {{.shapes = resnet20, .benchmark = true}, 0.9f, 1e-4f}),
+         sgd("dense4096x1024", {{.shapes = dense, .benchmark = true}, 0.9f, 1e-4f})}));
+    sets.push_back(make_case_set(
+        adam_step(), {adam("plain", {}), adam("first_step", {{}, 1}), adam("late_step", {{}, 100000}),
+                      adam("l2_scaled", {{.scaled = true}, 3, 0.01f}), adam("decoupled", {{}, 3, 0.01f, true}),
+                      adam("amsgrad", {{}, 3, 0, false, true}),
+                      adam("amsgrad_decoupled_scaled", {{.scaled = true}, 3, 0.01f, true, true}),
+                      adam("large", {{.gradients = Fill::large}}), adam("tiny", {{.gradients = Fill::tiny}}),
+                      adam("zero_gradients", {{.gradients = Fill::zeros}}), adam("no_tensors", {{.shapes = {}}}),
+                      adam("resnet20", {{.shapes = resnet20, .benchmark = true}}),
+                      adam("dense4096x1024", {{.shapes = dense, .benchmark = true}, 3, 0.01f, true})}));
+    sets.push_back(make_case_set(
+        rmsprop_step(),
+        {rmsprop("plain", {}), rmsprop("decay_scaled", {{.scaled = true}, 0, 0.01f}), rmsprop("momentum", {{}, 0.9f}),
+         rmsprop("centered", {{}, 0, 0, true}), rmsprop("centered_momentum_decay", {{}, 0.9f, 0.01f, true}),
+         rmsprop("large", {{.gradients = Fill::large}, 0.9f}),
+         rmsprop("zero_gradients", {{.gradients = Fill::zeros}, 0.9f}), rmsprop("no_tensors", {{.shapes = {}}}),
+         rmsprop("resnet20", {{.shapes = resnet20, .benchmark = true}, 0.9f}),
+         rmsprop("dense4096x1024", {{.shapes = dense, .benchmark = true}, 0.9f})}));
+    // The sum is taken in f64: only the last rounding remains, whatever the length.
+    sets.push_back(make_case_set(
+        gradient_norm(),
+        {norm("one", {{1}}), norm("mixed", mixed_shapes()), norm("none", {}), norm("long", {{300007}}),
+         norm("zeros", mixed_shapes(), Fill::zeros), norm("large", mixed_shapes(), Fill::large),
+         norm("tiny", mixed_shapes(), Fill::tiny), norm("outliers", mixed_shapes(), Fill::outliers),
+         norm("infinities", mixed_shapes(), Fill::infinities), norm("resnet20", resnet20, Fill::normal, true),
+         norm("dense4096x1024", dense, Fill::normal, true)}));
+}
+
+}  // namespace heddle::cases

@@ -1,9 +1,11 @@
 #include "kernels/conv/conv.h"
 #include "kernels/image/image.h"
+#include "kernels/loss/loss.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/norm/norm.h"
 #include "kernels/optim/optim.h"
 #include "kernels/pool/pool.h"
+#include "kernels/random/random.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/table.h"
 
@@ -19,6 +21,12 @@ std::vector<KernelTableBase*> kernel_tables() {
         // image
         &image_batch(),
         &resize_bilinear(),
+        // loss
+        &cross_entropy_forward(),
+        &cross_entropy_backward(),
+        &label_range(),
+        &point_loss_forward(),
+        &point_loss_backward(),
         // matmul
         &matmul(),
         &bias_gradient(),
@@ -36,6 +44,13 @@ std::vector<KernelTableBase*> kernel_tables() {
         &max_pool2d_backward(),
         &avg_pool2d_forward(),
         &avg_pool2d_backward(),
+        // random
+        &random_uniform(),
+        &random_normal(),
+        &random_truncated_normal(),
+        &random_permutation(),
+        &dropout_forward(),
+        &dropout_backward(),
         // softmax
         &softmax_forward(),
         &softmax_backward(),

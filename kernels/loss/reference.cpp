@@ -95,7 +95,7 @@ double point_gradient(PointLoss kind, double delta, double p, double t) {
         case PointLoss::mse:
             return 2 * d;
         case PointLoss::mae:
-            return d > 0 ? 1 : (d < 0 ? -1 : 0);
+            return d > 0 ? 1 : (d < 0 ? -1 : d);
         case PointLoss::huber:
             return std::clamp(d, -delta, delta);
         case PointLoss::bce_with_logits:

@@ -10,6 +10,7 @@ template <class Args>
 KernelTable<Args>& build(const char* operation) {
     auto& table = *new KernelTable<Args>(operation);
     add_reference(table);
+    add_cpu(table);
     return table;
 }
 

@@ -6,10 +6,12 @@ CaseSets all_cases() {
     CaseSets sets;
     add_conv_cases(sets);
     add_image_cases(sets);
+    add_loss_cases(sets);
     add_matmul_cases(sets);
     add_norm_cases(sets);
     add_optim_cases(sets);
     add_pool_cases(sets);
+    add_random_cases(sets);
     add_softmax_cases(sets);
     return sets;
 }

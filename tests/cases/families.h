@@ -9,10 +9,12 @@ using CaseSets = std::vector<std::unique_ptr<CaseSet>>;
 
 void add_conv_cases(CaseSets& sets);
 void add_image_cases(CaseSets& sets);
+void add_loss_cases(CaseSets& sets);
 void add_matmul_cases(CaseSets& sets);
 void add_norm_cases(CaseSets& sets);
 void add_optim_cases(CaseSets& sets);
 void add_pool_cases(CaseSets& sets);
+void add_random_cases(CaseSets& sets);
 void add_softmax_cases(CaseSets& sets);
 
 }  // namespace heddle::cases

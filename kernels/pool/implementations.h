@@ -9,5 +9,9 @@ void add_reference(KernelTable<MaxPool2dForward>& table);
 void add_reference(KernelTable<MaxPool2dBackward>& table);
 void add_reference(KernelTable<AvgPool2dForward>& table);
 void add_reference(KernelTable<AvgPool2dBackward>& table);
+void add_cpu(KernelTable<MaxPool2dForward>& table);
+void add_cpu(KernelTable<MaxPool2dBackward>& table);
+void add_cpu(KernelTable<AvgPool2dForward>& table);
+void add_cpu(KernelTable<AvgPool2dBackward>& table);
 
 }  // namespace heddle::kernels

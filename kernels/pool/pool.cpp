@@ -9,6 +9,7 @@ template <class Args>
 KernelTable<Args>* make_table(const char* operation) {
     auto* table = new KernelTable<Args>(operation);  // never destroyed: plug-ins may use it at exit
     add_reference(*table);
+    add_cpu(*table);
     return table;
 }
 

@@ -1,0 +1,214 @@
+#include <type_traits>
+
+#include "core/parallel.h"
+#include "kernels/dispatch.h"
+#include "kernels/pool/cover.h"
+#include "kernels/pool/implementations.h"
+#include "kernels/pool/window.h"
+
+// Channels are the inner loops. The forward pass walks over windows; the backward pass over the elements of dx, each of
+// which collects from the windows that hold it: every dx is written once per window, in a fixed order, by one thread.
+namespace heddle::kernels {
+namespace {
+
+/// The later value wins where it is larger or the first NaN.
+[[gnu::always_inline]] inline bool wins(float later, float best) { return !(later <= best) & (best == best); }
+
+[[gnu::always_inline]] inline float activate(float value, bool relu) { return relu & (value < 0) ? 0.0f : value; }
+
+/// What the inner loops know of a picture's row of outputs. Index: std::uint8_t, std::int32_t, or void for none.
+struct RowOfWindows {
+    const float* x;  // the picture
+    float* y;
+    void* index;
+    WindowSpan rows;
+    const WindowSpan* columns;  // one per output
+    std::int64_t outputs, width, channels, kernel_width;
+    bool relu;
+};
+
+template <class Index>
+[[gnu::always_inline]] inline void forward_row(const RowOfWindows& row) {
+    for (std::int64_t o = 0; o < row.outputs; ++o) {
+        const WindowSpan rows = row.rows, columns = row.columns[o];
+        float* __restrict y = row.y + o * row.channels;
+        [[maybe_unused]] auto* __restrict index =
+            static_cast<std::conditional_t<std::is_void_v<Index>, char, Index>*>(row.index);
+        if constexpr (!std::is_void_v<Index>) index += o * row.channels;
+        bool started = false;
+        for (std::int64_t h = rows.first; h < rows.last; ++h)
+            for (std::int64_t w = columns.first; w < columns.last; ++w) {
+                const float* __restrict x = row.x + (h * row.width + w) * row.channels;
+                [[maybe_unused]] const auto position =
+                    static_cast<std::int32_t>((h - rows.start) * row.kernel_width + w - columns.start);
+                for (std::int64_t c = 0; c < row.channels; ++c) {
+                    const bool take = !started || wins(x[c], y[c]);
+                    y[c] = take ? x[c] : y[c];
+                    if constexpr (!std::is_void_v<Index>) index[c] = take ? static_cast<Index>(position) : index[c];
+                }
+                started = true;
+            }
+        if (row.relu)
+            for (std::int64_t c = 0; c < row.channels; ++c) y[c] = activate(y[c], true);
+    }
+}
+
+/// Windows of 2 x 2 that lie in the picture whole: all four values stay in registers.
+template <bool with_index>
+[[gnu::always_inline]] inline void forward_row_2x2(const RowOfWindows& row) {
+    for (std::int64_t o = 0; o < row.outputs; ++o) {
+        const float* __restrict a = row.x + (row.rows.first * row.width + row.columns[o].first) * row.channels;
+        const float* __restrict b = a + row.channels;
+        const float* __restrict c = a + row.width * row.channels;
+        const float* __restrict d = c + row.channels;
+        float* __restrict y = row.y + o * row.channels;
+        auto* __restrict index = static_cast<std::uint8_t*>(row.index) + (with_index ? o * row.channels : 0);
+        for (std::int64_t i = 0; i < row.channels; ++i) {
+            float best = a[i];
+            std::int32_t position = 0;
+            const auto challenge = [&](float value, std::int32_t place) {
+                const bool take = wins(value, best);
+                best = take ? value : best;
+                position = take ? place : position;
+            };
+            challenge(b[i], 1);
+            challenge(c[i], 2);
+            challenge(d[i], 3);
+            y[i] = activate(best, row.relu);
+            if constexpr (with_index) index[i] = static_cast<std::uint8_t>(position);
+        }
+    }
+}
+
+HEDDLE_SIMD_CLONES void forward_row_u8(const RowOfWindows& row) { forward_row<std::uint8_t>(row); }
+HEDDLE_SIMD_CLONES void forward_row_i32(const RowOfWindows& row) { forward_row<std::int32_t>(row); }
+HEDDLE_SIMD_CLONES void forward_row_bare(const RowOfWindows& row) { forward_row<void>(row); }
+HEDDLE_SIMD_CLONES void forward_row_2x2_u8(const RowOfWindows& row) { forward_row_2x2<true>(row); }
+HEDDLE_SIMD_CLONES void forward_row_2x2_bare(const RowOfWindows& row) { forward_row_2x2<false>(row); }
+
+/// Rows per thread so that a thread gets at least some 16k elements.
+std::int64_t row_grain(std::int64_t elements_per_row) {
+    return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(elements_per_row, 1));
+}
+
+void forward(const MaxPool2dForward& args, KernelContext&) {
+    const Shape &x = args.x.shape, &y = args.y.shape;
+    const Pool2dParams& params = args.params;
+    std::vector<WindowSpan> columns;
+    for (std::int64_t w = 0; w < y[2]; ++w) columns.push_back(window_span(params, 1, w, x[2]));
+    const bool halves =
+        params.kernel == std::array<std::int64_t, 2>{2, 2} && params.padding == std::array<std::int64_t, 4>{};
+    const bool narrow = args.index && args.index.dtype == DType::u8;
+    const auto run_row = halves ? (args.index ? forward_row_2x2_u8 : forward_row_2x2_bare)
+                                : (narrow ? forward_row_u8 : (args.index ? forward_row_i32 : forward_row_bare));
+    const std::int64_t row_elements = y[2] * y[3];
+    const auto index_bytes = static_cast<std::int64_t>(size_of(args.index.dtype));
+    parallel_for(
+        y[0] * y[1], row_grain(row_elements * params.kernel[0] * params.kernel[1]),
+        [&](std::int64_t first, std::int64_t last) {
+            for (std::int64_t r = first; r < last; ++r)
+                run_row({.x = args.x.as<float>() + r / y[1] * x.elements(1, 4),
+                         .y = args.y.as<float>() + r * row_elements,
+                         .index = args.index ? args.index.as<std::byte>() + r * row_elements * index_bytes : nullptr,
+                         .rows = window_span(params, 0, r % y[1], x[1]),
+                         .columns = columns.data(),
+                         .outputs = y[2],
+                         .width = x[2],
+                         .channels = x[3],
+                         .kernel_width = params.kernel[1],
+                         .relu = args.activation == FusedActivation::relu});
+        });
+}
+
+/// One row of dx and what it collects from: dy, y and index of its picture.
+struct RowOfElements {
+    const float* dy;
+    const float* y;  // null: no activation
+    const void* index;
+    float* dx;
+    Cover rows;
+    const Cover* columns;                        // one per element of the row
+    std::int64_t row, outputs, width, channels;  // `outputs`: in a row of y
+    const Pool2dParams* params;
+};
+
+template <class Index, bool relu>
+[[gnu::always_inline]] inline void backward_row(const RowOfElements& row) {
+    const Pool2dParams& params = *row.params;
+    for (std::int64_t w = 0; w < row.width; ++w) {
+        float* __restrict dx = row.dx + w * row.channels;
+        const Cover columns = row.columns[w];
+        bool started = false;
+        for (std::int64_t oh = row.rows.first; oh < row.rows.last; ++oh)
+            for (std::int64_t ow = columns.first; ow < columns.last; ++ow) {
+                const std::int64_t i = row.row + params.padding[0] - oh * params.stride[0],
+                                   j = w + params.padding[2] - ow * params.stride[1];
+                const auto position = static_cast<std::int32_t>(i * params.kernel[1] + j);
+                const std::int64_t offset = (oh * row.outputs + ow) * row.channels;
+                const float* __restrict dy = row.dy + offset;
+                const Index* __restrict index = static_cast<const Index*>(row.index) + offset;
+                [[maybe_unused]] const float* __restrict y = relu ? row.y + offset : nullptr;
+                const auto share = [&](std::int64_t c) {
+                    bool mine = index[c] == position;
+                    if constexpr (relu) mine = mine & (y[c] > 0);
+                    return mine ? dy[c] : 0.0f;
+                };
+                if (started)
+                    for (std::int64_t c = 0; c < row.channels; ++c) dx[c] += share(c);
+                else
+                    for (std::int64_t c = 0; c < row.channels; ++c) dx[c] = share(c);
+                started = true;
+            }
+        if (!started)
+            for (std::int64_t c = 0; c < row.channels; ++c) dx[c] = 0;
+    }
+}
+
+HEDDLE_SIMD_CLONES void backward_row_u8(const RowOfElements& row) { backward_row<std::uint8_t, false>(row); }
+HEDDLE_SIMD_CLONES void backward_row_i32(const RowOfElements& row) { backward_row<std::int32_t, false>(row); }
+HEDDLE_SIMD_CLONES void backward_row_relu_u8(const RowOfElements& row) { backward_row<std::uint8_t, true>(row); }
+HEDDLE_SIMD_CLONES void backward_row_relu_i32(const RowOfElements& row) { backward_row<std::int32_t, true>(row); }
+
+void backward(const MaxPool2dBackward& args, KernelContext&) {
+    const Shape &x = args.dx.shape, &y = args.dy.shape;
+    const std::vector<Cover> rows = covers(args.params, 0, x[1], y[1]), columns = covers(args.params, 1, x[2], y[2]);
+    const bool relu = args.activation == FusedActivation::relu, narrow = args.index.dtype == DType::u8;
+    const auto run_row =
+        narrow ? (relu ? backward_row_relu_u8 : backward_row_u8) : (relu ? backward_row_relu_i32 : backward_row_i32);
+    const std::int64_t row_elements = x[2] * x[3], picture = y.elements(1, 4);
+    const auto index_bytes = static_cast<std::int64_t>(size_of(args.index.dtype));
+    parallel_for(x[0] * x[1], row_grain(row_elements), [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t r = first; r < last; ++r) {
+            const std::int64_t n = r / x[1], h = r % x[1];
+            run_row({.dy = args.dy.as<float>() + n * picture,
+                     .y = relu ? args.y.as<float>() + n * picture : nullptr,
+                     .index = args.index.as<std::byte>() + n * picture * index_bytes,
+                     .dx = args.dx.as<float>() + r * row_elements,
+                     .rows = rows[static_cast<std::size_t>(h)],
+                     .columns = columns.data(),
+                     .row = h,
+                     .outputs = y[2],
+                     .width = x[2],
+                     .channels = x[3],
+                     .params = &args.params});
+        }
+    });
+}
+
+}  // namespace
+
+void add_cpu(KernelTable<MaxPool2dForward>& table) {
+    table.add({.name = "cpu",
+               .priority = priority::plain,
+               .supports = [](const MaxPool2dForward& args) { return only_f32(args.x.dtype); },
+               .run = forward});
+}
+
+void add_cpu(KernelTable<MaxPool2dBackward>& table) {
+    table.add({.name = "cpu",
+               .priority = priority::plain,
+               .supports = [](const MaxPool2dBackward& args) { return only_f32(args.dy.dtype); },
+               .run = backward});
+}
+
+}  // namespace heddle::kernels

@@ -34,11 +34,16 @@ void backward(const BatchNormBackward& args, KernelContext& context) {
     float *factor = mean + strips.strip, *slope = factor + strips.strip, *constant = slope + strips.strip;
     const View y = args.activation == FusedActivation::relu ? args.y : View();
 
+    // The first pass stores the masked gradient where it can (a new array of its own would cost more than reading y
+    // twice); the second then reads it instead of dy and y.
+    const bool in_place = args.dx && args.dx.data == args.dy.data;
+    const View stored = args.dresidual ? args.dresidual : (in_place && args.training ? args.dx : View());
+
     std::copy_n(args.mean.as<float>(), channels, mean);
     repeat_first_row(strips, mean);
     const bool through_statistics = args.training && args.dx;
     if (through_statistics || args.dscale || args.doffset || args.dresidual) {
-        const bool store = args.dresidual && (y || args.dresidual.data != args.dy.data);
+        const bool store = stored && (y || stored.data != args.dy.data);
         parallel_for(strips.chunks, 1, [&](std::int64_t first, std::int64_t last) {
             std::vector<float> sum(static_cast<std::size_t>(strips.strip)), product(sum.size());
             for (std::int64_t chunk = first; chunk < last; ++chunk) {
@@ -47,7 +52,7 @@ void backward(const BatchNormBackward& args, KernelContext& context) {
                 std::fill(product.begin(), product.end(), 0.0f);
                 add_gradients(strips, strips.rows_in(chunk) * channels, args.x.as<float>() + start, offset_by(y, start),
                               args.dy.as<float>() + start, mean, sum.data(), product.data(),
-                              store ? args.dresidual.as<float>() + start : nullptr);
+                              store ? stored.as<float>() + start : nullptr);
                 fold(strips, sum.data(), sums + chunk * channels);
                 fold(strips, product.data(), products + chunk * channels);
             }
@@ -74,8 +79,7 @@ void backward(const BatchNormBackward& args, KernelContext& context) {
         repeat_first_row(strips, slope);
         repeat_first_row(strips, constant);
     }
-    // Where the masked gradient was stored, it is read instead of dy and y.
-    const View gradient = args.dresidual ? args.dresidual : args.dy, mask = args.dresidual ? View() : y;
+    const View gradient = stored ? stored : args.dy, mask = stored ? View() : y;
     parallel_for(strips.chunks, 1, [&](std::int64_t first, std::int64_t last) {
         for (std::int64_t chunk = last - 1; chunk >= first; --chunk) {
             const std::int64_t start = strips.first_row(chunk) * channels;

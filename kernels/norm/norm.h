@@ -61,10 +61,10 @@ struct BatchNormBackward {
     View inverse_deviation;
     FusedActivation activation = FusedActivation::none;
     bool training = true;  ///< false: the statistics were fixed (inference, frozen layers)
-    View dx = {};          ///< absent: not wanted; may be dy unless dresidual is
+    View dx = {};          ///< absent: not wanted; may be dy unless dresidual is (which is fastest)
     View dscale = {};      ///< [C]; absent: not wanted
     View doffset = {};     ///< [C]; absent: not wanted
-    View dresidual = {};   ///< the shape of x; absent: not wanted; may be dy unless dx is
+    View dresidual = {};   ///< the shape of x; absent: not wanted; may be dy unless dx is (which is fastest)
 };
 HEDDLE_API KernelTable<BatchNormBackward>& batch_norm_backward();
 

@@ -8,6 +8,7 @@
 #include "core/check.h"
 #include "core/env.h"
 #include "core/memory/pool.h"
+#include "core/memory/spin_lock.h"
 
 namespace heddle {
 namespace {
@@ -51,7 +52,7 @@ struct Allocator::State {
     StreamOrder* order;
     const bool passthrough = wants_passthrough();
 
-    std::mutex mutex;
+    SpinLock mutex;
     MemoryStats stats;
     std::size_t limit = env_bytes("HEDDLE_MEMORY_LIMIT").value_or(0);
     BlockTable table;

@@ -6,9 +6,9 @@
 #include <string_view>
 
 #include "core/check.h"
+#include "core/detail/pool.h"
+#include "core/detail/spin_lock.h"
 #include "core/env.h"
-#include "core/memory/pool.h"
-#include "core/memory/spin_lock.h"
 
 namespace heddle {
 namespace {
@@ -142,7 +142,7 @@ struct Allocator::State {
                 return true;
             }
         }
-        const std::size_t roomy = std::max(bytes, std::min<std::size_t>(stats.reserved / 8, 256 << 20));
+        const std::size_t roomy = std::max(bytes, std::min<std::size_t>(stats.reserved / 6, 256 << 20));
         return add_segment(pool, round_up(roomy, page)) || add_segment(pool, bytes);
     }
 

@@ -39,7 +39,7 @@ struct Recorded {
 };
 
 struct Stream {
-    bool known = false, owned = false, lent = false;
+    bool known = false, owned = false;
     std::uint64_t newest = 0;
     std::vector<std::uint64_t> begun = {};  // tickets whose operations are not queued yet
     Clock before = {};                      // what the next operation comes after, by waits
@@ -133,7 +133,7 @@ StreamId StreamScheduler::create() {
 
 void StreamScheduler::lend(StreamId stream) {
     const std::lock_guard lock(state_->mutex);
-    state_->stream(stream).lent = true;
+    state_->stream(stream);
 }
 
 std::uint64_t StreamScheduler::begin(StreamId stream, std::span<StreamHistory* const> reads,
@@ -180,12 +180,7 @@ void StreamScheduler::join(StreamId to, StreamId from) {
     State& state = *state_;
     if (!state.asynchronous || to == from) return;
     const std::lock_guard lock(state.mutex);
-    const Stream& source = state.stream(from);
-    Clock all = source.before;
-    raise(all, from, source.newest);
-    bool passed = !source.lent;  // its owner queues work that has no tickets
-    for (StreamId id = 0; id < all.size(); ++id) passed = passed && state.passed(to, {id, all[id]});
-    if (!passed) state.wait(to, state.record(from));
+    state.wait(to, state.record(from));  // always: `from` may hold work that has no tickets
 }
 
 void StreamScheduler::synchronize(StreamId stream) {

@@ -38,7 +38,7 @@ class HEDDLE_API StreamScheduler final : public StreamOrder {
     /// not count as passing it. `StreamOperation` calls both.
     void queued(StreamId stream, std::uint64_t ticket);
 
-    /// Later work on `to` waits for all work queued on `from` so far; for a lent stream, its owner's too.
+    /// Later work on `to` waits for all work queued on `from` so far, whoever queued it (a lent stream's owner, too).
     void join(StreamId to, StreamId from);
     /// Blocks the host until `stream` (or everything) is done.
     void synchronize(StreamId stream);

@@ -4,7 +4,7 @@
 #include <set>
 #include <vector>
 
-#include "core/memory/block.h"
+#include "core/detail/block.h"
 
 namespace heddle::memory {
 

@@ -1,4 +1,4 @@
-#include "core/memory/pool.h"
+#include "core/detail/pool.h"
 
 #include <algorithm>
 

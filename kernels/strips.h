@@ -33,18 +33,34 @@ struct Strips {
     std::int64_t rows_in(std::int64_t chunk) const { return std::min(chunk_rows, rows - first_row(chunk)); }
 };
 
-/// Repeats the first row of a strip in the others.
+/// Repeats the first row of a strip in the others: by doubling, so that single channels do not wait for one another.
 inline void repeat_first_row(const Strips& strips, float* strip) {
-    for (std::int64_t j = strips.channels; j < strips.strip; ++j) strip[j] = strip[j - strips.channels];
+    for (std::int64_t done = strips.channels; done < strips.strip;) {
+        const std::int64_t count = std::min(done, strips.strip - done);
+        std::copy_n(strip, count, strip + done);
+        done += count;
+    }
 }
 
 /// total[c] = the sum of a strip over its rows, in double. Inlined into HEDDLE_SIMD_CLONES functions.
 [[gnu::always_inline]] inline void fold_strip(const Strips& strips, const float* strip, double* total) {
+    constexpr std::int64_t longest = 64;
     const std::int64_t channels = strips.channels;
-    for (std::int64_t c = 0; c < channels; ++c) total[c] = 0;
-    for (std::int64_t row = 0; row < strips.strip_rows; ++row, strip += channels) {
+    // Of few channels several rows are added side by side first.
+    std::int64_t group = 1;
+    while (2 * group * channels <= longest && strips.strip_rows % (2 * group) == 0) group *= 2;
+    const std::int64_t width = group * channels;
+    double partial[longest];
+    double* sums = group > 1 ? partial : total;
+    for (std::int64_t j = 0; j < width; ++j) sums[j] = 0;
+    for (std::int64_t first = 0; first < strips.strip; first += width) {
 #pragma GCC ivdep
-        for (std::int64_t c = 0; c < channels; ++c) total[c] += double(strip[c]);
+        for (std::int64_t j = 0; j < width; ++j) sums[j] += double(strip[first + j]);
+    }
+    if (group == 1) return;
+    for (std::int64_t c = 0; c < channels; ++c) {
+        total[c] = 0;
+        for (std::int64_t j = c; j < width; j += channels) total[c] += partial[j];
     }
 }
 

@@ -15,7 +15,7 @@
 //   128 x 512 x 784, b^T         110        113   (133 if b came packed; packing it costs more)
 //   128 x 784 x 512, b           131        128
 //   128 x 512 x 512, b           135        121
-//   512 x 512 x 128, a^T b        -           134        127
+//   512 x 512 x 128, a^T b       134        127
 //   10 x 512 x 128, a^T b        106         76
 //   10 x 64 x 4096, a^T b         70        106
 //   8 x 512 x 512, b^T            77         49
@@ -43,11 +43,12 @@ struct Problem : MatmulExtents {
         if (batch != 1) return false;
         if (m == 1 || n == 1 || m * n * k < (1 << 18)) return true;
         const bool skinny = m <= 16, long_sums = k > 16 * std::max(m, n);
-        return !long_sums && (skinny || (!args.transpose_b && !bias && !relu));
+        return !long_sums && (skinny || !args.transpose_b);
     }
 
-    /// The primitive scales bias together with the product; so where there is a factor, bias and activation come after.
-    bool primitive_finishes(const Matmul& args) const { return !bias || args.alpha == 1; }
+    /// The primitive scales bias together with the product; so where there is a factor, the bias comes after. Its ReLU
+    /// turns NaN into 0, which would hide a diverging model; so ReLU always comes after.
+    bool primitive_adds_bias(const Matmul& args) const { return bias && args.alpha == 1; }
 };
 
 /// c = activation(c + bias), over rows.
@@ -66,11 +67,11 @@ HEDDLE_SIMD_CLONES void finish_rows(float* c, const float* bias, bool relu, std:
     }
 }
 
-void finish(const Matmul& args, const Problem& p) {
-    if (!p.bias && !p.relu) return;
+void finish(const Matmul& args, const Problem& p, bool add_bias) {
+    if (!add_bias && !p.relu) return;
     const std::int64_t grain = std::max<std::int64_t>(1, 32768 / p.n);
     parallel_for(p.batch * p.m, grain, [&](std::int64_t first, std::int64_t last) {
-        finish_rows(args.c.as<float>() + first * p.n, p.bias ? args.bias.as<float>() : nullptr, p.relu, last - first,
+        finish_rows(args.c.as<float>() + first * p.n, add_bias ? args.bias.as<float>() : nullptr, p.relu, last - first,
                     p.n);
     });
 }
@@ -82,7 +83,7 @@ void run_sgemm(const Matmul& args, const Problem& p) {
                    args.a.as<float>(), args.transpose_a ? p.m : p.k, args.b.as<float>(), args.transpose_b ? p.k : p.n,
                    args.accumulate ? 1.0f : 0.0f, args.c.as<float>(), p.n);
     check(status == dnnl_success, "matmul: oneDNN's sgemm failed (status {})", static_cast<int>(status));
-    finish(args, p);
+    finish(args, p, p.bias);
 }
 
 /// [batch, rows, columns], a batch of 1 where one matrix serves all products.
@@ -98,17 +99,15 @@ onednn::Plan make_plan(const Matmul& args, const Problem& p) {
     const auto a = matrices(p.a_step == 0 || p.batch == 1 ? 1 : p.batch, p.m, p.k, args.transpose_a);
     const auto b = matrices(p.b_step == 0 ? 1 : p.batch, p.k, p.n, args.transpose_b);
     const auto c = matrices(p.batch, p.m, p.n, false);
-    const bool finishes = p.primitive_finishes(args);
     dnnl::primitive_attr attributes = onednn::user_scratchpad();
     if (args.alpha != 1) attributes.set_output_scales(0, {args.alpha});
     dnnl::post_ops after;
     if (args.accumulate) after.append_sum(1);
-    if (p.relu && finishes) after.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
     attributes.set_post_ops(after);
 
     std::vector<onednn::Plan::Operand> operands{{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c, true}};
     dnnl::matmul::desc descriptor(a, b, c);
-    if (p.bias && finishes) {
+    if (p.primitive_adds_bias(args)) {
         const auto bias = matrices(1, 1, p.n, false);
         descriptor = dnnl::matmul::desc(a, b, bias, c);
         operands.push_back({DNNL_ARG_BIAS, bias});
@@ -121,15 +120,15 @@ std::shared_ptr<const onednn::Plan> plan_of(const Matmul& args, const Problem& p
     static auto& cache = *new onednn::Cache<onednn::Plan>;  // never destroyed, as oneDNN's engine
     onednn::Key key;
     key << p.batch << p.m << p.n << p.k << (p.a_step == 0) << (p.b_step == 0) << args.transpose_a << args.transpose_b
-        << p.bias << p.relu << args.accumulate << std::bit_cast<std::int32_t>(args.alpha);
+        << p.primitive_adds_bias(args) << args.accumulate << std::bit_cast<std::int32_t>(args.alpha);
     return cache.find_or_make(key, [&] { return make_plan(args, p); });
 }
 
 void run_primitive(const Matmul& args, const Problem& p, KernelContext& context) {
-    const bool finishes = p.primitive_finishes(args);
+    const bool adds_bias = p.primitive_adds_bias(args);
     void* const data[] = {args.a.data, args.b.data, args.c.data, args.bias.data};
-    plan_of(args, p)->run(std::span(data, p.bias && finishes ? 4 : 3), context.workspace);
-    if (!finishes) finish(args, p);
+    plan_of(args, p)->run(std::span(data, adds_bias ? 4 : 3), context.workspace);
+    finish(args, p, p.bias && !adds_bias);
 }
 
 std::size_t workspace(const Matmul& args) {

@@ -75,6 +75,18 @@ std::vector<Case<Matmul>> products() {
                 both({.batch_a = {4}, .batch_b = {4}, .m = 2, .n = 3, .k = 5, .accumulate = true}));
             add("infinities" + kind, both({.m = 19, .n = 37, .k = 3, .bias = true, .fill = Fill::infinities}));
         }
+    for (const std::int64_t m : {3, 67, 515})  // NaN passes through ReLU, whatever computes the product
+        add("infinities_relu" + std::to_string(m), {.m = m,
+                                                    .n = m < 10 ? 7 : 131,
+                                                    .k = 5,
+                                                    .transpose_b = true,
+                                                    .bias = true,
+                                                    .activation = relu,
+                                                    .fill = Fill::infinities});
+    add("factor_bias_relu",
+        {.m = 131, .n = 67, .k = 65, .transpose_b = true, .bias = true, .activation = relu, .alpha = -0.5f});
+    add("factor_bias_batched",
+        {.batch_a = {3}, .batch_b = {3}, .m = 31, .n = 67, .k = 65, .bias = true, .alpha = 3, .accumulate = true});
     add("outliers", {.m = 65, .n = 67, .k = 129, .transpose_b = true, .fill = Fill::outliers});
     add("large", {.m = 33, .n = 35, .k = 129, .fill = Fill::large});
     add("tiny", {.m = 33, .n = 35, .k = 129, .fill = Fill::tiny});

@@ -2,8 +2,8 @@
 # test.sh [--full]: everything that must hold before a change is merged.
 #   The fast tier installs what is missing, checks the formatting, builds the ci preset in build/ci (warnings are errors),
 #   runs every test, and checks that the generated pages of docs/ are current.
-#   --full adds the long tests (HEDDLE_TEST_FULL=1), the presets asan (with undefined behaviour) and tsan, and the
-#   reference documentation.
+#   --full adds the long tests (HEDDLE_TEST_FULL=1, in the preset ci), the presets asan (with undefined behaviour) and
+#   tsan, and the reference documentation.
 # HEDDLE_JOBS: how many compilers and tests run at a time (default: the number of cores).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -78,7 +78,7 @@ rm -f "$HEDDLE_EVIDENCE"
 run_preset ci
 step "generated pages"
 check "docs/support.md" scripts/support_table.py --evidence "$HEDDLE_EVIDENCE"
-unset HEDDLE_EVIDENCE
+unset HEDDLE_EVIDENCE HEDDLE_TEST_FULL
 
 if $full; then
     run_preset asan

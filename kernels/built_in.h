@@ -10,6 +10,7 @@ template <class Args>
 KernelTable<Args>& make_table(const char* operation) {
     auto* table = new KernelTable<Args>(operation);
     add_reference(*table);
+    add_cpu(*table);
     return *table;
 }
 

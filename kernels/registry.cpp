@@ -1,4 +1,6 @@
 #include "kernels/conv/conv.h"
+#include "kernels/copy/copy.h"
+#include "kernels/elementwise/elementwise.h"
 #include "kernels/image/image.h"
 #include "kernels/loss/loss.h"
 #include "kernels/matmul/matmul.h"
@@ -6,6 +8,7 @@
 #include "kernels/optim/optim.h"
 #include "kernels/pool/pool.h"
 #include "kernels/random/random.h"
+#include "kernels/reduce/reduce.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/table.h"
 
@@ -14,6 +17,36 @@ namespace heddle {
 std::vector<KernelTableBase*> kernel_tables() {
     using namespace kernels;
     return {
+        // elementwise
+        &binary(),
+        &scalar_binary(),
+        &scale_add(),
+        &unary(),
+        &unary_backward(),
+        &where(),
+        &cast(),
+        &fill(),
+        &clip(),
+        &clip_backward(),
+        // reduce
+        &reduce(),
+        &reduce_to_shape(),
+        &arg_reduce(),
+        &top_k(),
+        // copy
+        &permute(),
+        &concat(),
+        &split(),
+        &pad(),
+        &pad_backward(),
+        &slice(),
+        &slice_backward(),
+        &broadcast_to(),
+        &gather(),
+        &gather_backward(),
+        &take_along(),
+        &take_along_backward(),
+        &one_hot(),
         // conv
         &conv2d_forward(),
         &conv2d_backward_data(),

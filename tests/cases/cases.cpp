@@ -4,6 +4,9 @@ namespace heddle::cases {
 
 CaseSets all_cases() {
     CaseSets sets;
+    add_elementwise_cases(sets);
+    add_reduce_cases(sets);
+    add_copy_cases(sets);
     add_conv_cases(sets);
     add_image_cases(sets);
     add_loss_cases(sets);

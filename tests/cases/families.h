@@ -7,6 +7,9 @@ namespace heddle::cases {
 
 using CaseSets = std::vector<std::unique_ptr<CaseSet>>;
 
+void add_elementwise_cases(CaseSets& sets);
+void add_reduce_cases(CaseSets& sets);
+void add_copy_cases(CaseSets& sets);
 void add_conv_cases(CaseSets& sets);
 void add_image_cases(CaseSets& sets);
 void add_loss_cases(CaseSets& sets);

@@ -1,0 +1,154 @@
+#include <algorithm>
+
+#include "core/parallel.h"
+#include "kernels/copy/implementations.h"
+#include "kernels/dispatch.h"
+#include "kernels/element_types.h"
+
+// Gathering and its transposition. Scattered sums are split by destination, so that each has one writer, who adds in
+// the order of the indices.
+namespace heddle::kernels {
+namespace {
+
+constexpr std::int64_t grain_elements = 32768;
+
+std::int64_t grain(std::int64_t elements_each) { return grain_elements / std::max<std::int64_t>(elements_each, 1) + 1; }
+
+template <class Body>
+void with_index_type(DType dtype, const Body& body) {
+    dtype == DType::i64 ? body(std::int64_t{}) : body(std::int32_t{});
+}
+
+void run_gather(const Gather& args, KernelContext&) {
+    const Shape& shape = args.x.shape;
+    const std::int64_t count = args.indices.elements(), extent = shape[args.axis],
+                       inner = shape.elements(args.axis + 1, shape.rank()), rows = shape.elements(0, args.axis) * count;
+    with_index_type(args.indices.dtype, [&](auto index_zero) {
+        const auto* indices = args.indices.as<const decltype(index_zero)>();
+        with_bits_type(args.y.dtype, [&](auto zero) {
+            using T = decltype(zero);
+            const T* x = args.x.as<const T>();
+            T* y = args.y.as<T>();
+            parallel_for(rows, grain(inner), [&](std::int64_t first, std::int64_t last) {
+                for (std::int64_t row = first; row < last; ++row) {
+                    const T* from = x + (row / count * extent + indices[row % count]) * inner;
+                    if (inner == 1)
+                        y[row] = *from;
+                    else
+                        std::copy_n(from, inner, y + row * inner);
+                }
+            });
+        });
+    });
+}
+
+HEDDLE_SIMD_CLONES void add_run(const float* x, float* y, std::int64_t n) {
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) y[i] += x[i];
+}
+
+void run_gather_backward(const GatherBackward& args, KernelContext&) {
+    const Shape& shape = args.dx.shape;
+    const std::int64_t count = args.indices.elements(), extent = shape[args.axis],
+                       inner = shape.elements(args.axis + 1, shape.rank()), outer = shape.elements(0, args.axis);
+    const float* dy = args.dy.as<const float>();
+    float* dx = args.dx.as<float>();
+    with_index_type(args.indices.dtype, [&](auto zero) {
+        const auto* indices = args.indices.as<const decltype(zero)>();
+        // The part of one slab of dx that lies in [low, high) along the axis.
+        const auto scatter = [&](std::int64_t o, std::int64_t low, std::int64_t high) {
+            float* slab = dx + o * extent * inner;
+            std::fill(slab + low * inner, slab + high * inner, 0.0f);
+            for (std::int64_t j = 0; j < count; ++j) {
+                const std::int64_t to = indices[j];
+                if (to < low || to >= high) continue;
+                const float* from = dy + (o * count + j) * inner;
+                if (inner == 1)
+                    slab[to] += *from;
+                else
+                    add_run(from, slab + to * inner, inner);
+            }
+        };
+        if (outer >= thread_count())
+            parallel_for(outer, grain(count * inner), [&](std::int64_t first, std::int64_t last) {
+                for (std::int64_t o = first; o < last; ++o) scatter(o, 0, extent);
+            });
+        else
+            for (std::int64_t o = 0; o < outer; ++o)
+                parallel_for(extent, grain((count / std::max<std::int64_t>(extent, 1) + 1) * inner),
+                             [&](std::int64_t low, std::int64_t high) { scatter(o, low, high); });
+    });
+}
+
+void run_take_along(const TakeAlong& args, KernelContext&) {
+    const std::int64_t n = args.x.shape.back(), k = args.indices.shape.back(),
+                       rows = args.indices.shape.elements(0, args.indices.shape.rank() - 1);
+    with_index_type(args.indices.dtype, [&](auto index_zero) {
+        const auto* indices = args.indices.as<const decltype(index_zero)>();
+        with_bits_type(args.y.dtype, [&](auto zero) {
+            using T = decltype(zero);
+            parallel_for(rows, grain(k), [&](std::int64_t first, std::int64_t last) {
+                for (std::int64_t row = first; row < last; ++row)
+                    for (std::int64_t j = 0; j < k; ++j)
+                        args.y.as<T>()[row * k + j] = args.x.as<T>()[row * n + indices[row * k + j]];
+            });
+        });
+    });
+}
+
+void run_take_along_backward(const TakeAlongBackward& args, KernelContext&) {
+    const std::int64_t n = args.dx.shape.back(), k = args.indices.shape.back(),
+                       rows = args.indices.shape.elements(0, args.indices.shape.rank() - 1);
+    with_index_type(args.indices.dtype, [&](auto zero) {
+        const auto* indices = args.indices.as<const decltype(zero)>();
+        parallel_for(rows, grain(n + k), [&](std::int64_t first, std::int64_t last) {
+            std::fill(args.dx.as<float>() + first * n, args.dx.as<float>() + last * n, 0.0f);
+            for (std::int64_t row = first; row < last; ++row)
+                for (std::int64_t j = 0; j < k; ++j)
+                    args.dx.as<float>()[row * n + indices[row * k + j]] += args.dy.as<float>()[row * k + j];
+        });
+    });
+}
+
+void run_one_hot(const OneHot& args, KernelContext&) {
+    const std::int64_t rows = args.indices.elements(), classes = args.y.shape.back();
+    with_index_type(args.indices.dtype, [&](auto index_zero) {
+        const auto* indices = args.indices.as<const decltype(index_zero)>();
+        with_storage_type(args.y.dtype, [&](auto zero) {
+            using T = decltype(zero);
+            T* y = args.y.as<T>();
+            const T one = convert<T>(1.0f);
+            parallel_for(rows, grain(classes), [&](std::int64_t first, std::int64_t last) {
+                std::fill(y + first * classes, y + last * classes, T{});
+                for (std::int64_t row = first; row < last; ++row)
+                    if (indices[row] >= 0 && indices[row] < classes) y[row * classes + indices[row]] = one;
+            });
+        });
+    });
+}
+
+template <class Args>
+void add(KernelTable<Args>& table, void (*run)(const Args&, KernelContext&)) {
+    table.add({.name = "cpu",
+               .priority = priority::plain,
+               .supports = [](const Args&) { return Support::yes(); },
+               .run = run});
+}
+
+template <class Args>
+void add_sum(KernelTable<Args>& table, void (*run)(const Args&, KernelContext&)) {
+    table.add({.name = "cpu",
+               .priority = priority::plain,
+               .supports = [](const Args& args) { return only_f32(args.dy.dtype); },
+               .run = run});
+}
+
+}  // namespace
+
+void add_cpu(KernelTable<Gather>& table) { add(table, run_gather); }
+void add_cpu(KernelTable<GatherBackward>& table) { add_sum(table, run_gather_backward); }
+void add_cpu(KernelTable<TakeAlong>& table) { add(table, run_take_along); }
+void add_cpu(KernelTable<TakeAlongBackward>& table) { add_sum(table, run_take_along_backward); }
+void add_cpu(KernelTable<OneHot>& table) { add(table, run_one_hot); }
+
+}  // namespace heddle::kernels

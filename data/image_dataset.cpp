@@ -62,8 +62,9 @@ class Images final : public DatasetImpl {
         if (settings_.augmentation) {
             draw(indices, context, shifts, flips);
             args.pad = settings_.augmentation->pad;
-            args.mode = settings_.augmentation->padding == Augmentation::Padding::reflect ? kernels::PadMode::reflect
-                                                                                          : kernels::PadMode::zero;
+            args.mode = settings_.augmentation->padding == Augmentation::Padding::reflect
+                            ? kernels::CropPadding::reflect
+                            : kernels::CropPadding::zero;
             args.shifts = View(shifts.data(), Shape{count, 2}, DType::i32);
             args.flips = View(flips.data(), Shape{count}, DType::u8);
         }

@@ -88,7 +88,7 @@ class BatchRows {
             dy = args_.shifts.as<std::int32_t>()[2 * i];
             dx = args_.shifts.as<std::int32_t>()[2 * i + 1];
         }
-        const bool mirrored = args_.mode == PadMode::reflect;
+        const bool mirrored = args_.mode == CropPadding::reflect;
         const std::int64_t source_row = mirrored ? reflect(r + dy, height_) : r + dy;
         if (source_row < 0 || source_row >= height_) return zeros(0, out_width_, y);
 

@@ -8,7 +8,7 @@
 namespace heddle::kernels {
 
 /// What lies outside a picture: 0, or the picture mirrored without its edge (numpy's "reflect").
-enum class PadMode { zero, reflect };
+enum class CropPadding { zero, reflect };
 
 /// A batch from a set of pictures in one pass: gather, pad, crop, flip, normalise.
 ///
@@ -23,7 +23,7 @@ struct ImageBatch {
     View shifts = {};
     View flips = {};       ///< u8 [n]: 1 mirrors left and right. Absent: none
     std::int64_t pad = 0;  ///< how far windows may reach outside; for reflect less than height and width
-    PadMode mode = PadMode::zero;
+    CropPadding mode = CropPadding::zero;
     View mean = {};               ///< f32 [channels]; absent: 0
     View inverse_deviation = {};  ///< f32 [channels]; absent: 1
     float scale = 1;              ///< 1 / 255 for u8, usually

@@ -36,7 +36,7 @@ void batch(const ImageBatch& args) {
             for (std::int64_t c = 0; c < out[2]; ++c)
                 for (std::int64_t k = 0; k < channels; ++k) {
                     std::int64_t row = r + dy, column = (flip ? out[2] - 1 - c : c) + dx;
-                    if (args.mode == PadMode::reflect) {
+                    if (args.mode == CropPadding::reflect) {
                         row = reflect(row, height);
                         column = reflect(column, width);
                     }

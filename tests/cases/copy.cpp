@@ -129,7 +129,11 @@ void add_pads(CaseSets& sets) {
             if (dtype == DType::f32)
                 backwards.push_back({full,
                                      [=](Problem& problem) {
-                                         problem.reduction(outside.elements() / inside.elements());
+                                         // A corner gathers the whole corner of the border.
+                                         std::int64_t longest = 1;
+                                         for (int axis = 0; axis < inside.rank(); ++axis)
+                                             longest *= outside[axis] - inside[axis] + 1;
+                                         problem.reduction(longest);
                                          const View dy = problem.input(outside);
                                          return PadBackward{
                                              .mode = mode, .before = before, .dy = dy, .dx = problem.output(inside)};

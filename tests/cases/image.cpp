@@ -13,7 +13,7 @@ struct Batch {
     bool bytes = true;
     bool shifts = false, flips = false, normalised = true;
     std::int64_t pad = 0;
-    PadMode mode = PadMode::zero;
+    CropPadding mode = CropPadding::zero;
     bool benchmark = false;
 };
 
@@ -67,7 +67,7 @@ Case<ResizeBilinear> resize(std::string name, const Shape& in, std::int64_t out_
 }  // namespace
 
 void add_image_cases(CaseSets& sets) {
-    const auto reflect = PadMode::reflect;
+    const auto reflect = CropPadding::reflect;
     sets.push_back(make_case_set(
         image_batch(),
         {batch("one_pixel", {{1, 1, 1, 1}, 1, 1, 1}), batch("gather", {{5, 7, 9, 3}, 11, 7, 9}),
@@ -85,8 +85,8 @@ void add_image_cases(CaseSets& sets) {
          batch("gray_reflect_small_window", {{4, 9, 7, 1}, 24, 3, 2, true, true, true, true, 5, reflect}),
          batch("window_wholly_outside", {{4, 6, 5, 3}, 24, 2, 3, true, true, true, true, 4}),
          batch("larger_than_picture", {{4, 5, 5, 5}, 13, 9, 8, true, true, true, true, 4, reflect}),
-         batch("batch128_cifar", {{1024, 32, 32, 3}, 128, 32, 32, true, true, true, true, 4, PadMode::zero, true}),
-         batch("batch64_224", {{8, 256, 256, 3}, 64, 224, 224, true, true, true, true, 0, PadMode::zero, true})}));
+         batch("batch128_cifar", {{1024, 32, 32, 3}, 128, 32, 32, true, true, true, true, 4, CropPadding::zero, true}),
+         batch("batch64_224", {{8, 256, 256, 3}, 64, 224, 224, true, true, true, true, 0, CropPadding::zero, true})}));
     sets.push_back(make_case_set(
         resize_bilinear(),
         {resize("one_pixel", {1, 1, 1, 1}, 1, 1, false), resize("from_one_pixel", {2, 1, 1, 3}, 5, 4, true),

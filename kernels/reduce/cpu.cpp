@@ -14,6 +14,7 @@ namespace heddle::kernels {
 namespace {
 
 constexpr std::int64_t sum_block = 2048;         // elements folded in f32 before they join the f64 total
+constexpr std::int64_t short_row = 16;           // a call costs more than to fold so few elements
 constexpr std::int64_t rows_block = 32;          // the same down a column
 constexpr std::int64_t tile = 1024;              // columns at a time: their accumulators stay in the first cache
 constexpr std::int64_t unit_elements = 1 << 16;  // elements that are worth a thread
@@ -84,7 +85,7 @@ struct FloatSum {
     static constexpr Total start = 0;
     static void join(Total& total, Total other) { total += other; }
     static Total range(const float* x, std::int64_t n) {
-        if (n <= 8) {  // short rows: a call costs more than the sum
+        if (n <= short_row) {
             float total = 0;
             for (std::int64_t i = 0; i < n; ++i) total += x[i];
             return static_cast<double>(total);
@@ -107,7 +108,12 @@ struct FloatExtremum {
     static void join(Total& total, Total other) {
         if (other != other || (max ? other > total : other < total)) total = other;
     }
-    static Total range(const float* x, std::int64_t n) { return max ? largest(x, n) : smallest(x, n); }
+    static Total range(const float* x, std::int64_t n) {
+        if (n > short_row) return max ? largest(x, n) : smallest(x, n);
+        float total = x[0];
+        for (std::int64_t i = 1; i < n; ++i) join(total, x[i]);
+        return total;
+    }
     static void columns(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t n, Total* totals) {
         if constexpr (max)
             largest_columns(x, stride, rows, n, totals);

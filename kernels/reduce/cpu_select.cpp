@@ -10,7 +10,7 @@
 namespace heddle::kernels {
 namespace {
 
-constexpr std::int64_t tile = 1024;
+constexpr std::int64_t tile = 1024, short_row = 16;
 
 /// The first place of the largest element, or of a NaN: several candidates side by side, then the first among equals.
 HEDDLE_SIMD_CLONES std::int64_t place_of_largest(const float* x, std::int64_t n, float sign) {
@@ -27,6 +27,19 @@ HEDDLE_SIMD_CLONES std::int64_t place_of_largest(const float* x, std::int64_t n,
         while (x[place] == x[place]) ++place;
     else
         while (sign * x[place] != best) ++place;
+    return place;
+}
+
+/// The same without a call, for rows too short to pay for one.
+inline std::int64_t place_in_short_row(const float* x, std::int64_t n, float sign) {
+    float best = sign * x[0];
+    std::int64_t place = 0;
+    for (std::int64_t i = 1; i < n; ++i) {
+        const float value = sign * x[i];
+        const bool better = (value > best) | ((value != value) & (best == best));
+        best = better ? value : best;
+        place = better ? i : place;
+    }
     return place;
 }
 
@@ -58,7 +71,9 @@ void run_arg_reduce(const ArgReduce& args, KernelContext&) {
     std::int64_t* y = args.y.as<std::int64_t>();
     if (inner == 1) {
         parallel_for(outer, 32768 / extent + 1, [&](std::int64_t first, std::int64_t last) {
-            for (std::int64_t row = first; row < last; ++row) y[row] = place_of_largest(x + row * extent, extent, sign);
+            for (std::int64_t row = first; row < last; ++row)
+                y[row] = extent <= short_row ? place_in_short_row(x + row * extent, extent, sign)
+                                             : place_of_largest(x + row * extent, extent, sign);
         });
         return;
     }

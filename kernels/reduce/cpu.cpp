@@ -106,7 +106,8 @@ struct FloatExtremum {
     using Total = float;
     static constexpr Total start = (max ? -1 : 1) * std::numeric_limits<float>::infinity();
     static void join(Total& total, Total other) {
-        if (other != other || (max ? other > total : other < total)) total = other;
+        const bool better = max ? other > total : other < total;  // without branches: which wins is chance
+        total = (other != other) | better ? other : total;
     }
     static Total range(const float* x, std::int64_t n) {
         if (n > short_row) return max ? largest(x, n) : smallest(x, n);

@@ -11,6 +11,7 @@ KernelTable<Args>* make_table(const char* operation) {
     add_reference(*table);
     add_cpu(*table);
     add_cpu_winograd(*table);
+    add_cpu_winograd_nhwc(*table);
     return table;
 }
 

@@ -14,5 +14,8 @@ void add_cpu(KernelTable<Conv2dBackwardWeights>& table);
 void add_cpu_winograd(KernelTable<Conv2dForward>& table);
 void add_cpu_winograd(KernelTable<Conv2dBackwardData>& table);
 void add_cpu_winograd(KernelTable<Conv2dBackwardWeights>& table);
+void add_cpu_winograd_nhwc(KernelTable<Conv2dForward>& table);
+void add_cpu_winograd_nhwc(KernelTable<Conv2dBackwardData>& table);
+void add_cpu_winograd_nhwc(KernelTable<Conv2dBackwardWeights>& table);
 
 }  // namespace heddle::kernels

@@ -1,0 +1,342 @@
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <tuple>
+
+#include "core/parallel.h"
+#include "kernels/conv/implementations.h"
+#include "kernels/conv/winograd.h"
+#include "kernels/dispatch.h"
+#include "kernels/onednn.h"
+
+// Winograd's F(4x4, 3x3) on NHWC. A thread takes a block of tiles through all steps (transform, 36 matrix products,
+// transform back), so that what lies in between stays in its second-level cache. The data gradient is the convolution
+// of dy with the filters turned by 180 degrees. Channels are multiples of 16.
+namespace heddle::kernels {
+namespace {
+
+using namespace winograd;
+
+/// A picture batch and the 6x6 or 4x4 tiles of it that belong to the tiles of the convolution's output.
+struct Tiles {
+    float* data;
+    std::int64_t height, width, channels;
+    std::int64_t top, left;     // of the first tile: minus the padding
+    std::int64_t down, across;  // tiles of a picture
+
+    /// The addresses of the elements of tile `index`, `outside` for those beyond the picture.
+    template <int size>
+    void addresses(std::int64_t index, float* outside, float** pointers) const {
+        const std::int64_t w0 = index % across * 4 + left, h0 = index / across % down * 4 + top;
+        float* picture = data + index / (across * down) * height * width * channels;
+        for (int i = 0; i < size; ++i)
+            for (int j = 0; j < size; ++j) {
+                const std::int64_t h = h0 + i, w = w0 + j;
+                const bool inside = h >= 0 && h < height && w >= 0 && w < width;
+                pointers[i * size + j] = inside ? picture + (h * width + w) * channels : outside;
+            }
+    }
+};
+
+/// Gathers one tile, transforms it and scatters the 36 components: component p of channel c to to[p * stride + c].
+template <class T>
+HEDDLE_INLINE void transform_tile(const Tiles& tiles, std::int64_t index, float* zeros, float* to,
+                                  std::int64_t stride) {
+    float* from[T::in * T::in];
+    tiles.addresses<T::in>(index, zeros, from);
+    for (std::int64_t c = 0; c < tiles.channels; c += lanes) {
+        transform_2d<T>(
+            [&](int i, int j) HEDDLE_INLINE_LAMBDA -> const Unaligned& { return at(from[i * T::in + j] + c); },
+            [&](int i, int j) HEDDLE_INLINE_LAMBDA -> Unaligned& { return at(to + (i * 6 + j) * stride + c); });
+    }
+}
+
+HEDDLE_SIMD_CLONES void transform_inputs(const Tiles& tiles, std::int64_t first, std::int64_t count, float* zeros,
+                                         float* to, std::int64_t stride) {
+    for (std::int64_t t = 0; t < count; ++t)
+        transform_tile<Input>(tiles, first + t, zeros, to + t * tiles.channels, stride);
+}
+
+HEDDLE_SIMD_CLONES void transform_output_gradients(const Tiles& tiles, std::int64_t first, std::int64_t count,
+                                                   float* zeros, float* to, std::int64_t stride) {
+    for (std::int64_t t = 0; t < count; ++t)
+        transform_tile<OutputGradient>(tiles, first + t, zeros, to + t * tiles.channels, stride);
+}
+
+/// Products to outputs, with bias (or null) and ReLU (NaN passes). What lies beyond the picture goes to `nowhere`.
+HEDDLE_SIMD_CLONES void transform_outputs(const float* from, std::int64_t stride, const Tiles& tiles,
+                                          std::int64_t first, std::int64_t count, const float* bias, bool relu,
+                                          float* nowhere) {
+    for (std::int64_t t = 0; t < count; ++t) {
+        float* to[16];
+        tiles.addresses<4>(first + t, nowhere, to);
+        for (std::int64_t c = 0; c < tiles.channels; c += lanes) {
+            Unaligned y[16];
+            transform_2d<Output>(
+                [&](int i, int j) HEDDLE_INLINE_LAMBDA -> const Unaligned& {
+                    return at(from + (i * 6 + j) * stride + t * tiles.channels + c);
+                },
+                [&](int i, int j) HEDDLE_INLINE_LAMBDA -> Unaligned& { return y[i * 4 + j]; });
+            const Lanes shift = bias ? Lanes(at(bias + c)) : Lanes{};
+            for (int i = 0; i < 16; ++i) {
+                Lanes value = y[i] + shift;
+                if (relu) value = value < 0 ? Lanes{} : value;
+                at(to[i] + c) = value;
+            }
+        }
+    }
+}
+
+/// Filters [O, 3, 3, C] of one row of the matrices U: c (forward: row c, columns o) or o (turned: row o, columns c).
+HEDDLE_SIMD_CLONES void transform_filters(const float* w, std::int64_t outputs, std::int64_t channels, bool turned,
+                                          std::int64_t row, float* u) {
+    const std::int64_t columns = turned ? channels : outputs;
+    for (std::int64_t column = 0; column < columns; column += lanes) {
+        float gathered[9 * lanes];
+        for (int tap = 0; tap < 9; ++tap)
+            for (std::int64_t l = 0; l < lanes; ++l)
+                gathered[tap * lanes + l] = turned ? w[(row * 9 + 8 - tap) * channels + column + l]
+                                                   : w[((column + l) * 9 + tap) * channels + row];
+        transform_2d<Filter>(
+            [&](int i, int j) HEDDLE_INLINE_LAMBDA -> const Unaligned& { return at(gathered + (i * 3 + j) * lanes); },
+            [&](int i, int j) HEDDLE_INLINE_LAMBDA -> Unaligned& {
+                return at(u + ((i * 6 + j) * (turned ? outputs : channels) + row) * columns + column);
+            });
+    }
+}
+
+/// The gradient of the matrices U (rows o, columns c; `parts` addends, `part_stride` apart) to that of the filters of
+/// o.
+HEDDLE_SIMD_CLONES void transform_filter_gradients(const float* du, std::int64_t parts, std::int64_t part_stride,
+                                                   std::int64_t outputs, std::int64_t channels, std::int64_t o,
+                                                   float* dw) {
+    for (std::int64_t c = 0; c < channels; c += lanes) {
+        Unaligned u[components];
+        for (int p = 0; p < components; ++p) {
+            const float* from = du + (p * outputs + o) * channels + c;
+            Lanes sum = at(from);
+            for (std::int64_t part = 1; part < parts; ++part) sum += at(from + part * part_stride);
+            u[p] = sum;
+        }
+        transform_2d<FilterGradient>(
+            [&](int i, int j) HEDDLE_INLINE_LAMBDA -> const Unaligned& { return u[i * 6 + j]; },
+            [&](int i, int j)
+                HEDDLE_INLINE_LAMBDA -> Unaligned& { return at(dw + (o * 9 + i * 3 + j) * channels + c); });
+    }
+}
+
+struct Matrix {
+    const float* data;
+    std::int64_t row_step, depth_step;
+};
+
+template <int vectors>
+HEDDLE_INLINE void multiply_columns(const Matrix& l, const float* r, float* c, std::int64_t rows, std::int64_t columns,
+                                    std::int64_t depth, bool accumulate) {
+    for (std::int64_t row = 0; row < rows; row += 16 / vectors)
+        multiply_block<vectors>(l.data + row * l.row_step, l.row_step, l.depth_step, r, columns, c + row * columns,
+                                columns, depth, accumulate);
+}
+
+/// c (+)= l r; rows and columns are multiples of 16.
+HEDDLE_SIMD_CLONES void multiply(const Matrix& l, const float* r, float* c, std::int64_t rows, std::int64_t columns,
+                                 std::int64_t depth, bool accumulate) {
+    std::int64_t column = 0;
+    for (; column + 64 <= columns; column += 64)
+        multiply_columns<4>(l, r + column, c + column, rows, columns, depth, accumulate);
+    for (; column + 32 <= columns; column += 32)
+        multiply_columns<2>(l, r + column, c + column, rows, columns, depth, accumulate);
+    for (; column < columns; column += lanes)
+        multiply_columns<1>(l, r + column, c + column, rows, columns, depth, accumulate);
+}
+
+void add_rows(const float* dy, std::int64_t first, std::int64_t last, std::int64_t channels, float* sums) {
+    for (std::int64_t row = first; row < last; ++row)
+        for (std::int64_t c = 0; c < channels; ++c) sums[c] += dy[row * channels + c];
+}
+
+/// Tiles a block holds: what stands between the transforms is to fit the second-level cache beside a matrix of U.
+std::int64_t block_tiles(std::int64_t channels, std::int64_t outputs) {
+    const std::int64_t fitting = (1 << 20) / (components * 4 * (channels + outputs));
+    return std::clamp<std::int64_t>(fitting / 16 * 16, 48, 224);
+}
+
+/// Where things stand in the workspace, in floats.
+struct Layout {
+    std::int64_t block, stride_x, stride_y;  // strides between components: odd lines, else 36 streams share a cache set
+    std::int64_t spare, shared, per_part;
+
+    /// `shared_floats`: what all parts share; `private_floats`: what a part needs beside its two blocks.
+    Layout(std::int64_t channels, std::int64_t outputs, std::int64_t shared_floats, std::int64_t private_floats)
+        : block(block_tiles(channels, outputs)),
+          stride_x(block * channels + 16),
+          stride_y(block * outputs + 16),
+          spare(std::max(channels, outputs)),
+          shared(shared_floats),
+          per_part(components * (stride_x + stride_y) + spare + private_floats) {}
+
+    std::size_t bytes(std::int64_t parts) const { return static_cast<std::size_t>(shared + parts * per_part) * 4; }
+    /// The parts that a workspace was made for: another thread may have changed the thread count since.
+    std::int64_t parts(std::size_t workspace_bytes) const {
+        return (static_cast<std::int64_t>(workspace_bytes / 4) - shared) / per_part;
+    }
+};
+
+/// Runs `body(part, first block, last block)` on a thread each.
+template <class Body>
+void for_each_part(std::int64_t parts, std::int64_t blocks, const Body& body) {
+    parallel_for(parts, 1, [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t part = first; part < last; ++part)
+            body(part, blocks * part / parts, blocks * (part + 1) / parts);
+    });
+}
+
+std::int64_t tiles_over(std::int64_t extent) { return (extent + 3) / 4; }
+
+/// y = x * filters, in the terms of a forward convolution; `w` as the caller has it.
+struct Convolution {
+    const View &x, &w, &y;
+    std::int64_t top, left;
+    bool turned;
+    const float* bias;
+    bool relu;
+
+    std::int64_t channels() const { return x.shape[3]; }
+    std::int64_t outputs() const { return y.shape[3]; }
+    Layout layout() const { return {channels(), outputs(), components * channels() * outputs(), 0}; }
+
+    void run(KernelContext& context) const {
+        const Layout l = layout();
+        float* u = static_cast<float*>(context.workspace);
+        const std::int64_t c = channels(), o = outputs();
+        parallel_for(c, std::max<std::int64_t>(1, 4096 / o), [&](std::int64_t first, std::int64_t last) {
+            for (std::int64_t row = first; row < last; ++row)
+                transform_filters(w.as<float>(), w.shape[0], w.shape[3], turned, row, u);
+        });
+        const std::int64_t down = tiles_over(y.shape[1]), across = tiles_over(y.shape[2]);
+        const std::int64_t tiles = y.shape[0] * down * across, parts = l.parts(context.workspace_bytes);
+        const Tiles in{x.as<float>(), x.shape[1], x.shape[2], c, -top, -left, down, across};
+        const Tiles out{y.as<float>(), y.shape[1], y.shape[2], o, 0, 0, down, across};
+        // Small pictures: smaller blocks rather than idle threads.
+        const std::int64_t block = std::min(l.block, ((tiles + parts - 1) / parts + 15) / 16 * 16);
+        for_each_part(parts, (tiles + block - 1) / block, [&](std::int64_t part, std::int64_t begin, std::int64_t end) {
+            float* v = u + l.shared + part * l.per_part;
+            float* m = v + components * l.stride_x;
+            float* spare = m + components * l.stride_y;
+            for (std::int64_t b = begin; b < end; ++b) {
+                const std::int64_t first = b * block, count = std::min(block, tiles - first);
+                std::memset(spare, 0, static_cast<std::size_t>(l.spare) * 4);
+                transform_inputs(in, first, count, spare, v, l.stride_x);
+                for (std::int64_t p = 0; p < components; ++p)  // rows behind `count` hold anything and are not read
+                    multiply({v + p * l.stride_x, c, 1}, u + p * c * o, m + p * l.stride_y, (count + 15) / 16 * 16, o,
+                             c, false);
+                transform_outputs(m, l.stride_y, out, first, count, bias, relu, spare);
+            }
+        });
+    }
+};
+
+Convolution convolution(const Conv2dForward& args) {
+    return {args.x,
+            args.w,
+            args.y,
+            args.params.padding[0],
+            args.params.padding[2],
+            false,
+            args.bias ? args.bias.as<float>() : nullptr,
+            args.activation == FusedActivation::relu};
+}
+
+Convolution convolution(const Conv2dBackwardData& args) {
+    return {args.dy, args.w, args.dx, 2 - args.params.padding[0], 2 - args.params.padding[2], true, nullptr, false};
+}
+
+Layout layout(const Conv2dForward& args) { return convolution(args).layout(); }
+Layout layout(const Conv2dBackwardData& args) { return convolution(args).layout(); }
+Layout layout(const Conv2dBackwardWeights& args) {
+    const std::int64_t c = args.x.shape[3], o = args.dy.shape[3];
+    return {c, o, 0, components * c * o + o};
+}
+
+void run(const Conv2dForward& args, KernelContext& context) { convolution(args).run(context); }
+void run(const Conv2dBackwardData& args, KernelContext& context) { convolution(args).run(context); }
+
+void run(const Conv2dBackwardWeights& args, KernelContext& context) {
+    const Layout l = layout(args);
+    const Shape &x = args.x.shape, &y = args.dy.shape;
+    const std::int64_t c = x[3], o = y[3], down = tiles_over(y[1]), across = tiles_over(y[2]);
+    const std::int64_t tiles = y[0] * down * across, parts = l.parts(context.workspace_bytes);
+    const Tiles in{args.x.as<float>(), x[1], x[2], c, -args.params.padding[0], -args.params.padding[2], down, across};
+    const Tiles out{args.dy.as<float>(), y[1], y[2], o, 0, 0, down, across};
+    float* workspace = static_cast<float*>(context.workspace);
+    const std::int64_t block = std::min(l.block, (tiles + parts - 1) / parts), blocks = (tiles + block - 1) / block;
+    const std::int64_t rows = y.elements(0, 3);
+    // A part: dU, the sums of the bias, the blocks V and Z, and zeros for what lies beyond the picture.
+    for_each_part(parts, blocks, [&](std::int64_t part, std::int64_t begin, std::int64_t end) {
+        float* du = workspace + part * l.per_part;
+        float* dbias = du + components * c * o;
+        float* v = dbias + o;
+        float* z = v + components * l.stride_x;
+        float* zeros = z + components * l.stride_y;
+        std::memset(zeros, 0, static_cast<std::size_t>(l.spare) * 4);
+        if (begin == end) std::memset(du, 0, static_cast<std::size_t>(components * c * o) * 4);
+        for (std::int64_t b = begin; b < end; ++b) {
+            const std::int64_t first = b * block, count = std::min(block, tiles - first);
+            transform_inputs(in, first, count, zeros, v, l.stride_x);
+            transform_output_gradients(out, first, count, zeros, z, l.stride_y);
+            for (std::int64_t p = 0; p < components; ++p)
+                multiply({z + p * l.stride_y, 1, o}, v + p * l.stride_x, du + p * c * o, o, c, count, b > begin);
+        }
+        std::memset(dbias, 0, static_cast<std::size_t>(o) * 4);
+        if (args.dbias) add_rows(args.dy.as<float>(), rows * part / parts, rows * (part + 1) / parts, o, dbias);
+    });
+    parallel_for(o, std::max<std::int64_t>(1, 1024 / c), [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t row = first; row < last; ++row)
+            transform_filter_gradients(workspace, parts, l.per_part, o, c, row, args.dw.as<float>());
+    });
+    if (!args.dbias) return;
+    std::memset(args.dbias.data, 0, static_cast<std::size_t>(o) * 4);
+    for (std::int64_t part = 0; part < parts; ++part)
+        add_rows(workspace + part * l.per_part + components * c * o, 0, 1, o, args.dbias.as<float>());
+}
+
+template <class Args>
+Support supports(const Args& args) {
+    const Conv2dParams& params = args.params;
+    const auto [x, w, y] = [&] {
+        if constexpr (requires { args.dx; })
+            return std::tuple(args.dx, args.w, args.dy);
+        else if constexpr (requires { args.dw; })
+            return std::tuple(args.x, args.dw, args.dy);
+        else
+            return std::tuple(args.x, args.w, args.y);
+    }();
+    using Pair = std::array<std::int64_t, 2>;
+    if (const Support support = only_f32(x.dtype); !support) return support;
+    if (x.elements() == 0 || y.elements() == 0) return Support::no("an empty tensor");
+    if (w.shape[1] != 3 || w.shape[2] != 3) return Support::no("a kernel other than 3x3");
+    if (params.stride != Pair{1, 1} || params.dilation != Pair{1, 1}) return Support::no("stride or dilation");
+    if (params.groups != 1) return Support::no("groups");
+    if (x.shape[3] % lanes != 0 || y.shape[3] % lanes != 0) return Support::no("channels that are no multiple of 16");
+#if defined(__x86_64__)
+    if (!__builtin_cpu_supports("avx512f")) return Support::no("a processor without AVX-512");
+#endif
+    return Support::yes();
+}
+
+template <class Args>
+void add(KernelTable<Args>& table) {
+    table.add({.name = "cpu_winograd_nhwc",
+               .priority = priority::fast + 5,
+               .supports = supports<Args>,
+               .workspace_bytes = [](const Args& args) { return layout(args).bytes(onednn::threads()); },
+               .run = run});
+}
+
+}  // namespace
+
+void add_cpu_winograd_nhwc(KernelTable<Conv2dForward>& table) { add(table); }
+void add_cpu_winograd_nhwc(KernelTable<Conv2dBackwardData>& table) { add(table); }
+void add_cpu_winograd_nhwc(KernelTable<Conv2dBackwardWeights>& table) { add(table); }
+
+}  // namespace heddle::kernels

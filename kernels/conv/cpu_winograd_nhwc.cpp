@@ -87,21 +87,36 @@ HEDDLE_SIMD_CLONES void transform_outputs(const float* from, std::int64_t stride
     }
 }
 
-/// Filters [O, 3, 3, C] of one row of the matrices U: c (forward: row c, columns o) or o (turned: row o, columns c).
+/// Matrices U stand in panels of 32 columns (the last one of 16 where they do not divide): a product runs down a panel,
+/// which then lies in consecutive lines.
+inline constexpr std::int64_t panel = 32;
+HEDDLE_INLINE std::int64_t panel_width(std::int64_t column, std::int64_t columns) {
+    return column / panel * panel + panel <= columns ? panel : lanes;
+}
+
+/// Filters [O, 3, 3, C] to 16 rows of the matrices U: c (forward: rows c, columns o) or o (turned: rows o, columns c).
 HEDDLE_SIMD_CLONES void transform_filters(const float* w, std::int64_t outputs, std::int64_t channels, bool turned,
                                           std::int64_t row, float* u) {
-    const std::int64_t columns = turned ? channels : outputs;
+    const std::int64_t columns = turned ? channels : outputs, rows = turned ? outputs : channels;
     for (std::int64_t column = 0; column < columns; column += lanes) {
-        float gathered[9 * lanes];
-        for (int tap = 0; tap < 9; ++tap)
-            for (std::int64_t l = 0; l < lanes; ++l)
-                gathered[tap * lanes + l] = turned ? w[(row * 9 + 8 - tap) * channels + column + l]
-                                                   : w[((column + l) * 9 + tap) * channels + row];
-        transform_2d<Filter>(
-            [&](int i, int j) HEDDLE_INLINE_LAMBDA -> const Unaligned& { return at(gathered + (i * 3 + j) * lanes); },
-            [&](int i, int j) HEDDLE_INLINE_LAMBDA -> Unaligned& {
-                return at(u + ((i * 6 + j) * (turned ? outputs : channels) + row) * columns + column);
-            });
+        float gathered[lanes * 9 * lanes];  // row, tap, column
+        for (std::int64_t m = 0; m < lanes; ++m)
+            for (int tap = 0; tap < 9; ++tap)
+                for (std::int64_t n = 0; n < lanes; ++n) {
+                    if (turned)
+                        gathered[(m * 9 + tap) * lanes + n] = w[((row + m) * 9 + 8 - tap) * channels + column + n];
+                    else
+                        gathered[(n * 9 + tap) * lanes + m] = w[((column + m) * 9 + tap) * channels + row + n];
+                }
+        const std::int64_t width = panel_width(column, columns);
+        float* to = u + column / panel * panel * rows + column % panel;
+        for (std::int64_t r = 0; r < lanes; ++r)
+            transform_2d<Filter>(
+                [&](int i, int j)
+                    HEDDLE_INLINE_LAMBDA -> const Unaligned& { return at(gathered + (r * 9 + i * 3 + j) * lanes); },
+                [&](int i, int j) HEDDLE_INLINE_LAMBDA -> Unaligned& {
+                    return at(to + (i * 6 + j) * rows * columns + (row + r) * width);
+                });
     }
 }
 
@@ -130,24 +145,21 @@ struct Matrix {
     std::int64_t row_step, depth_step;
 };
 
-template <int vectors>
-HEDDLE_INLINE void multiply_columns(const Matrix& l, const float* r, float* c, std::int64_t rows, std::int64_t columns,
-                                    std::int64_t depth, bool accumulate) {
-    for (std::int64_t row = 0; row < rows; row += 16 / vectors)
-        multiply_block<vectors>(l.data + row * l.row_step, l.row_step, l.depth_step, r, columns, c + row * columns,
-                                columns, depth, accumulate);
-}
-
-/// c (+)= l r; rows and columns are multiples of 16.
-HEDDLE_SIMD_CLONES void multiply(const Matrix& l, const float* r, float* c, std::int64_t rows, std::int64_t columns,
-                                 std::int64_t depth, bool accumulate) {
-    std::int64_t column = 0;
-    for (; column + 64 <= columns; column += 64)
-        multiply_columns<4>(l, r + column, c + column, rows, columns, depth, accumulate);
-    for (; column + 32 <= columns; column += 32)
-        multiply_columns<2>(l, r + column, c + column, rows, columns, depth, accumulate);
-    for (; column < columns; column += lanes)
-        multiply_columns<1>(l, r + column, c + column, rows, columns, depth, accumulate);
+/// c (+)= l r; rows and columns are multiples of 16. `panels`: r stands in panels, else by rows.
+HEDDLE_SIMD_CLONES void multiply(const Matrix& l, const float* r, bool panels, float* c, std::int64_t rows,
+                                 std::int64_t columns, std::int64_t depth, bool accumulate) {
+    for (std::int64_t column = 0; column < columns; column += panel) {
+        const std::int64_t width = panel_width(column, columns), stride = panels ? width : columns;
+        const float* right = r + column * (panels ? depth : 1);
+        if (width == panel)
+            for (std::int64_t row = 0; row < rows; row += 8)
+                multiply_block<2>(l.data + row * l.row_step, l.row_step, l.depth_step, right, stride,
+                                  c + row * columns + column, columns, depth, accumulate);
+        else
+            for (std::int64_t row = 0; row < rows; row += 16)
+                multiply_block<1>(l.data + row * l.row_step, l.row_step, l.depth_step, right, stride,
+                                  c + row * columns + column, columns, depth, accumulate);
+    }
 }
 
 void add_rows(const float* dy, std::int64_t first, std::int64_t last, std::int64_t channels, float* sums) {
@@ -209,9 +221,9 @@ struct Convolution {
         const Layout l = layout();
         float* u = static_cast<float*>(context.workspace);
         const std::int64_t c = channels(), o = outputs();
-        parallel_for(c, std::max<std::int64_t>(1, 4096 / o), [&](std::int64_t first, std::int64_t last) {
+        parallel_for(c / lanes, 1, [&](std::int64_t first, std::int64_t last) {
             for (std::int64_t row = first; row < last; ++row)
-                transform_filters(w.as<float>(), w.shape[0], w.shape[3], turned, row, u);
+                transform_filters(w.as<float>(), w.shape[0], w.shape[3], turned, row * lanes, u);
         });
         const std::int64_t down = tiles_over(y.shape[1]), across = tiles_over(y.shape[2]);
         const std::int64_t tiles = y.shape[0] * down * across, parts = l.parts(context.workspace_bytes);
@@ -228,8 +240,8 @@ struct Convolution {
                 std::memset(spare, 0, static_cast<std::size_t>(l.spare) * 4);
                 transform_inputs(in, first, count, spare, v, l.stride_x);
                 for (std::int64_t p = 0; p < components; ++p)  // rows behind `count` hold anything and are not read
-                    multiply({v + p * l.stride_x, c, 1}, u + p * c * o, m + p * l.stride_y, (count + 15) / 16 * 16, o,
-                             c, false);
+                    multiply({v + p * l.stride_x, c, 1}, u + p * c * o, true, m + p * l.stride_y,
+                             (count + 15) / 16 * 16, o, c, false);
                 transform_outputs(m, l.stride_y, out, first, count, bias, relu, spare);
             }
         });
@@ -285,7 +297,7 @@ void run(const Conv2dBackwardWeights& args, KernelContext& context) {
             transform_inputs(in, first, count, zeros, v, l.stride_x);
             transform_output_gradients(out, first, count, zeros, z, l.stride_y);
             for (std::int64_t p = 0; p < components; ++p)
-                multiply({z + p * l.stride_y, 1, o}, v + p * l.stride_x, du + p * c * o, o, c, count, b > begin);
+                multiply({z + p * l.stride_y, 1, o}, v + p * l.stride_x, false, du + p * c * o, o, c, count, b > begin);
         }
         std::memset(dbias, 0, static_cast<std::size_t>(o) * 4);
         if (args.dbias) add_rows(args.dy.as<float>(), rows * part / parts, rows * (part + 1) / parts, o, dbias);

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "core/parallel.h"
+
 namespace heddle::kernels {
 namespace {
 
@@ -53,19 +55,15 @@ dnnl::convolution_forward::primitive_desc forward_hint(const Problem& p) {
 
 onednn::Plan make(const Conv2dForward& args, ConvAlgorithm algorithm) {
     const Problem p(operands(args), args.bias, args.params, algorithm);
-    dnnl::primitive_attr attributes = onednn::user_scratchpad();
-    if (args.activation == FusedActivation::relu) {
-        dnnl::post_ops after;
-        after.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
-        attributes.set_post_ops(after);
-    }
+    // For training even where none follows: Winograd's inference packs its weights in a layout without a reorder.
     const auto kind = dnnl::prop_kind::forward_training;
     const auto descriptor = p.has_bias()
                                 ? dnnl::convolution_forward::desc(kind, p.algorithm, p.inner_x, p.inner_w, p.bias,
                                                                   p.inner_y, p.stride, p.dilation, p.begin, p.end)
                                 : dnnl::convolution_forward::desc(kind, p.algorithm, p.inner_x, p.inner_w, p.inner_y,
                                                                   p.stride, p.dilation, p.begin, p.end);
-    const dnnl::convolution_forward::primitive_desc description(descriptor, attributes, onednn::engine());
+    const dnnl::convolution_forward::primitive_desc description(descriptor, onednn::user_scratchpad(),
+                                                                onednn::engine());
     std::vector<onednn::Plan::Operand> list{{DNNL_ARG_SRC, p.x}, {DNNL_ARG_WEIGHTS, p.w}, {DNNL_ARG_DST, p.y, true}};
     if (p.has_bias()) list.push_back({DNNL_ARG_BIAS, p.bias});
     return {dnnl::convolution_forward(description), description, std::move(list)};
@@ -96,6 +94,10 @@ onednn::Plan make(const Conv2dBackwardWeights& args, ConvAlgorithm algorithm) {
     return {dnnl::convolution_backward_weights(description), description, std::move(list)};
 }
 
+HEDDLE_SIMD_CLONES void relu(float* y, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) y[i] = y[i] < 0 ? 0 : y[i];
+}
+
 template <class Args>
 std::shared_ptr<const ConvPlan> cached(const Args& args, std::int64_t variant, ConvAlgorithm algorithm) {
     static auto& cache = *new onednn::Cache<ConvPlan>;  // one per operation; never destroyed, as oneDNN's engine
@@ -117,7 +119,7 @@ std::shared_ptr<const ConvPlan> cached(const Args& args, std::int64_t variant, C
 }  // namespace
 
 std::shared_ptr<const ConvPlan> conv_plan(const Conv2dForward& args, ConvAlgorithm algorithm) {
-    return cached(args, (args.bias ? 2 : 0) + (args.activation == FusedActivation::relu ? 1 : 0), algorithm);
+    return cached(args, args.bias ? 1 : 0, algorithm);
 }
 
 std::shared_ptr<const ConvPlan> conv_plan(const Conv2dBackwardData& args, ConvAlgorithm algorithm) {
@@ -131,6 +133,10 @@ std::shared_ptr<const ConvPlan> conv_plan(const Conv2dBackwardWeights& args, Con
 void run_conv_plan(const Conv2dForward& args, KernelContext& context, ConvAlgorithm algorithm) {
     conv_plan(args, algorithm)
         ->plan.run(std::array{args.x.data, args.w.data, args.y.data, args.bias.data}, context.workspace);
+    // oneDNN's own ReLU turns NaN into 0, which would hide a diverging model.
+    if (args.activation == FusedActivation::relu)
+        parallel_for(args.y.elements(), 16384,
+                     [&](std::int64_t first, std::int64_t last) { relu(args.y.as<float>() + first, last - first); });
 }
 
 void run_conv_plan(const Conv2dBackwardData& args, KernelContext& context, ConvAlgorithm algorithm) {

@@ -1,9 +1,12 @@
+#include <algorithm>
+
 #include "kernels/conv/cpu_plans.h"
 #include "kernels/conv/implementations.h"
 #include "kernels/dispatch.h"
 
 // oneDNN's Winograd convolution F(4x4, 3x3) (Lavin and Gray, 2015, arXiv:1509.09308): 36 products where the direct one
-// needs 144. It exists for the layout nChw16c alone, so reorders stand around it.
+// needs 144. It exists for the layout nChw16c alone, so reorders stand around it. `cpu_winograd_nhwc` goes first where
+// it runs.
 namespace heddle::kernels {
 namespace {
 
@@ -21,6 +24,9 @@ Support supports(const Args& args) {
     if (padding != std::array{padding[0], padding[0], padding[0], padding[0]} || padding[0] > 1)
         return Support::no("padding other than 0 or 1 on all sides");  // oneDNN's data gradient is wrong there
     if (o.x.shape[3] % 16 != 0 || o.y.shape[3] % 16 != 0) return Support::no("channels that are no multiple of 16");
+    // Against the direct convolution on one core of the reference machine, reorders included: 0.6 to 0.9 times as fast
+    // for 32 x 32 channels, 1.2 to 1.6 from 64 x 64 on, 1.4 to 3.5 for 512 x 512.
+    if (std::min(o.x.shape[3], o.y.shape[3]) < 64) return Support::no("too few channels to pay");
     const auto plan = conv_plan(args, ConvAlgorithm::winograd);
     return plan->refusal.empty() ? Support::yes() : Support::no(plan->refusal);
 }

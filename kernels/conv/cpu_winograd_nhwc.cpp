@@ -330,6 +330,11 @@ Support supports(const Args& args) {
     if (params.stride != Pair{1, 1} || params.dilation != Pair{1, 1}) return Support::no("stride or dilation");
     if (params.groups != 1) return Support::no("groups");
     if (x.shape[3] % lanes != 0 || y.shape[3] % lanes != 0) return Support::no("channels that are no multiple of 16");
+    // Against the direct convolution on one core of the reference machine: 1.0 times as fast for 16 x 16 channels (and
+    // less exact), 1.3 to 1.6 for 32 x 32, 1.8 for 64 x 64, 1.6 for 128 x 128. From 256 x 256 on the matrices U no
+    // longer fit a cache and `cpu_winograd` is as fast or faster (1.4 times for 512 x 512).
+    const std::int64_t product = x.shape[3] * y.shape[3];
+    if (product < 16 * 32 || product > 128 * 256) return Support::no("too few or too many channels to pay");
 #if defined(__x86_64__)
     if (!__builtin_cpu_supports("avx512f")) return Support::no("a processor without AVX-512");
 #endif

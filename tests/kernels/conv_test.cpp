@@ -1,0 +1,95 @@
+#include "kernels/conv/conv.h"
+
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include <thread>
+#include <vector>
+
+#include "core/parallel.h"
+
+namespace {
+
+using namespace heddle;
+using namespace heddle::kernels;
+
+/// One convolution on memory of its own.
+struct Problem {
+    std::vector<float> x, w, y;
+    Conv2dForward args;
+
+    explicit Problem(std::int64_t channels) {
+        const Shape picture{3, 10, 9, channels}, filters{channels, 3, 3, channels};
+        const auto fill = [](std::vector<float>& values, const Shape& shape) {
+            values.resize(static_cast<std::size_t>(shape.elements()));
+            for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i * 37 % 101) / 50 - 1;
+        };
+        fill(x, picture);
+        fill(w, filters);
+        fill(y, picture);
+        args.x = View(x.data(), picture, DType::f32);
+        args.w = View(w.data(), filters, DType::f32);
+        args.y = View(y.data(), picture, DType::f32);
+        args.params.padding = {1, 1, 1, 1};
+    }
+
+    void run(const char* name) {
+        const FlushDenormals flush;
+        const auto* implementation = conv2d_forward().find(name, DeviceKind::cpu);
+        ASSERT_NE(implementation, nullptr);
+        if (!implementation->supports(args)) GTEST_SKIP() << implementation->supports(args).reason();
+        run_implementation(*implementation, args, Device::cpu(), 0);
+    }
+};
+
+class ConvTest : public testing::TestWithParam<const char*> {};
+
+TEST_P(ConvTest, SeveralThreadsGetTheSameBits) {
+    Problem want(64);
+    want.run(GetParam());
+    std::vector<std::thread> threads;
+    std::vector<int> equal(4);
+    for (std::size_t t = 0; t < equal.size(); ++t)
+        threads.emplace_back([&, t] {
+            for (int repeat = 0; repeat < 5; ++repeat) {
+                Problem mine(64);
+                mine.run(GetParam());
+                equal[t] += mine.y == want.y;
+            }
+        });
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(equal, std::vector<int>(4, 5));
+}
+
+TEST_P(ConvTest, LeavesTheHostsThreadSettingAlone) {
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(3);
+    set_thread_count(1);
+    Problem problem(64);
+    problem.run(GetParam());
+    EXPECT_EQ(omp_get_max_threads(), 3);
+    set_thread_count(0);
+    omp_set_num_threads(before);
+}
+
+/// The thread count may change between two runs of the same shape: plans are kept for each.
+TEST_P(ConvTest, FollowsTheThreadCount) {
+    Problem one(64), two(64);
+    set_thread_count(1);
+    one.run(GetParam());
+    set_thread_count(2);
+    two.run(GetParam());
+    set_thread_count(0);
+    for (std::size_t i = 0; i < one.y.size(); ++i) ASSERT_NEAR(one.y[i], two.y[i], 1e-3) << i;
+}
+
+INSTANTIATE_TEST_SUITE_P(Implementations, ConvTest, testing::Values("cpu", "cpu_winograd", "cpu_winograd_nhwc"),
+                         [](const auto& each) { return std::string(each.param); });
+
+TEST(Conv2dParams, OutputShape) {
+    const Conv2dParams params{.stride = {2, 1}, .dilation = {1, 3}, .padding = {0, 1, 2, 0}};
+    EXPECT_EQ(params.output_shape({5, 8, 10, 3}, {7, 3, 3, 3}), (Shape{5, 4, 6, 7}));
+    EXPECT_EQ(params.output_shape({5, 1, 10, 3}, {7, 4, 3, 3}), (Shape{5, 0, 6, 7}));
+}
+
+}  // namespace

@@ -55,8 +55,8 @@ TEST(Idx, HostileFiles) {
     const std::string packed = read_bytes(fixture("tiny-idx3-ubyte.gz"));
     expect_truncations_refused(packed, load);
     expect_truncations_refused(idx(8, {2, 3}, "abcdef"), load);
-    EXPECT_GT(fuzz(packed, load, 2000), 1000);
-    EXPECT_GT(fuzz(idx(8, {2, 3}, "abcdef"), load, 2000, 12), 1000);
+    EXPECT_GT(fuzz(packed, load, 200), 0.5);
+    EXPECT_GT(fuzz(idx(8, {2, 3}, "abcdef"), load, 200, 12), 0.5);
 }
 
 std::string record(std::initializer_list<int> labels, int red, int green, int blue) {

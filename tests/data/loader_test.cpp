@@ -154,7 +154,7 @@ TEST(Loader, CanBeMovedWhileItPrefetches) {
 TEST(Loader, WrongOptions) {
     EXPECT_ERROR(DataLoader(numbers(3), {.batch_size = 0}), "batch size");
     EXPECT_ERROR(DataLoader(numbers(3), {.prefetch = -1}), "prefetch");
-    EXPECT_ERROR(DataLoader(Dataset()), "undefined");
+    EXPECT_ERROR(DataLoader(Dataset{}), "undefined");
     DataLoader loader(numbers(3));
     Batch batch;
     EXPECT_ERROR(loader.next(batch), "start");

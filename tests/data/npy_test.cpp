@@ -74,7 +74,7 @@ TEST(Npy, TruncatedAndDamagedFiles) {
     const std::string bytes = read_bytes(fixture("f4_v1.npy"));
     const auto load = [](const std::string& path) { load_npy(path); };
     expect_truncations_refused(bytes, load);
-    EXPECT_GT(fuzz(bytes, load, 3000, 80), 1500);
+    EXPECT_GT(fuzz(bytes, load, 300, 80), 0.5);
 }
 
 TEST(Npz, ReadsStoredAndDeflatedArchives) {
@@ -113,7 +113,7 @@ TEST(Npz, TruncatedAndDamagedArchives) {
     for (const char* name : {"stored.npz", "deflated.npz"}) {
         const std::string bytes = read_bytes(fixture(name));
         expect_truncations_refused(bytes, load);
-        EXPECT_GT(fuzz(bytes, load, 2000), 1000) << name;
+        EXPECT_GT(fuzz(bytes, load, 200), 0.5) << name;
     }
 }
 

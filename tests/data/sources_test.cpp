@@ -80,8 +80,9 @@ TEST(Sources, NamedSets) {
     EXPECT_ERROR(open_dataset("imagenet"), "mnist, fashion-mnist, cifar10, cifar100");
     for (const DatasetName& name : dataset_names()) {
         EXPECT_FALSE(name.how_to_get.empty());
-        if (name.name == "cifar10") EXPECT_EQ(name.found, folder / "cifar-10-batches-bin");
-        if (name.name == "cifar100") EXPECT_EQ(name.found, "");
+        const bool ten = name.name == "cifar10", hundred = name.name == "cifar100";
+        EXPECT_TRUE(!ten || name.found == folder / "cifar-10-batches-bin") << name.found;
+        EXPECT_TRUE(!hundred || name.found.empty()) << name.found;
     }
 }
 
@@ -102,11 +103,11 @@ TEST(Sources, PictureFolders) {
     const TempFolder folder;
     for (int i = 0; i < 20; ++i) {
         const auto value = static_cast<std::uint8_t>(10 * i);
-        save_png(folder / ("cat" + std::to_string(i)), Picture(4, 3, 3, value));
+        save_png(folder / (std::string("cat") + std::to_string(i)), Picture(4, 3, 3, value));
         std::filesystem::create_directories(folder / "all/cat");
         std::filesystem::create_directories(folder / "all/dog");
-        std::filesystem::rename(folder / ("cat" + std::to_string(i)),
-                                folder / ("all/" + std::string(i % 2 ? "cat/" : "dog/") + std::to_string(i) + ".PNG"));
+        std::filesystem::rename(folder / (std::string("cat") + std::to_string(i)),
+                                folder / (std::string(i % 2 ? "all/cat/" : "all/dog/") + std::to_string(i) + ".PNG"));
     }
     write_bytes(folder / "all/cat/notes.txt", "x");
     write_bytes(folder / "all/.hidden", "x");
@@ -153,7 +154,7 @@ TEST(Sources, CsvClassesAndNumbers) {
     std::string classes = "x,y,kind\n", numbers = "date,a,b\n", digits = "label,a\n";
     for (int i = 0; i < 40; ++i) {
         classes += std::to_string(i) + ",1," + (i % 2 ? "odd" : "even") + "\n";
-        numbers += "d" + std::to_string(i) + ",2," + std::to_string(i) + ".5\n";
+        numbers += std::string("d") + std::to_string(i) + ",2," + std::to_string(i) + ".5\n";
         digits += std::to_string(i % 3) + ",5\n";
     }
     write_bytes(folder / "classes.csv", classes);

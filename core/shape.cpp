@@ -17,7 +17,7 @@ std::int64_t Shape::at(int axis) const { return (*this)[normalize_axis(axis, ran
 
 void Shape::push_back(std::int64_t extent) {
     check(rank_ < max_rank, "Shape: more than {} dimensions", max_rank);
-    check(extent >= 0, "Shape: negative extent {}", extent);
+    check(extent >= -1, "Shape: negative extent {}", extent);
     extents_[static_cast<std::size_t>(rank_++)] = extent;
 }
 
@@ -51,8 +51,7 @@ Shape broadcast(const Shape& a, const Shape& b, const char* operation) {
     for (int axis = 0; axis < rank; ++axis) {
         const int in_a = axis - rank + a.rank(), in_b = axis - rank + b.rank();
         const std::int64_t x = in_a < 0 ? 1 : a[in_a], y = in_b < 0 ? 1 : b[in_b];
-        check(x == y || x == 1 || y == 1, "{}: shapes {} and {} do not broadcast", operation, a.to_string(),
-              b.to_string());
+        check(x == y || x == 1 || y == 1, "{}: shapes {} and {} do not broadcast", operation, a, b);
         result.push_back(x == 1 ? y : x);
     }
     return result;

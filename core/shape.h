@@ -10,13 +10,14 @@
 
 namespace heddle {
 
-/// The extents of a dense row-major tensor; at most `max_rank` of them. A scalar has rank 0 and one element.
+/// The extents of a dense row-major tensor; at most `max_rank` of them. A scalar has rank 0 and one element. An extent
+/// of -1 means "whatever fits" to `reshape`; everything else refuses it.
 class HEDDLE_API Shape {
   public:
     static constexpr int max_rank = 8;
 
     Shape() = default;
-    /// Throws `Error` for more than `max_rank` extents or a negative one.
+    /// Throws `Error` for more than `max_rank` extents or one below -1.
     Shape(std::initializer_list<std::int64_t> extents);
     explicit Shape(std::span<const std::int64_t> extents);
 

@@ -69,6 +69,8 @@ class HEDDLE_API LayerImpl {
     const std::string& name() const { return name_; }
     void set_name(std::string name) { name_ = std::move(name); }
     bool built() const { return built_; }
+    /// The shapes that `build` was called with.
+    const std::vector<Shape>& built_for() const { return built_for_; }
     /// Frozen layers: their parameters get no gradient, and batch norm uses its running statistics.
     bool trainable() const { return trainable_; }
     void set_trainable(bool trainable);
@@ -90,6 +92,7 @@ class HEDDLE_API LayerImpl {
     friend class Layer;
     std::string name_;
     bool built_ = false;
+    std::vector<Shape> built_for_;
     bool trainable_ = true;
     NamedTensors parameters_;
     NamedTensors buffers_;

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <string_view>
+
+#include "layers/layer.h"
+
+namespace heddle {
+
+/// Applies an activation function; also the type of other layers' `.activation`: `Activation::relu` is both an argument
+/// and, called as `Activation(Activation::relu)`, a layer.
+class HEDDLE_API Activation : public Layer {
+  public:
+    enum Kind {
+        linear,
+        relu,
+        leaky_relu,
+        elu,
+        selu,
+        sigmoid,
+        tanh,
+        gelu,
+        silu,
+        softplus,
+        softsign,
+        softmax,
+        log_softmax,
+        exponential
+    };
+
+    Activation(Kind kind, const std::string& name = {});
+    Activation(const char* kind);
+
+    Kind kind() const;
+    static std::string_view name_of(Kind kind);
+    /// Throws `Error` for an unknown name.
+    static Kind parse(std::string_view name);
+};
+
+/// The function itself. leaky_relu has Keras's slope 0.2; `LeakyReLU` takes any.
+HEDDLE_API Tensor activate(Activation::Kind kind, const Tensor& x);
+
+/// max(x, 0).
+class HEDDLE_API ReLU : public Activation {
+  public:
+    explicit ReLU(const std::string& name = {}) : Activation(Activation::relu, name) {}
+};
+
+/// Softmax over the last axis.
+class HEDDLE_API Softmax : public Activation {
+  public:
+    explicit Softmax(const std::string& name = {}) : Activation(Activation::softmax, name) {}
+};
+
+/// x > 0 ? x : slope x.
+class HEDDLE_API LeakyReLU : public Layer {
+  public:
+    explicit LeakyReLU(float negative_slope = 0.3f, const std::string& name = {});
+};
+
+}  // namespace heddle

@@ -1,0 +1,71 @@
+#include "core/check.h"
+#include "layers/containers.h"
+#include "layers/detail/registry.h"
+
+// The layer behind Sequential.
+namespace heddle {
+namespace {
+
+struct ChainImpl final : LayerImpl {
+    ChainImpl(const std::vector<Layer>& layers, const std::string& name) : LayerImpl(name) {
+        for (std::size_t i = 0; i < layers.size(); ++i) {
+            check(static_cast<bool>(layers[i]), "Sequential: layer {} is empty", i);
+            add_child(layers[i]->name().empty() ? std::to_string(i) : layers[i]->name(), layers[i]);
+        }
+        for (std::size_t i = 0; i < children().size(); ++i)
+            for (std::size_t j = 0; j < i; ++j)
+                check(children()[i].first != children()[j].first, "Sequential: two layers are called \"{}\"",
+                      children()[i].first);
+    }
+    const char* class_name() const override { return "Sequential"; }
+
+    void build(const Shape& input) override {
+        Shape shape = input;
+        for (const auto& [name, layer] : children()) {
+            if (!layer->built()) layer.build({shape});
+            shape = layer->output_shapes({shape})[0];
+        }
+    }
+    Tensor forward(const Tensor& x, bool training) override {
+        Tensor h = x;
+        for (std::size_t i = 0; i < children().size(); ++i) {
+            const Layer& layer = children()[i].second;
+            if (i + 1 < children().size() && layer->built()) {
+                if (Tensor both = layer->forward_fused(h, children()[i + 1].second.impl(), training); both.defined()) {
+                    h = std::move(both);
+                    ++i;
+                    continue;
+                }
+            }
+            h = layer(h, training);
+        }
+        return h;
+    }
+    Shape output_shape(const Shape& input) const override {
+        Shape shape = input;
+        for (const auto& [name, layer] : children()) shape = layer->output_shapes({shape})[0];
+        return shape;
+    }
+    Config config() const override {
+        Config::Array layers;
+        for (const auto& [name, layer] : children()) layers.push_back(layer.config());
+        return Config().set("layers", std::move(layers));
+    }
+};
+
+}  // namespace
+
+Layer make_chain(const std::vector<Layer>& layers, const std::string& name) {
+    return Layer(std::make_shared<ChainImpl>(layers, name));
+}
+
+void add_containers(LayerMakers& makers) {
+    makers["Sequential"] = [](const Config& c) {
+        std::vector<Layer> layers;
+        for (const Config& layer : c.at("layers").array()) layers.push_back(Layer::from_config(layer));
+        return make_chain(layers);
+    };
+    add_graph(makers);
+}
+
+}  // namespace heddle

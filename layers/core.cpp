@@ -1,0 +1,160 @@
+#include "layers/core.h"
+
+#include "core/check.h"
+#include "layers/detail/activation_impl.h"
+#include "layers/detail/registry.h"
+#include "ops/detail/scope.h"
+#include "ops/linear.h"
+#include "ops/random.h"
+
+namespace heddle {
+namespace {
+
+struct DenseImpl final : LayerImpl {
+    std::int64_t units;
+    DenseOptions options;
+    Tensor weight, bias;
+
+    DenseImpl(std::int64_t count, const DenseOptions& o) : LayerImpl(o.name), units(count), options(o) {
+        check(units >= 1, "Dense: expected at least one unit, got {}", units);
+    }
+    const char* class_name() const override { return "Dense"; }
+
+    void build(const Shape& input) override {
+        ops::require(input.rank() >= 1, "Dense", "expected inputs [batch, ..., features], got scalars");
+        const std::int64_t in = input.back();
+        weight = add_parameter("weight", options.kernel_initializer(Shape{units, in}, in, units));
+        if (options.use_bias) bias = add_parameter("bias", options.bias_initializer(Shape{units}, in, units));
+    }
+    Tensor forward(const Tensor& x, bool) override { return with(x, options.activation); }
+    Tensor with(const Tensor& x, Activation::Kind activation) {
+        return activate_unfused(activation, ops::linear(x, weight, bias, fused(activation)));
+    }
+    Tensor forward_fused(const Tensor& x, LayerImpl& next, bool) override {
+        return options.activation == Activation::linear && is_relu(next) ? with(x, Activation::relu) : Tensor();
+    }
+    Shape output_shape(const Shape& input) const override { return input.with(-1, units); }
+    Config config() const override {
+        return Config()
+            .set("units", units)
+            .set("activation", std::string(Activation::name_of(options.activation)))
+            .set("use_bias", options.use_bias)
+            .set("kernel_initializer", options.kernel_initializer.name())
+            .set("bias_initializer", options.bias_initializer.name());
+    }
+};
+
+struct FlattenImpl final : LayerImpl {
+    using LayerImpl::LayerImpl;
+    const char* class_name() const override { return "Flatten"; }
+    Tensor forward(const Tensor& x, bool) override {
+        return x.reshape(Shape{x.size(0), x.shape().elements(1, x.rank())});
+    }
+    Shape output_shape(const Shape& input) const override { return Shape{input.elements()}; }
+    Config config() const override { return Config(); }
+};
+
+struct ReshapeImpl final : LayerImpl {
+    Shape shape;
+    ReshapeImpl(const Shape& s, const std::string& name) : LayerImpl(name), shape(s) {}
+    const char* class_name() const override { return "Reshape"; }
+    Tensor forward(const Tensor& x, bool) override {
+        Shape full{x.size(0)};
+        for (const std::int64_t extent : shape) full.push_back(extent);
+        return x.reshape(full);
+    }
+    Shape output_shape(const Shape& input) const override {
+        std::int64_t known = 1;
+        for (const std::int64_t extent : shape) known *= extent < 0 ? 1 : extent;
+        Shape result;
+        for (const std::int64_t extent : shape)
+            result.push_back(extent < 0 && known > 0 ? input.elements() / known : extent);
+        ops::require(result.elements() == input.elements(), "Reshape", "{} does not fit {}", shape, input);
+        return result;
+    }
+    Config config() const override {
+        return Config().set("target_shape", std::vector<std::int64_t>(shape.begin(), shape.end()));
+    }
+};
+
+struct DropoutImpl final : LayerImpl {
+    float rate;
+    DropoutImpl(float r, const std::string& name) : LayerImpl(name), rate(r) {
+        check(rate >= 0 && rate < 1, "Dropout: rate {} is outside 0 .. 1", rate);
+    }
+    const char* class_name() const override { return "Dropout"; }
+    Tensor forward(const Tensor& x, bool training) override { return ops::dropout(x, rate, training); }
+    Config config() const override { return Config().set("rate", rate); }
+};
+
+struct RescalingImpl final : LayerImpl {
+    double scale, offset;
+    RescalingImpl(double s, double o, const std::string& name) : LayerImpl(name), scale(s), offset(o) {}
+    const char* class_name() const override { return "Rescaling"; }
+    Tensor forward(const Tensor& x, bool) override {
+        const Tensor y = (is_floating(x.dtype()) ? x : x.to(DType::f32)) * scale;
+        return offset == 0 ? y : y + offset;
+    }
+    Config config() const override { return Config().set("scale", scale).set("offset", offset); }
+};
+
+struct InputImpl final : LayerImpl {
+    Shape shape;
+    InputImpl(const Shape& s, const std::string& name) : LayerImpl(name), shape(s) {}
+    const char* class_name() const override { return "InputLayer"; }
+    Tensor forward(const Tensor& x, bool) override {
+        ops::require(x.shape().range(1, x.rank()) == shape, "InputLayer",
+                     "expected samples of shape {}, got {} (input shape {})", shape, x.shape().range(1, x.rank()),
+                     x.shape());
+        return x;
+    }
+    Shape output_shape(const Shape&) const override { return shape; }
+    Config config() const override {
+        return Config().set("shape", std::vector<std::int64_t>(shape.begin(), shape.end()));
+    }
+};
+
+struct LambdaImpl final : LayerImpl {
+    std::function<Tensor(const Tensor&)> function;
+    std::function<Shape(const Shape&)> shape;
+    LambdaImpl(std::function<Tensor(const Tensor&)> f, std::function<Shape(const Shape&)> s, const std::string& name)
+        : LayerImpl(name), function(std::move(f)), shape(std::move(s)) {}
+    const char* class_name() const override { return "Lambda"; }
+    Tensor forward(const Tensor& x, bool) override { return function(x); }
+    Shape output_shape(const Shape& input) const override { return shape ? shape(input) : input; }
+};
+
+Shape shape_of(const Config& config, const char* key) {
+    const std::vector<std::int64_t> extents = config.at(key).integers();
+    return Shape(std::span<const std::int64_t>(extents));
+}
+
+}  // namespace
+
+Dense::Dense(std::int64_t units, const DenseOptions& options) : Layer(std::make_shared<DenseImpl>(units, options)) {}
+Flatten::Flatten(const std::string& name) : Layer(std::make_shared<FlattenImpl>(name)) {}
+Reshape::Reshape(const Shape& shape, const std::string& name) : Layer(std::make_shared<ReshapeImpl>(shape, name)) {}
+Dropout::Dropout(float rate, const std::string& name) : Layer(std::make_shared<DropoutImpl>(rate, name)) {}
+Rescaling::Rescaling(double scale, double offset, const std::string& name)
+    : Layer(std::make_shared<RescalingImpl>(scale, offset, name)) {}
+InputLayer::InputLayer(const Shape& shape, const std::string& name) : Layer(std::make_shared<InputImpl>(shape, name)) {}
+Lambda::Lambda(std::function<Tensor(const Tensor&)> function, std::function<Shape(const Shape&)> output_shape,
+               const std::string& name)
+    : Layer(std::make_shared<LambdaImpl>(std::move(function), std::move(output_shape), name)) {}
+
+void add_core_layers(LayerMakers& makers) {
+    makers["Dense"] = [](const Config& c) {
+        return Dense(c.at("units").integer(),
+                     {.activation = Activation::parse(c.at("activation").string()),
+                      .use_bias = c.at("use_bias").boolean(),
+                      .kernel_initializer = Initializer::parse(c.at("kernel_initializer").string()),
+                      .bias_initializer = Initializer::parse(c.at("bias_initializer").string())});
+    };
+    makers["Flatten"] = [](const Config&) { return Flatten(); };
+    makers["Reshape"] = [](const Config& c) { return Reshape(shape_of(c, "target_shape")); };
+    makers["Dropout"] = [](const Config& c) { return Dropout(static_cast<float>(c.at("rate").number())); };
+    makers["Rescaling"] = [](const Config& c) { return Rescaling(c.at("scale").number(), c.at("offset").number()); };
+    makers["InputLayer"] = [](const Config& c) { return InputLayer(shape_of(c, "shape")); };
+}
+
+}  // namespace heddle

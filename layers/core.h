@@ -1,0 +1,60 @@
+#pragma once
+
+#include "layers/activation.h"
+#include "layers/initializer.h"
+#include "layers/layer.h"
+
+namespace heddle {
+
+struct DenseOptions {
+    Activation::Kind activation = Activation::linear;
+    bool use_bias = true;
+    Initializer kernel_initializer = Initializer::glorot_uniform;
+    Initializer bias_initializer = Initializer::zeros;
+    std::string name = {};
+};
+
+/// activation(x weightᵀ + bias) over the last dimension: [batch, ..., in] to [batch, ..., units]. weight: [units, in].
+class HEDDLE_API Dense : public Layer {
+  public:
+    explicit Dense(std::int64_t units, const DenseOptions& options = {});
+};
+
+/// [batch, a, b, ...] to [batch, a b ...].
+class HEDDLE_API Flatten : public Layer {
+  public:
+    explicit Flatten(const std::string& name = {});
+};
+
+/// [batch, ...] to [batch, shape...]; one extent may be -1.
+class HEDDLE_API Reshape : public Layer {
+  public:
+    explicit Reshape(const Shape& shape, const std::string& name = {});
+};
+
+/// Drops elements with probability `rate` in training and scales the others by 1 / (1 - rate).
+class HEDDLE_API Dropout : public Layer {
+  public:
+    explicit Dropout(float rate, const std::string& name = {});
+};
+
+/// x * scale + offset.
+class HEDDLE_API Rescaling : public Layer {
+  public:
+    explicit Rescaling(double scale, double offset = 0, const std::string& name = {});
+};
+
+/// Declares the shape of one sample: first in a Sequential it lets `summary()` work before any data.
+class HEDDLE_API InputLayer : public Layer {
+  public:
+    explicit InputLayer(const Shape& shape, const std::string& name = {});
+};
+
+/// Any function of one tensor. Cannot be saved as part of a whole model or cloned; it says so.
+class HEDDLE_API Lambda : public Layer {
+  public:
+    explicit Lambda(std::function<Tensor(const Tensor&)> function, std::function<Shape(const Shape&)> output_shape = {},
+                    const std::string& name = {});
+};
+
+}  // namespace heddle

@@ -1,0 +1,15 @@
+#include "layers/detail/registry.h"
+
+namespace heddle {
+
+void add_builtin_layers(LayerMakers& makers) {
+    add_activation_layers(makers);
+    add_core_layers(makers);
+    add_conv_layers(makers);
+    add_pool_layers(makers);
+    add_norm_layers(makers);
+    add_merge_layers(makers);
+    add_containers(makers);
+}
+
+}  // namespace heddle

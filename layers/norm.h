@@ -1,0 +1,32 @@
+#pragma once
+
+#include "layers/layer.h"
+
+namespace heddle {
+
+struct BatchNormalizationOptions {
+    float momentum = 0.99f;  ///< the fraction kept of the running statistics (PyTorch's momentum is 1 minus this)
+    float epsilon = 1e-3f;
+    bool center = true;                      ///< whether there is an offset ("bias")
+    bool scale = true;                       ///< whether there is a scale ("weight")
+    bool unbiased_running_variance = false;  ///< PyTorch keeps the unbiased variance, Keras the biased one
+    std::string name = {};
+};
+
+struct FusedBatchNormOptions {
+    Tensor residual = {};  ///< added before the activation
+    bool relu = false;
+};
+
+/// Batch normalisation over the last dimension (Ioffe and Szegedy 2015). Frozen, or not in training, it uses the
+/// running statistics.
+class HEDDLE_API BatchNormalization : public Layer {
+  public:
+    explicit BatchNormalization(const BatchNormalizationOptions& options = {});
+
+    using Layer::operator();
+    /// relu(normalised + residual) in one pass: the end of a residual block.
+    Tensor operator()(const Tensor& x, bool training, const FusedBatchNormOptions& fused) const;
+};
+
+}  // namespace heddle

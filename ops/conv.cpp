@@ -1,0 +1,76 @@
+#include "ops/conv.h"
+
+#include "ops/autograd/node.h"
+#include "ops/detail/epilogue.h"
+#include "ops/detail/run.h"
+#include "ops/detail/scope.h"
+
+namespace heddle::ops {
+namespace {
+
+using autograd::Gradients;
+using autograd::Saved;
+
+void check_operands(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& p) {
+    constexpr const char* op = "conv2d";
+    require(x.defined() && x.rank() == 4, op, "expected pictures [batch, height, width, channels], got {}", x);
+    require(w.defined() && w.rank() == 4, op, "expected weights [out, height, width, in / groups]");
+    require(p.groups >= 1 && w.size(0) % p.groups == 0, op, "{} output channels do not divide into {} groups",
+            w.size(0), p.groups);
+    require(x.size(3) == w.size(3) * p.groups, op, "expected input channels {}, got {} (input shape {})",
+            w.size(3) * p.groups, x.size(3), x.shape());
+    require(x.dtype() == w.dtype() && x.device() == w.device(), op, "input {} {}, weights {} {}", x.dtype(), x.device(),
+            w.dtype(), w.device());
+    require(!bias.defined() || bias.shape() == Shape{w.size(0)}, op, "expected a bias of {} values, got {}", w.size(0),
+            bias);
+    for (std::size_t i = 0; i < 2; ++i)
+        require(p.stride[i] >= 1 && p.dilation[i] >= 1, op, "stride and dilation must be at least 1");
+    for (const std::int64_t padding : p.padding) require(padding >= 0, op, "negative padding {}", padding);
+    for (int i = 0; i < 2; ++i) {
+        const auto axis = static_cast<std::size_t>(i);
+        const std::int64_t reach = (w.size(1 + i) - 1) * p.dilation[axis] + 1;
+        const std::int64_t extent = x.size(1 + i) + p.padding[2 * axis] + p.padding[2 * axis + 1];
+        require(extent >= reach, op, "the kernel reaches over {} pixels, the padded input has {} (input shape {})",
+                reach, extent, x.shape());
+    }
+}
+
+}  // namespace
+
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params,
+              FusedActivation activation) {
+    check_operands(x, w, bias, params);
+    Tensor y = Tensor::empty(params.output_shape(x.shape(), w.shape()), x.options());
+    run(kernels::conv2d_forward(),
+        {.x = view(x), .w = view(w), .bias = view(bias), .params = params, .activation = activation, .y = view(y)},
+        {&x, &w, &bias}, {&y});
+    if (!autograd::wants_record({&x, &w, &bias})) return y;
+    const bool masked = activation != FusedActivation::none;
+    autograd::record(
+        "conv2d", {&x, &w, &bias}, y,
+        [x = Saved(x), w = Saved(w), y = Saved(masked ? y : Tensor()), params, activation](Gradients& g) {
+            // With an activation, masking dy and summing the bias gradient is one pass; without, the weight gradient
+            // brings it.
+            const bool masks = activation != FusedActivation::none,
+                       bias_with_weights = !masks && g.wants(1) && g.wants(2);
+            const Tensor dy = bias_with_weights ? g.dy() : finish_epilogue(g, 2, y.get(), activation);
+            if (g.wants(1)) {
+                Tensor dw = Tensor::empty(w.get().shape(), w.get().options()), dbias;
+                if (bias_with_weights) dbias = Tensor::empty(Shape{dy.shape().back()}, dy.options());
+                run(kernels::conv2d_backward_weights(),
+                    {.x = view(x.get()), .dy = view(dy), .params = params, .dw = view(dw), .dbias = view(dbias)},
+                    {&x.get(), &dy}, {&dw, &dbias});
+                g.dx(1) = std::move(dw);
+                if (bias_with_weights) g.dx(2) = std::move(dbias);
+            }
+            if (g.wants(0)) {
+                Tensor dx = Tensor::empty(x.get().shape(), x.get().options());
+                run(kernels::conv2d_backward_data(),
+                    {.w = view(w.get()), .dy = view(dy), .params = params, .dx = view(dx)}, {&w.get(), &dy}, {&dx});
+                g.dx(0) = std::move(dx);
+            }
+        });
+    return y;
+}
+
+}  // namespace heddle::ops

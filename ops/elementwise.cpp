@@ -1,0 +1,229 @@
+#include "ops/elementwise.h"
+
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/reduce/reduce.h"
+#include "ops/autograd/node.h"
+#include "ops/detail/run.h"
+#include "ops/detail/scope.h"
+
+namespace heddle::ops {
+namespace {
+
+using autograd::Gradients;
+using autograd::Saved;
+
+constexpr const char* names[] = {"add",        "subtract", "multiply",      "divide",      "maximum",
+                                 "minimum",    "power",    "equal",         "not_equal",   "less",
+                                 "less_equal", "greater",  "greater_equal", "logical_and", "logical_or"};
+const char* name_of(BinaryOp op) { return names[static_cast<std::size_t>(op)]; }
+
+void require_same_device(const char* operation, const Tensor& a, const Tensor& b) {
+    require(a.defined() && b.defined(), operation, "an operand is undefined");
+    require(a.device() == b.device(), operation, "operands on {} and {}; move one with to()", a.device(), b.device());
+}
+
+/// Sums a gradient over the axes that broadcasting had repeated.
+Tensor reduce_to(const Tensor& gradient, const Shape& shape) {
+    if (gradient.shape() == shape) return gradient;
+    Tensor sum = Tensor::empty(shape, gradient.options());
+    run(kernels::reduce_to_shape(), {.x = view(gradient), .y = view(sum)}, {&gradient}, {&sum});
+    return sum;
+}
+
+/// d(a op b)/da and /db times dy. Only called with NoGrad on, so plain tensor arithmetic serves.
+void binary_backward(BinaryOp op, Gradients& g, const Saved& a, const Saved& b, const Shape& a_shape,
+                     const Shape& b_shape) {
+    const Tensor& dy = g.dy();
+    const bool wants_a = g.wants(0), wants_b = g.wants(1);
+    switch (op) {
+        case BinaryOp::add:
+            if (wants_a) g.dx(0) = reduce_to(dy, a_shape);
+            if (wants_b) g.dx(1) = reduce_to(dy, b_shape);
+            return;
+        case BinaryOp::subtract:
+            if (wants_a) g.dx(0) = reduce_to(dy, a_shape);
+            if (wants_b) g.dx(1) = reduce_to(-dy, b_shape);
+            return;
+        case BinaryOp::multiply:
+            if (wants_a) g.dx(0) = reduce_to(dy * b.get(), a_shape);
+            if (wants_b) g.dx(1) = reduce_to(dy * a.get(), b_shape);
+            return;
+        case BinaryOp::divide:
+            if (wants_a) g.dx(0) = reduce_to(dy / b.get(), a_shape);
+            if (wants_b) g.dx(1) = reduce_to(-(dy * a.get() / (b.get() * b.get())), b_shape);
+            return;
+        case BinaryOp::maximum:
+        case BinaryOp::minimum: {
+            const BinaryOp wins = op == BinaryOp::maximum ? BinaryOp::greater : BinaryOp::less;
+            const Tensor half = binary(BinaryOp::equal, a.get(), b.get()).to(dy.dtype()) * 0.5;
+            if (wants_a) g.dx(0) = reduce_to(dy * (binary(wins, a.get(), b.get()).to(dy.dtype()) + half), a_shape);
+            if (wants_b) g.dx(1) = reduce_to(dy * (binary(wins, b.get(), a.get()).to(dy.dtype()) + half), b_shape);
+            return;
+        }
+        case BinaryOp::power:
+            if (wants_a) g.dx(0) = reduce_to(dy * b.get() * binary(BinaryOp::power, a.get(), b.get() - 1.0), a_shape);
+            if (wants_b) g.dx(1) = reduce_to(dy * binary(BinaryOp::power, a.get(), b.get()) * log(a.get()), b_shape);
+            return;
+        default:
+            return;
+    }
+}
+
+bool backward_needs_operands(BinaryOp op) { return op != BinaryOp::add && op != BinaryOp::subtract; }
+
+void scalar_backward(BinaryOp op, Gradients& g, const Saved& x, double s, bool first) {
+    Tensor& dy = g.dy();
+    switch (op) {
+        case BinaryOp::add:
+            g.dx(0) = dy;
+            return;
+        case BinaryOp::subtract:
+            g.dx(0) = first ? -dy : dy;
+            return;
+        case BinaryOp::multiply:
+            g.dx(0) = dy * s;
+            return;
+        case BinaryOp::divide:
+            g.dx(0) = first ? -(dy * s / (x.get() * x.get())) : dy / s;
+            return;
+        case BinaryOp::maximum:
+            g.dx(0) = dy * binary(BinaryOp::greater, x.get(), s).to(dy.dtype());
+            return;
+        case BinaryOp::minimum:
+            g.dx(0) = dy * binary(BinaryOp::less, x.get(), s).to(dy.dtype());
+            return;
+        case BinaryOp::power:
+            g.dx(0) = first ? dy * binary(op, x.get(), s, true) * std::log(s) : dy * s * binary(op, x.get(), s - 1.0);
+            return;
+        default:
+            return;
+    }
+}
+
+}  // namespace
+
+Tensor binary(BinaryOp op, const Tensor& a_in, const Tensor& b_in) {
+    const char* name = name_of(op);
+    require_same_device(name, a_in, b_in);
+    if (a_in.dtype() != b_in.dtype()) {
+        const DType common = promote(a_in.dtype(), b_in.dtype());
+        return binary(op, a_in.to(common), b_in.to(common));
+    }
+    const bool comparison = kernels::gives_boolean(op);
+    Tensor y = Tensor::empty(broadcast(a_in.shape(), b_in.shape(), name),
+                             {comparison ? DType::boolean : a_in.dtype(), a_in.device()});
+    run(kernels::binary(), {.op = op, .a = view(a_in), .b = view(b_in), .y = view(y)}, {&a_in, &b_in}, {&y});
+    if (!comparison && autograd::wants_record({&a_in, &b_in})) {
+        const bool keep = backward_needs_operands(op);
+        autograd::record(
+            name, {&a_in, &b_in}, y,
+            [op, a = Saved(keep ? a_in : Tensor()), b = Saved(keep ? b_in : Tensor()), a_shape = a_in.shape(),
+             b_shape = b_in.shape()](Gradients& g) { binary_backward(op, g, a, b, a_shape, b_shape); });
+    }
+    return y;
+}
+
+Tensor binary(BinaryOp op, const Tensor& x, double scalar, bool scalar_first) {
+    const char* name = name_of(op);
+    require(x.defined(), name, "the operand is undefined");
+    const bool comparison = kernels::gives_boolean(op);
+    Tensor y = Tensor::empty(x.shape(), {comparison ? DType::boolean : x.dtype(), x.device()});
+    run(kernels::scalar_binary(),
+        {.op = op, .scalar = scalar, .scalar_first = scalar_first, .x = view(x), .y = view(y)}, {&x}, {&y});
+    if (!comparison && autograd::wants_record({&x})) {
+        autograd::record(name, {&x}, y,
+                         [op, x = Saved(backward_needs_operands(op) && op != BinaryOp::multiply ? x : Tensor()), scalar,
+                          scalar_first](Gradients& g) { scalar_backward(op, g, x, scalar, scalar_first); });
+    }
+    return y;
+}
+
+Tensor unary(UnaryOp op, const Tensor& x, float alpha) {
+    require(x.defined(), "unary", "the operand is undefined");
+    require(is_floating(x.dtype()) || op == UnaryOp::negate || op == UnaryOp::abs || op == UnaryOp::sign ||
+                op == UnaryOp::square || op == UnaryOp::relu,
+            "unary", "expected a floating tensor, got {}", x.dtype());
+    Tensor y = Tensor::empty(x.shape(), x.options());
+    run(kernels::unary(), {.op = op, .alpha = alpha, .x = view(x), .y = view(y)}, {&x}, {&y});
+    if (autograd::wants_record({&x})) {
+        const auto needs = kernels::needs(op);
+        autograd::record("unary", {&x}, y,
+                         [op, alpha, saved_x = Saved(needs == kernels::DerivativeNeeds::x ? x : Tensor()),
+                          saved_y = Saved(needs == kernels::DerivativeNeeds::y ? y : Tensor())](Gradients& g) {
+                             Tensor& dy = g.dy();
+                             Tensor dx = autograd::unique(dy) ? dy : Tensor::empty(dy.shape(), dy.options());
+                             run(kernels::unary_backward(),
+                                 {.op = op,
+                                  .alpha = alpha,
+                                  .x = view(saved_x.get()),
+                                  .y = view(saved_y.get()),
+                                  .dy = view(dy),
+                                  .dx = view(dx)},
+                                 {&dy, &saved_x.get(), &saved_y.get()}, {&dx});
+                             g.dx(0) = std::move(dx);
+                         });
+    }
+    return y;
+}
+
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+    require_same_device("where", a, b);
+    require(condition.defined() && condition.dtype() == DType::boolean, "where",
+            "the condition must be a boolean tensor");
+    if (a.dtype() != b.dtype()) {
+        const DType common = promote(a.dtype(), b.dtype());
+        return where(condition, a.to(common), b.to(common));
+    }
+    const Shape shape = broadcast(condition.shape(), broadcast(a.shape(), b.shape(), "where"), "where");
+    Tensor y = Tensor::empty(shape, a.options());
+    run(kernels::where(), {.condition = view(condition), .a = view(a), .b = view(b), .y = view(y)},
+        {&condition, &a, &b}, {&y});
+    if (autograd::wants_record({&a, &b})) {
+        autograd::record("where", {&a, &b}, y,
+                         [condition = Saved(condition), a_shape = a.shape(), b_shape = b.shape()](Gradients& g) {
+                             const Tensor zero = Tensor::zeros(Shape{}, g.dy().options());
+                             if (g.wants(0)) g.dx(0) = reduce_to(where(condition.get(), g.dy(), zero), a_shape);
+                             if (g.wants(1)) g.dx(1) = reduce_to(where(condition.get(), zero, g.dy()), b_shape);
+                         });
+    }
+    return y;
+}
+
+Tensor clip(const Tensor& x, double low, double high) {
+    require(x.defined(), "clip", "the operand is undefined");
+    require(low <= high, "clip", "expected low <= high, got {} and {}", low, high);
+    Tensor y = Tensor::empty(x.shape(), x.options());
+    run(kernels::clip(), {.low = low, .high = high, .x = view(x), .y = view(y)}, {&x}, {&y});
+    if (autograd::wants_record({&x})) {
+        autograd::record("clip", {&x}, y, [low, high, x = Saved(x)](Gradients& g) {
+            Tensor dx = Tensor::empty(x.get().shape(), x.get().options());
+            run(kernels::clip_backward(),
+                {.low = low, .high = high, .x = view(x.get()), .dy = view(g.dy()), .dx = view(dx)}, {&x.get(), &g.dy()},
+                {&dx});
+            g.dx(0) = std::move(dx);
+        });
+    }
+    return y;
+}
+
+}  // namespace heddle::ops
+
+namespace heddle {
+
+using ops::BinaryOp;
+
+Tensor operator+(const Tensor& a, const Tensor& b) { return ops::binary(BinaryOp::add, a, b); }
+Tensor operator-(const Tensor& a, const Tensor& b) { return ops::binary(BinaryOp::subtract, a, b); }
+Tensor operator*(const Tensor& a, const Tensor& b) { return ops::binary(BinaryOp::multiply, a, b); }
+Tensor operator/(const Tensor& a, const Tensor& b) { return ops::binary(BinaryOp::divide, a, b); }
+Tensor operator+(const Tensor& a, double b) { return ops::binary(BinaryOp::add, a, b); }
+Tensor operator-(const Tensor& a, double b) { return ops::binary(BinaryOp::subtract, a, b); }
+Tensor operator*(const Tensor& a, double b) { return ops::binary(BinaryOp::multiply, a, b); }
+Tensor operator/(const Tensor& a, double b) { return ops::binary(BinaryOp::divide, a, b); }
+Tensor operator+(double a, const Tensor& b) { return ops::binary(BinaryOp::add, b, a); }
+Tensor operator-(double a, const Tensor& b) { return ops::binary(BinaryOp::subtract, b, a, true); }
+Tensor operator*(double a, const Tensor& b) { return ops::binary(BinaryOp::multiply, b, a); }
+Tensor operator/(double a, const Tensor& b) { return ops::binary(BinaryOp::divide, b, a, true); }
+Tensor Tensor::operator-() const { return ops::unary(ops::UnaryOp::negate, *this); }
+
+}  // namespace heddle

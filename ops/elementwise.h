@@ -1,0 +1,48 @@
+#pragma once
+
+#include "core/tensor.h"
+#include "kernels/elementwise/binary.h"
+#include "kernels/elementwise/unary.h"
+
+namespace heddle::ops {
+
+using kernels::BinaryOp;
+using kernels::UnaryOp;
+
+/// a op b with broadcasting and promoted dtypes; comparisons give booleans. Differentiable: add, subtract, multiply,
+/// divide, maximum, minimum, power (equal operands of maximum and minimum share the gradient, as in PyTorch).
+HEDDLE_API Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b);
+/// x op scalar (or scalar op x); the result has the dtype of x.
+HEDDLE_API Tensor binary(BinaryOp op, const Tensor& x, double scalar, bool scalar_first = false);
+/// op(x); `alpha` is the slope of leaky_relu and the scale of elu.
+HEDDLE_API Tensor unary(UnaryOp op, const Tensor& x, float alpha = 0);
+
+inline Tensor maximum(const Tensor& a, const Tensor& b) { return binary(BinaryOp::maximum, a, b); }
+inline Tensor minimum(const Tensor& a, const Tensor& b) { return binary(BinaryOp::minimum, a, b); }
+inline Tensor pow(const Tensor& x, double exponent) { return binary(BinaryOp::power, x, exponent); }
+inline Tensor pow(const Tensor& x, const Tensor& exponent) { return binary(BinaryOp::power, x, exponent); }
+inline Tensor equal(const Tensor& a, const Tensor& b) { return binary(BinaryOp::equal, a, b); }
+inline Tensor less(const Tensor& a, const Tensor& b) { return binary(BinaryOp::less, a, b); }
+inline Tensor greater(const Tensor& a, const Tensor& b) { return binary(BinaryOp::greater, a, b); }
+
+inline Tensor abs(const Tensor& x) { return unary(UnaryOp::abs, x); }
+inline Tensor exp(const Tensor& x) { return unary(UnaryOp::exp, x); }
+inline Tensor log(const Tensor& x) { return unary(UnaryOp::log, x); }
+inline Tensor sqrt(const Tensor& x) { return unary(UnaryOp::sqrt, x); }
+inline Tensor square(const Tensor& x) { return unary(UnaryOp::square, x); }
+inline Tensor relu(const Tensor& x) { return unary(UnaryOp::relu, x); }
+inline Tensor leaky_relu(const Tensor& x, float slope = 0.2f) { return unary(UnaryOp::leaky_relu, x, slope); }
+inline Tensor elu(const Tensor& x, float alpha = 1) { return unary(UnaryOp::elu, x, alpha); }
+inline Tensor sigmoid(const Tensor& x) { return unary(UnaryOp::sigmoid, x); }
+inline Tensor tanh(const Tensor& x) { return unary(UnaryOp::tanh, x); }
+/// The exact form, x times the normal distribution function (PyTorch's and Keras's default).
+inline Tensor gelu(const Tensor& x) { return unary(UnaryOp::gelu, x); }
+inline Tensor silu(const Tensor& x) { return unary(UnaryOp::silu, x); }
+inline Tensor softplus(const Tensor& x) { return unary(UnaryOp::softplus, x); }
+
+/// condition ? a : b with broadcasting; condition is boolean.
+HEDDLE_API Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+/// min(max(x, low), high); the gradient passes inside the bounds.
+HEDDLE_API Tensor clip(const Tensor& x, double low, double high);
+
+}  // namespace heddle::ops

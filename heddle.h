@@ -13,6 +13,7 @@
 #include "core/random.h"
 #include "core/shape.h"
 #include "core/tensor.h"
+#include "core/version.h"
 #include "data/dataset.h"
 #include "data/files/cifar.h"
 #include "data/files/csv.h"

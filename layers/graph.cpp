@@ -12,13 +12,7 @@
 namespace heddle {
 namespace {
 
-/// The value number `value` of a graph: values 0 .. inputs - 1 are the inputs, then the outputs of each call in order.
-struct Call {
-    std::size_t child = 0;
-    std::vector<std::size_t> inputs = {};
-    std::size_t first_output = 0;
-    std::size_t outputs = 1;
-};
+using Call = GraphCall;
 
 struct GraphImpl final : LayerImpl {
     std::vector<Shape> input_shapes;
@@ -222,6 +216,16 @@ Layer make_graph(const std::vector<Symbol>& inputs, const std::vector<Symbol>& o
     Layer graph(std::make_shared<GraphImpl>(shapes, layers, calls, results, name));
     graph.build(shapes);
     return graph;
+}
+
+std::vector<GraphCall> graph_calls(const Layer& layer) {
+    const auto* graph = dynamic_cast<const GraphImpl*>(&layer.impl());
+    return graph ? graph->calls : std::vector<GraphCall>{};
+}
+
+std::vector<std::size_t> graph_results(const Layer& layer) {
+    const auto* graph = dynamic_cast<const GraphImpl*>(&layer.impl());
+    return graph ? graph->results : std::vector<std::size_t>{};
 }
 
 void add_graph(LayerMakers& makers) { makers["Functional"] = graph_from_config; }

@@ -125,8 +125,9 @@ std::vector<Tensor> split(const Tensor& x, std::span<const std::int64_t> extents
     const Tensor* source = &x;
     run(kernels::split(), args, std::span(&source, 1), pointers(parts));
     if (autograd::wants_record({&x})) {
+        const Tensor* input = &x;
         autograd::record(
-            "split", std::span(&source, 1), std::span(parts),
+            "split", std::span(&input, 1), std::span(parts),
             [axis, from = x.shape(), sizes = std::vector<std::int64_t>(extents.begin(), extents.end()),
              options = x.options()](Gradients& g) {
                 std::vector<Tensor> pieces;

@@ -93,10 +93,6 @@ class HEDDLE_API Model : public Layer {
     /// Of the inputs, without the batch; empty before the first call or `build`.
     const std::vector<Shape>& input_shapes() const;
 
-    using Layer::operator();
-    Tensor operator()(const Tensor& x, bool training = false) const;
-    std::vector<Tensor> operator()(const std::vector<Tensor>& inputs, bool training = false) const;
-
     /// Sets how the model is trained and judged; may be called again. Optimizer and loss must be given.
     void compile(const CompileOptions& options) const;
     const Optimizer& optimizer() const;

@@ -1,0 +1,7 @@
+#include "core/version.h"
+
+namespace heddle {
+
+const char* version() { return HEDDLE_VERSION; }
+
+}  // namespace heddle

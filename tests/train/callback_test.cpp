@@ -1,0 +1,182 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "samples.h"
+
+namespace heddle {
+namespace {
+
+using namespace samples;
+
+/// Model and data of one number; the callbacks see losses that a test makes up.
+class Callbacks : public testing::Test {
+  protected:
+    Callbacks() {
+        model.compile({.optimizer = SGD({.learning_rate = 1}), .loss = "mse"});
+        model.build(Shape{1});
+    }
+
+    /// Tells the callback of epochs with these values of "val_loss"; returns the number of epochs until it stopped.
+    std::int64_t tell(const Callback& callback, const std::vector<double>& losses) {
+        callback->on_train_begin(training);
+        for (const double loss : losses) {
+            callback->on_epoch_begin(training);
+            model.parameters()[0].second.fill_(loss);
+            const Result logs{{"loss", loss},          {"val_loss", loss},
+                              {"val_accuracy", -loss}, {"samples_per_second", 10},
+                              {"learning_rate", 0.1},  {"seconds", 2}};
+            callback->on_epoch_end(training, logs);
+            history.add(training.epoch, logs);
+            ++training.epoch;
+            if (training.stop) break;
+        }
+        callback->on_train_end(training);
+        return training.epoch;
+    }
+
+    double weight() { return model.parameters()[0].second.to_vector<float>()[0]; }
+
+    Sequential model{Dense(1)};
+    History history;
+    Training training{.model = model, .history = history, .epochs = 100};
+};
+
+TEST_F(Callbacks, EarlyStoppingWaits) {
+    EXPECT_EQ(tell(EarlyStopping({.patience = 2}), {5, 4, 4.5, 3, 3.5, 3.2, 1}), 6);
+}
+
+TEST_F(Callbacks, EarlyStoppingWithoutPatienceEndsAtTheFirstWorseEpoch) {
+    EXPECT_EQ(tell(EarlyStopping(), {5, 4, 4.5, 3}), 3);
+}
+
+TEST_F(Callbacks, EarlyStoppingIgnoresSmallChanges) {
+    EXPECT_EQ(tell(EarlyStopping({.min_delta = 0.5, .patience = 2}), {5, 4.8, 4.6, 1}), 3);
+}
+
+TEST_F(Callbacks, EarlyStoppingOfAnAccuracyLooksUpwards) {
+    EXPECT_EQ(tell(EarlyStopping({.monitor = "val_accuracy", .patience = 1}), {5, 4, 3, 3.5, 1}), 4);
+}
+
+TEST_F(Callbacks, EarlyStoppingRestoresTheBestWeights) {
+    tell(EarlyStopping({.patience = 2, .restore_best_weights = true}), {5, 2, 3, 4, 1});
+    EXPECT_EQ(weight(), 2);
+}
+
+TEST_F(Callbacks, EarlyStoppingGoesOnFromItsState) {
+    const EarlyStopping first({.patience = 3, .restore_best_weights = true});
+    const EarlyStopping second({.patience = 3, .restore_best_weights = true});
+    tell(first, {2, 3, 4});
+    second->set_state(first->state());
+    EXPECT_EQ(tell(second, {5, 1}), 4);
+    EXPECT_EQ(weight(), 2);
+}
+
+TEST_F(Callbacks, AValueThatIsNotThereIsAnError) {
+    const EarlyStopping callback({.monitor = "val_mae"});
+    EXPECT_NE(error_of([&] {
+                  tell(callback, {1});
+              }).find("EarlyStopping: there is no \"val_mae\" to monitor (fit was given no validation data)"),
+              std::string::npos);
+}
+
+TEST_F(Callbacks, ReduceLROnPlateau) {
+    const ReduceLROnPlateau callback({.factor = 0.5, .patience = 2, .cooldown = 1, .min_lr = 0.3});
+    tell(callback, {1, 2});
+    EXPECT_EQ(model.optimizer().learning_rate(), 1);
+    tell(callback, {2});
+    EXPECT_EQ(model.optimizer().learning_rate(), 0.5);
+    tell(callback, {2, 2, 2, 2});
+    EXPECT_EQ(model.optimizer().learning_rate(), 0.3);
+}
+
+TEST_F(Callbacks, LearningRateScheduler) {
+    tell(LearningRateScheduler([](std::int64_t epoch, double rate) { return epoch == 2 ? 7 : rate / 2; }), {1, 1});
+    EXPECT_EQ(model.optimizer().learning_rate(), 0.25);
+    tell(LearningRateScheduler([](std::int64_t epoch, double rate) { return epoch == 2 ? 7 : rate / 2; }), {1});
+    EXPECT_EQ(model.optimizer().learning_rate(), 7);
+}
+
+TEST_F(Callbacks, ModelCheckpointKeepsTheBest) {
+    const std::string place = folder("best");
+    tell(ModelCheckpoint(place + "/best.safetensors", {.save_best_only = true, .save_weights_only = true}), {5, 2, 3});
+    tell(ModelCheckpoint(place + "/at{epoch}.safetensors"), {9});
+    model.load_weights(place + "/best.safetensors");
+    EXPECT_EQ(weight(), 2);
+    EXPECT_EQ(Model::load(place + "/at4.safetensors").parameters()[0].second.to_vector<float>()[0], 9);
+    std::filesystem::remove_all(place);
+}
+
+std::string contents(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST_F(Callbacks, Logs) {
+    const std::string place = folder("logs");
+    tell(CSVLogger(place + "/a/log.csv"), {0.5, 0.25});
+    EXPECT_EQ(contents(place + "/a/log.csv"), history.to_csv());
+
+    tell(JSONLines(place + "/log.jsonl"), {std::nan("")});
+    const std::string json = contents(place + "/log.jsonl");
+    EXPECT_NE(json.find("\"event\":\"epoch\",\"epoch\":3"), std::string::npos) << json;
+    EXPECT_EQ(json.find("nan"), std::string::npos) << json;
+    for (std::size_t first = 0; first < json.size();) {
+        const std::size_t last = json.find('\n', first);
+        EXPECT_TRUE(Config::parse(json.substr(first, last - first)).has("event"));
+        first = last + 1;
+    }
+
+    tell(TensorBoard(place + "/board"), {0.5});
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(place + "/board/train"), {}), 1);
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(place + "/board/validation"), {}), 1);
+    std::filesystem::remove_all(place);
+}
+
+TEST_F(Callbacks, ProgressIsPlainLinesInAFile) {
+    const std::string place = folder("progress"), path = place + "/out";
+    const int file = open(path.c_str(), O_CREAT | O_WRONLY, 0600);
+    ASSERT_GE(file, 0);
+    tell(ProgressBar({.descriptor = file}), {0.5});
+    close(file);
+    EXPECT_EQ(contents(path),
+              "epoch 1/100  0:00  10/s  loss 0.5  val_loss 0.5  val_accuracy -0.5  learning_rate 0.1\n");
+    std::filesystem::remove_all(place);
+}
+
+TEST(Terminate, OnALossThatIsNotFinite) {
+    const auto [x, y] = plane(40);
+    Sequential model{Dense(1)};
+    model.compile({.optimizer = SGD({.learning_rate = 1e30}), .loss = "mse"});
+    const History history =
+        model.fit(x, y, {.epochs = 5, .batch_size = 4, .verbose = 0, .callbacks = {TerminateOnNaN()}});
+    EXPECT_TRUE(history.stopped_early);
+    EXPECT_EQ(history.epochs().size(), 1u);
+    EXPECT_LT(model.optimizer().iterations(), 10);
+}
+
+TEST(Order, OfTheHooks) {
+    const auto [x, y] = plane(20);
+    Sequential model{Dense(1)};
+    model.compile({.optimizer = "sgd", .loss = "mse"});
+    std::string order;
+    const LambdaCallback recorder({.on_train_begin = [&](Training&) { order += "("; },
+                                   .on_train_end = [&](Training&) { order += ")"; },
+                                   .on_epoch_begin = [&](Training&) { order += "["; },
+                                   .on_epoch_end =
+                                       [&](Training& t, const Result& logs) {
+                                           EXPECT_EQ(static_cast<std::int64_t>(t.history.epochs().size()), t.epoch);
+                                           EXPECT_TRUE(logs.has("val_loss"));
+                                           order += "]";
+                                       },
+                                   .on_batch_end = [&](Training&) { order += "."; }});
+    model.fit(x, y, {.epochs = 2, .batch_size = 10, .validation_data = {x, y}, .verbose = 0, .callbacks = {recorder}});
+    EXPECT_EQ(order, "([..][..])");
+}
+
+}  // namespace
+}  // namespace heddle

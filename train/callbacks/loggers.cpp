@@ -1,0 +1,124 @@
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "core/atomic_file.h"
+#include "core/check.h"
+#include "train/callback.h"
+#include "train/model.h"
+#include "train/tensorboard.h"
+
+namespace heddle {
+namespace {
+
+void make_folder_of(const std::string& path) {
+    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+    std::error_code error;
+    if (!folder.empty()) std::filesystem::create_directories(folder, error);
+    check(!error, "cannot create the folder {}: {}", folder.string(), error.message());
+}
+
+class CSVLoggerImpl final : public CallbackImpl {
+  public:
+    explicit CSVLoggerImpl(std::string path) : path_(std::move(path)) {}
+    void on_train_begin(Training&) override { make_folder_of(path_); }
+    void on_epoch_end(Training& training, const Result& logs) override {
+        History history = training.history;
+        history.add(training.epoch, logs);
+        write_file_atomically(path_, history.to_csv());
+    }
+
+  private:
+    std::string path_;
+};
+
+class JSONLinesImpl final : public CallbackImpl {
+  public:
+    JSONLinesImpl(std::string path, const JSONLinesOptions& options) : path_(std::move(path)), options_(options) {}
+
+    void on_train_begin(Training& training) override {
+        make_folder_of(path_);
+        file_.open(path_, options_.append ? std::ios::app : std::ios::trunc);
+        check(file_.good(), "cannot write {}", path_);
+        Config line;
+        line.set("event", "begin").set("epochs", training.epochs).set("steps_per_epoch", training.steps_per_epoch);
+        write(line);
+    }
+    void on_batch_end(Training& training) override {
+        if (options_.every_steps <= 0 || training.step % options_.every_steps != 0) return;
+        Config line;
+        line.set("event", "step").set("epoch", training.epoch + 1).set("step", training.step);
+        Result values = training.running();
+        values.set("learning_rate", training.model.optimizer().learning_rate());
+        write(line, values);
+    }
+    void on_epoch_end(Training& training, const Result& logs) override {
+        Config line;
+        line.set("event", "epoch").set("epoch", training.epoch + 1);
+        write(line, logs);
+    }
+    void on_train_end(Training& training) override {
+        Config line;
+        line.set("event", "end").set("interrupted", training.history.interrupted);
+        write(line);
+        file_.close();
+    }
+
+  private:
+    void write(Config& line, const Result& values = {}) {
+        for (const auto& [name, value] : values)
+            if (std::isfinite(value)) line.set(name, value);
+        file_ << line.to_json() << std::endl;
+        check(file_.good(), "cannot write {}", path_);
+    }
+
+    std::string path_;
+    JSONLinesOptions options_;
+    std::ofstream file_;
+};
+
+class TensorBoardImpl final : public CallbackImpl {
+  public:
+    TensorBoardImpl(std::string folder, const TensorBoardOptions& options)
+        : folder_(std::move(folder)), options_(options) {}
+
+    void on_batch_end(Training& training) override {
+        if (options_.every_steps <= 0) return;
+        const std::int64_t step = training.epoch * training.steps_per_epoch + training.step;
+        if (step % options_.every_steps != 0) return;
+        for (const auto& [name, value] : training.running()) writer("train").scalar("batch_" + name, value, step);
+    }
+    void on_epoch_end(Training& training, const Result& logs) override {
+        for (const auto& [name, value] : logs) {
+            const bool validation = name.starts_with("val_");
+            writer(validation ? "validation" : "train")
+                .scalar("epoch_" + (validation ? name.substr(4) : name), value, training.epoch);
+        }
+        for (auto& [name, file] : writers_) file->flush();
+    }
+    void on_train_end(Training&) override { writers_.clear(); }
+
+  private:
+    EventWriter& writer(const std::string& name) {
+        auto& file = writers_[name];
+        if (!file) file = std::make_unique<EventWriter>(folder_ + "/" + name);
+        return *file;
+    }
+
+    std::string folder_;
+    TensorBoardOptions options_;
+    std::map<std::string, std::unique_ptr<EventWriter>> writers_;
+};
+
+}  // namespace
+
+CSVLogger::CSVLogger(const std::string& path) : Callback(std::make_shared<CSVLoggerImpl>(path)) {}
+
+JSONLines::JSONLines(const std::string& path, const JSONLinesOptions& options)
+    : Callback(std::make_shared<JSONLinesImpl>(path, options)) {}
+
+TensorBoard::TensorBoard(const std::string& log_dir, const TensorBoardOptions& options)
+    : Callback(std::make_shared<TensorBoardImpl>(log_dir, options)) {}
+
+}  // namespace heddle

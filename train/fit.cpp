@@ -1,0 +1,276 @@
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+#include "core/check.h"
+#include "core/random.h"
+#include "train/checkpoint.h"
+#include "train/detail/state.h"
+#include "train/interrupt.h"
+
+namespace heddle {
+
+using detail::RunningMean;
+
+/// One call of `fit`.
+class Fitting {
+  public:
+    Fitting(const Model& model, const Dataset& data, const FitOptions& options)
+        : model_(model), options_(options), callbacks_(options.callbacks) {
+        check_options();
+        split(data);
+        model.build(train_.input_shapes());
+        take_descriptions();
+        parameters_ = detail::unique_parameters(model);
+        check(!parameters_.empty(), "fit: the model has no parameters to train");
+        if (options.verbose > 0) callbacks_.push_back(ProgressBar({.bar = options.verbose == 1}));
+    }
+
+    History run();
+
+  private:
+    enum class End { complete, interrupted, limit, callback };
+
+    void check_options() const;
+    void split(const Dataset& data);
+    void take_descriptions() const;
+    void begin();
+    void resume(const Checkpoint& checkpoint);
+    void write_checkpoint();
+    void fit_epoch();
+    End run_steps();
+    Result row();
+    bool limit_reached() const { return options_.steps > 0 && total_steps_ >= options_.steps; }
+
+    const Model& model_;
+    const FitOptions& options_;
+    std::vector<Callback> callbacks_;  // the user's first, which checkpoints keep
+    Dataset train_, validation_;
+    NamedTensors parameters_;
+    std::uint64_t seed_ = 0;
+    std::int64_t total_steps_ = 0;
+    std::optional<DataLoader> loader_, validation_loader_;
+    RunningMean loss_;
+    double rate_ = 0;
+    bool done_ = false;
+    History history_;
+    Training training_{.model = model_, .history = history_};
+};
+
+void Fitting::check_options() const {
+    const FitOptions& o = options_;
+    check(o.epochs >= 0, "fit: epochs must not be negative, got {}", o.epochs);
+    check(o.batch_size > 0, "fit: batch_size must be positive, got {}", o.batch_size);
+    check(o.steps >= 0, "fit: steps must not be negative, got {}", o.steps);
+    check(o.initial_epoch >= 0, "fit: initial_epoch must not be negative, got {}", o.initial_epoch);
+    check(o.verbose >= 0 && o.verbose <= 2, "fit: verbose must be 0, 1 or 2, got {}", o.verbose);
+    check(o.validation_split >= 0 && o.validation_split < 1, "fit: validation_split must be in [0, 1), got {}",
+          o.validation_split);
+    check(o.validation_split == 0 || !o.validation_data.dataset().defined(),
+          "fit: validation_data and validation_split exclude each other");
+    check(!o.resume || !o.checkpoint_dir.empty(), "fit: resume needs checkpoint_dir");
+    check(o.checkpoint_steps == 0 || !o.checkpoint_dir.empty(), "fit: checkpoint_steps needs checkpoint_dir");
+    for (const Callback& callback : o.callbacks) check(static_cast<bool>(callback), "fit: a callback is undefined");
+}
+
+void Fitting::split(const Dataset& data) {
+    check(data.defined() && data.size() > 0, "fit: the data set is empty");
+    train_ = data;
+    validation_ = options_.validation_data.dataset();
+    if (options_.validation_split > 0) {
+        const auto kept =
+            static_cast<std::int64_t>(std::floor(static_cast<double>(data.size()) * (1 - options_.validation_split)));
+        check(kept > 0 && kept < data.size(), "fit: validation_split {} of {} examples leaves one part empty",
+              options_.validation_split, data.size());
+        train_ = data.slice(0, kept);
+        validation_ = data.slice(kept, data.size());
+    }
+    if (validation_.defined()) {
+        check(validation_.size() > 0, "fit: the validation data is empty");
+        validation_ = validation_.without_augmentation();
+    }
+}
+
+void Fitting::take_descriptions() const {
+    if (std::vector<std::string> names = train_.class_names(); !names.empty()) model_.set_class_names(names);
+    if (const auto preprocessing = train_.preprocessing()) model_.set_preprocessing(preprocessing);
+}
+
+void Fitting::begin() {
+    training_.epochs = options_.epochs;
+    training_.epoch = options_.initial_epoch;
+    training_.running = [this] { return detail::gathered(model_, loss_); };
+    loss_.reset();
+    for (const Metric& metric : model_.metrics()) metric.reset();
+
+    const std::string path = options_.checkpoint_dir.empty() ? "" : checkpoint_path(options_.checkpoint_dir);
+    if (!path.empty()) {
+        std::error_code error;
+        std::filesystem::create_directories(options_.checkpoint_dir, error);
+        check(!error, "fit: cannot create the folder {}: {}", options_.checkpoint_dir, error.message());
+    }
+    if (options_.resume && std::filesystem::exists(path)) {
+        try {
+            resume(Checkpoint::load(path));
+        } catch (const Error& error) {
+            fail(fmt::format("fit: cannot resume from {}: {}", path, error.what()));
+        }
+    } else {
+        seed_ = options_.seed ? *options_.seed : default_generator().bits();
+    }
+
+    loader_.emplace(train_, LoaderOptions{.batch_size = options_.batch_size,
+                                          .shuffle = options_.shuffle,
+                                          .seed = seed_,
+                                          .prefetch = options_.prefetch});
+    if (validation_.defined())
+        validation_loader_.emplace(validation_,
+                                   LoaderOptions{.batch_size = options_.batch_size, .prefetch = options_.prefetch});
+    training_.steps_per_epoch = loader_->steps();
+    training_.samples_per_epoch = train_.size();
+}
+
+void Fitting::resume(const Checkpoint& c) {
+    check(c.samples == train_.size(), "it was made with {} examples, now there are {}", c.samples, train_.size());
+    check(c.batch_size == options_.batch_size, "it was made with batch_size {}, now it is {}", c.batch_size,
+          options_.batch_size);
+    check(c.shuffle == options_.shuffle, "it was made {} shuffling", c.shuffle ? "with" : "without");
+    check(!options_.seed || c.seed == *options_.seed, "it was made with seed {}, now it is {}", c.seed,
+          options_.seed.value_or(0));
+    check(c.metrics.size() == model_.metrics().size(), "it was made with {} metrics, now there are {}",
+          c.metrics.size(), model_.metrics().size());
+    check(c.callbacks.size() == options_.callbacks.size(), "it was made with {} callbacks, now there are {}",
+          c.callbacks.size(), options_.callbacks.size());
+    c.restore(model_);
+    for (std::size_t i = 0; i < c.callbacks.size(); ++i) callbacks_[i]->set_state(c.callbacks[i]);
+    for (std::size_t i = 0; i < c.metrics.size(); ++i) model_.metrics()[i].set_state(c.metrics[i]);
+    loss_.set_state(c.loss);
+    seed_ = c.seed;
+    total_steps_ = c.total_steps;
+    history_ = c.history;
+    done_ = history_.stopped_early;
+    default_generator().set(c.generator_seed, c.generator_offset);
+    training_.epoch = c.epoch;
+    training_.step = c.step;
+    training_.samples = std::min(c.step * c.batch_size, c.samples);
+}
+
+void Fitting::write_checkpoint() {
+    if (options_.checkpoint_dir.empty()) return;
+    Checkpoint c;
+    c.epoch = training_.epoch;
+    c.step = training_.step;
+    c.total_steps = total_steps_;
+    c.seed = seed_;
+    c.batch_size = options_.batch_size;
+    c.shuffle = options_.shuffle;
+    c.samples = train_.size();
+    c.generator_seed = default_generator().seed();
+    c.generator_offset = default_generator().offset();
+    c.history = history_;
+    c.optimizer_class = model_.optimizer().class_name();
+    c.model = parameters_;
+    for (const auto& buffer : model_.buffers()) c.model.push_back(buffer);
+    c.optimizer = model_.optimizer().state();
+    c.loss = loss_.state();
+    for (const Metric& metric : model_.metrics()) c.metrics.push_back(metric.state());
+    for (std::size_t i = 0; i < options_.callbacks.size(); ++i) c.callbacks.push_back(callbacks_[i]->state());
+    c.save(checkpoint_path(options_.checkpoint_dir));
+}
+
+/// The epoch's row of the history, with validation where there is any.
+Result Fitting::row() {
+    Result result = detail::gathered(model_, loss_);
+    if (validation_loader_)
+        for (const auto& [name, value] : detail::evaluate(model_, *validation_loader_))
+            result.set("val_" + name, value);
+    result.set("learning_rate", rate_);
+    result.set("seconds", training_.seconds);
+    result.set("samples_per_second",
+               training_.seconds > 0 ? static_cast<double>(training_.samples_here) / training_.seconds : 0);
+    return result;
+}
+
+Fitting::End Fitting::run_steps() {
+    loader_->start(static_cast<std::uint64_t>(training_.epoch), training_.step);
+    auto before = std::chrono::steady_clock::now();
+    while (training_.step < training_.steps_per_epoch) {
+        for (const Callback& callback : callbacks_) callback->on_batch_begin(training_);
+        rate_ = model_.optimizer().learning_rate();
+        std::int64_t samples = 0;
+        {
+            Batch batch;
+            check(loader_->next(batch), "fit: the data ended after {} of {} steps", training_.step,
+                  training_.steps_per_epoch);
+            samples = batch.size();
+            detail::train_step(model_, parameters_, batch, loss_);
+        }
+        ++training_.step;
+        ++total_steps_;
+        training_.samples += samples;
+        training_.samples_here += samples;
+        const auto now = std::chrono::steady_clock::now();
+        training_.seconds += std::chrono::duration<double>(now - before).count();
+        before = now;
+        for (const Callback& callback : callbacks_) callback->on_batch_end(training_);
+        if (training_.stop) return End::callback;
+        if (training_.step == training_.steps_per_epoch) break;
+        if (stop_requested()) return End::interrupted;
+        if (limit_reached()) return End::limit;
+        if (options_.checkpoint_steps > 0 && total_steps_ % options_.checkpoint_steps == 0) write_checkpoint();
+    }
+    return End::complete;
+}
+
+void Fitting::fit_epoch() {
+    training_.seconds = 0;
+    training_.samples_here = 0;
+    if (training_.step == 0) {
+        training_.samples = 0;
+        loss_.reset();
+        for (const Metric& metric : model_.metrics()) metric.reset();
+        for (const Callback& callback : callbacks_) callback->on_epoch_begin(training_);
+    }
+    const End end = run_steps();
+    if (end == End::interrupted || end == End::limit) {
+        // The epoch is not over: the checkpoint is taken inside it, before validation touches the metrics.
+        write_checkpoint();
+        if (end == End::limit) history_.add(training_.epoch, row());
+        history_.interrupted = end == End::interrupted;
+        done_ = true;
+        return;
+    }
+    const Result logs = row();
+    for (const Callback& callback : callbacks_) callback->on_epoch_end(training_, logs);
+    history_.add(training_.epoch, logs);
+    history_.stopped_early = training_.stop;
+    ++training_.epoch;
+    training_.step = 0;
+    // A run that was ended inside an epoch (its loss is not finite, say) keeps the checkpoint it had.
+    if (end == End::complete) write_checkpoint();
+    if (!training_.stop && stop_requested() && training_.epoch < options_.epochs) history_.interrupted = true;
+    done_ = training_.stop || history_.interrupted || limit_reached();
+}
+
+History Fitting::run() {
+    begin();
+    for (const Callback& callback : callbacks_) callback->on_train_begin(training_);
+    while (!done_ && training_.epoch < options_.epochs && !limit_reached()) fit_epoch();
+    for (const Callback& callback : callbacks_) callback->on_train_end(training_);
+    return history_;
+}
+
+History Model::fit(const Dataset& data, const FitOptions& options) const {
+    check(state().compiled, "fit: the model is not compiled: call compile({{.optimizer = ..., .loss = ...}}) first");
+    return Fitting(*this, data, options).run();
+}
+
+History Model::fit(const Tensor& x, const Tensor& y, const FitOptions& options) const {
+    return fit(TensorDataset(x, y), options);
+}
+
+History Model::fit(const std::vector<Tensor>& inputs, const Tensor& y, const FitOptions& options) const {
+    return fit(TensorDataset(inputs, y), options);
+}
+
+}  // namespace heddle

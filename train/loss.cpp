@@ -1,0 +1,129 @@
+#include "train/loss.h"
+
+#include <array>
+
+#include "core/check.h"
+#include "ops/loss.h"
+
+namespace heddle {
+namespace {
+
+/// `target` as the prediction's type and shape; [N] and [N, 1] are the same.
+Tensor like_prediction(const char* loss, const Tensor& target, const Tensor& prediction) {
+    Shape a = target.shape(), b = prediction.shape();
+    if (a.rank() > 0 && a.back() == 1) a = a.without(-1);
+    if (b.rank() > 0 && b.back() == 1) b = b.without(-1);
+    check(a == b, "{}: the model gives {}, the targets are {}: they must have the same shape", loss,
+          prediction.shape().to_string(), target.shape().to_string());
+    const Tensor same_type = target.to(prediction.dtype());
+    return target.shape() == prediction.shape() ? same_type : same_type.reshape(prediction.shape());
+}
+
+Tensor sparse_crossentropy(const Tensor& prediction, const Tensor& target,
+                           const SparseCategoricalCrossentropyOptions& options) {
+    constexpr const char* name = "SparseCategoricalCrossentropy";
+    check(prediction.rank() >= 1, "{}: the model gives a scalar; it must give [..., classes]", name);
+    check(!is_floating(target.dtype()),
+          "{}: labels must be integers, got {} {}; one-hot targets belong to CategoricalCrossentropy", name,
+          to_string(target.dtype()), target.shape().to_string());
+    const Shape expected = prediction.shape().without(-1);
+    Tensor labels = target;
+    if (target.rank() == prediction.rank() && target.rank() > 0 && target.shape().back() == 1)
+        labels = target.reshape(target.shape().without(-1));
+    check(labels.shape() == expected, "{}: the model gives {}, so labels must be {}, got {}", name,
+          prediction.shape().to_string(), expected.to_string(), target.shape().to_string());
+    ops::CrossEntropyOptions settings;
+    settings.label_smoothing = options.label_smoothing;
+    settings.from_logits = options.from_logits;
+    if (options.ignore_class) settings.ignore_index = *options.ignore_class;
+    return ops::cross_entropy(prediction, labels, settings);
+}
+
+Tensor categorical_crossentropy(const Tensor& prediction, const Tensor& target,
+                                const CategoricalCrossentropyOptions& options) {
+    check(target.shape() == prediction.shape(),
+          "CategoricalCrossentropy: the model gives {}, the targets are {}: they must have the same shape (integer "
+          "labels belong to SparseCategoricalCrossentropy)",
+          prediction.shape().to_string(), target.shape().to_string());
+    ops::CrossEntropyOptions settings;
+    settings.label_smoothing = options.label_smoothing;
+    settings.from_logits = options.from_logits;
+    return ops::cross_entropy(prediction, target.to(prediction.dtype()), settings);
+}
+
+Tensor binary_crossentropy(const Tensor& prediction, const Tensor& target, const BinaryCrossentropyOptions& options) {
+    Tensor wanted = like_prediction("BinaryCrossentropy", target, prediction);
+    const double smoothing = options.label_smoothing;
+    if (smoothing != 0) wanted = wanted * (1 - smoothing) + 0.5 * smoothing;
+    return ops::binary_cross_entropy(prediction, wanted, options.from_logits);
+}
+
+struct Named {
+    const char* name;
+    Loss (*make)();
+};
+
+const auto& known_losses() {
+    static const std::array list{
+        Named{"sparse_categorical_crossentropy", [] { return Loss(SparseCategoricalCrossentropy()); }},
+        Named{"categorical_crossentropy", [] { return Loss(CategoricalCrossentropy()); }},
+        Named{"binary_crossentropy", [] { return Loss(BinaryCrossentropy()); }},
+        Named{"mean_squared_error", [] { return Loss(MeanSquaredError()); }},
+        Named{"mse", [] { return Loss(MeanSquaredError()); }},
+        Named{"mean_absolute_error", [] { return Loss(MeanAbsoluteError()); }},
+        Named{"mae", [] { return Loss(MeanAbsoluteError()); }},
+        Named{"huber", [] { return Loss(Huber()); }},
+    };
+    return list;
+}
+
+}  // namespace
+
+Loss::Loss(const std::string& name) {
+    std::vector<std::string> names;
+    for (const Named& known : known_losses()) {
+        if (name == known.name) {
+            *this = known.make();
+            return;
+        }
+        names.emplace_back(known.name);
+    }
+    fail(fmt::format("no loss is called \"{}\"; there are: {}", name, fmt::join(names, ", ")));
+}
+
+Tensor Loss::operator()(const Tensor& prediction, const Tensor& target) const {
+    check(static_cast<bool>(function_), "no loss was given");
+    const Tensor value = function_(prediction, target);
+    check(value.defined() && value.elements() == 1, "loss \"{}\" must give one number, got {}", name_,
+          value.defined() ? value.shape().to_string() : "nothing");
+    return value;
+}
+
+SparseCategoricalCrossentropy::SparseCategoricalCrossentropy(const SparseCategoricalCrossentropyOptions& options)
+    : Loss("sparse_categorical_crossentropy",
+           [options](const Tensor& p, const Tensor& t) { return sparse_crossentropy(p, t, options); }) {}
+
+CategoricalCrossentropy::CategoricalCrossentropy(const CategoricalCrossentropyOptions& options)
+    : Loss("categorical_crossentropy",
+           [options](const Tensor& p, const Tensor& t) { return categorical_crossentropy(p, t, options); }) {}
+
+BinaryCrossentropy::BinaryCrossentropy(const BinaryCrossentropyOptions& options)
+    : Loss("binary_crossentropy",
+           [options](const Tensor& p, const Tensor& t) { return binary_crossentropy(p, t, options); }) {}
+
+MeanSquaredError::MeanSquaredError()
+    : Loss("mean_squared_error", [](const Tensor& p, const Tensor& t) {
+          return ops::mean_squared_error(p, like_prediction("MeanSquaredError", t, p));
+      }) {}
+
+MeanAbsoluteError::MeanAbsoluteError()
+    : Loss("mean_absolute_error", [](const Tensor& p, const Tensor& t) {
+          return ops::mean_absolute_error(p, like_prediction("MeanAbsoluteError", t, p));
+      }) {}
+
+Huber::Huber(const HuberOptions& options)
+    : Loss("huber", [options](const Tensor& p, const Tensor& t) {
+          return ops::huber(p, like_prediction("Huber", t, p), options.delta);
+      }) {}
+
+}  // namespace heddle

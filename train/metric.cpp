@@ -1,0 +1,256 @@
+#include "train/metric.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "core/check.h"
+
+namespace heddle {
+namespace {
+
+/// A sum and a count; `result` is their quotient.
+class MeanMetric : public MetricImpl {
+  public:
+    void reset() override { total_ = count_ = 0; }
+    double result() const override { return count_ > 0 ? total_ / count_ : std::numeric_limits<double>::quiet_NaN(); }
+    std::vector<double> state() const override { return {total_, count_}; }
+    void set_state(const std::vector<double>& state) override {
+        check(state.size() == 2, "a metric's state has 2 numbers, got {}", state.size());
+        total_ = state[0];
+        count_ = state[1];
+    }
+
+  protected:
+    void add(double total, double count) {
+        total_ += total;
+        count_ += count;
+    }
+
+  private:
+    double total_ = 0, count_ = 0;
+};
+
+/// Host copies in the types that the loops below read.
+Tensor floats(const Tensor& tensor) { return tensor.detach().to(Device::cpu()).to(DType::f32); }
+Tensor integers(const Tensor& tensor) { return tensor.to(Device::cpu()).to(DType::i64); }
+
+[[noreturn]] void fail_shapes(const char* metric, const Tensor& prediction, const Tensor& target) {
+    fail(fmt::format("{}: the model gives {}, the targets are {}: they do not go together", metric,
+                     prediction.shape().to_string(), target.shape().to_string()));
+}
+
+/// Integer labels of [..., classes] predictions as [rows]; a target of the predictions' shape gives its largest class.
+Tensor class_labels(const char* metric, const Tensor& prediction, const Tensor& target) {
+    if (prediction.rank() < 1) fail_shapes(metric, prediction, target);
+    const std::int64_t classes = prediction.shape().back();
+    const std::int64_t rows = prediction.shape().elements(0, prediction.rank() - 1);
+    if (target.shape() == prediction.shape() && classes > 1) {
+        const Tensor distribution = floats(target);
+        const float* values = distribution.data<float>();
+        std::vector<std::int64_t> labels(static_cast<std::size_t>(rows));
+        for (std::int64_t row = 0; row < rows; ++row, values += classes)
+            labels[static_cast<std::size_t>(row)] = std::max_element(values, values + classes) - values;
+        return Tensor::from(labels, Shape{rows});
+    }
+    if (target.elements() != rows || is_floating(target.dtype())) fail_shapes(metric, prediction, target);
+    return integers(target);
+}
+
+class CategoricalAccuracyImpl final : public MeanMetric {
+  public:
+    CategoricalAccuracyImpl(const char* name, std::optional<std::int64_t> ignored) : name_(name), ignored_(ignored) {}
+    void update(const Tensor& prediction, const Tensor& target) override {
+        const Tensor labels = class_labels(name_, prediction, target), host = floats(prediction);
+        const std::int64_t classes = host.shape().back(), rows = labels.elements();
+        const std::int64_t* label = labels.data<std::int64_t>();
+        const float* scores = host.data<float>();
+        std::int64_t right = 0, counted = 0;
+        for (std::int64_t row = 0; row < rows; ++row, scores += classes) {
+            if (ignored_ && label[row] == *ignored_) continue;
+            right += std::max_element(scores, scores + classes) - scores == label[row];
+            ++counted;
+        }
+        add(static_cast<double>(right), static_cast<double>(counted));
+    }
+
+  private:
+    const char* name_;
+    std::optional<std::int64_t> ignored_;
+};
+
+class TopKImpl final : public MeanMetric {
+  public:
+    explicit TopKImpl(int k) : k_(k) {}
+    void update(const Tensor& prediction, const Tensor& target) override {
+        constexpr const char* name = "TopKCategoricalAccuracy";
+        const Tensor labels = class_labels(name, prediction, target), host = floats(prediction);
+        const std::int64_t classes = host.shape().back(), rows = labels.elements();
+        const std::int64_t* label = labels.data<std::int64_t>();
+        const float* scores = host.data<float>();
+        std::int64_t right = 0;
+        for (std::int64_t row = 0; row < rows; ++row, scores += classes) {
+            check(label[row] >= 0 && label[row] < classes, "{}: label {} of row {} is not in 0 .. {}", name, label[row],
+                  row, classes - 1);
+            const float own = scores[label[row]];
+            right += std::count_if(scores, scores + classes, [own](float other) { return other > own; }) < k_;
+        }
+        add(static_cast<double>(right), static_cast<double>(rows));
+    }
+
+  private:
+    std::int64_t k_;
+};
+
+/// Mean over all elements of a function of prediction and target.
+template <class Function>
+class ElementwiseImpl : public MeanMetric {
+  public:
+    ElementwiseImpl(const char* name, Function function) : name_(name), function_(function) {}
+    void update(const Tensor& prediction, const Tensor& target) override {
+        if (prediction.elements() != target.elements()) fail_shapes(name_, prediction, target);
+        const Tensor a = floats(prediction), b = floats(target);
+        const float *p = a.data<float>(), *t = b.data<float>();
+        double total = 0;
+        for (std::int64_t i = 0; i < a.elements(); ++i) total += function_(double{p[i]}, double{t[i]});
+        add(total, static_cast<double>(a.elements()));
+    }
+
+  private:
+    const char* name_;
+    Function function_;
+};
+
+template <class Function>
+std::shared_ptr<MetricImpl> elementwise(const char* name, Function function) {
+    return std::make_shared<ElementwiseImpl<Function>>(name, function);
+}
+
+double square(double p, double t) { return (p - t) * (p - t); }
+
+class RootMeanSquaredErrorImpl final : public ElementwiseImpl<double (*)(double, double)> {
+  public:
+    RootMeanSquaredErrorImpl() : ElementwiseImpl("rmse", square) {}
+    double result() const override { return std::sqrt(ElementwiseImpl::result()); }
+};
+
+class FunctionImpl final : public MeanMetric {
+  public:
+    explicit FunctionImpl(std::function<double(const Tensor&, const Tensor&)> function)
+        : function_(std::move(function)) {}
+    void update(const Tensor& prediction, const Tensor& target) override {
+        const double examples = prediction.rank() > 0 ? static_cast<double>(prediction.size(0)) : 1;
+        add(function_(prediction, target) * examples, examples);
+    }
+
+  private:
+    std::function<double(const Tensor&, const Tensor&)> function_;
+};
+
+/// "accuracy": as Keras does, one output is binary, a target of the output's shape is one-hot, integers are classes.
+class AccuracyImpl final : public MetricImpl {
+  public:
+    void reset() override { binary_.reset(), categorical_.reset(); }
+    void update(const Tensor& prediction, const Tensor& target) override {
+        const bool one_output = prediction.rank() < 2 || prediction.shape().back() == 1;
+        const bool same = prediction.elements() == target.elements();
+        if (one_output && same)
+            binary_.update(prediction, target);
+        else
+            categorical_.update(prediction, target);
+    }
+    double result() const override {
+        const double binary = binary_.result();
+        return std::isnan(binary) ? categorical_.result() : binary;
+    }
+    std::vector<double> state() const override {
+        std::vector<double> all = binary_.state();
+        for (double value : categorical_.state()) all.push_back(value);
+        return all;
+    }
+    void set_state(const std::vector<double>& state) override {
+        check(state.size() == 4, "the state of \"accuracy\" has 4 numbers, got {}", state.size());
+        binary_.set_state({state[0], state[1]});
+        categorical_.set_state({state[2], state[3]});
+    }
+
+  private:
+    static double same_side(double p, double t) { return (p > 0.5) == (t > 0.5) ? 1 : 0; }
+    ElementwiseImpl<double (*)(double, double)> binary_{"accuracy", same_side};
+    CategoricalAccuracyImpl categorical_{"accuracy", {}};
+};
+
+double absolute(double p, double t) { return std::abs(p - t); }
+
+struct Named {
+    const char* name;
+    std::shared_ptr<MetricImpl> (*make)();
+};
+
+const auto& known_metrics() {
+    static const std::array list{
+        Named{"accuracy", []() -> std::shared_ptr<MetricImpl> { return std::make_shared<AccuracyImpl>(); }},
+        Named{"acc", []() -> std::shared_ptr<MetricImpl> { return std::make_shared<AccuracyImpl>(); }},
+        Named{"sparse_categorical_accuracy",
+              []() -> std::shared_ptr<MetricImpl> {
+                  return std::make_shared<CategoricalAccuracyImpl>("sparse_categorical_accuracy", std::nullopt);
+              }},
+        Named{"categorical_accuracy",
+              []() -> std::shared_ptr<MetricImpl> {
+                  return std::make_shared<CategoricalAccuracyImpl>("categorical_accuracy", std::nullopt);
+              }},
+        Named{"top_k_categorical_accuracy",
+              []() -> std::shared_ptr<MetricImpl> { return std::make_shared<TopKImpl>(5); }},
+        Named{"sparse_top_k_categorical_accuracy",
+              []() -> std::shared_ptr<MetricImpl> { return std::make_shared<TopKImpl>(5); }},
+        Named{"binary_accuracy",
+              [] {
+                  return elementwise("binary_accuracy",
+                                     [](double p, double t) { return (p > 0.5) == (t > 0.5) ? 1.0 : 0.0; });
+              }},
+        Named{"mse", [] { return elementwise("mse", square); }},
+        Named{"mean_squared_error", [] { return elementwise("mean_squared_error", square); }},
+        Named{"mae", [] { return elementwise("mae", absolute); }},
+        Named{"mean_absolute_error", [] { return elementwise("mean_absolute_error", absolute); }},
+        Named{"rmse", []() -> std::shared_ptr<MetricImpl> { return std::make_shared<RootMeanSquaredErrorImpl>(); }},
+        Named{"root_mean_squared_error",
+              []() -> std::shared_ptr<MetricImpl> { return std::make_shared<RootMeanSquaredErrorImpl>(); }},
+    };
+    return list;
+}
+
+}  // namespace
+
+MetricImpl::~MetricImpl() = default;
+
+Metric::Metric(const std::string& name) : name_(name) {
+    std::vector<std::string> names;
+    for (const Named& known : known_metrics()) {
+        if (name == known.name) {
+            impl_ = known.make();
+            return;
+        }
+        names.emplace_back(known.name);
+    }
+    fail(fmt::format("no metric is called \"{}\"; there are: {}", name, fmt::join(names, ", ")));
+}
+
+Metric::Metric(std::string name, std::function<double(const Tensor&, const Tensor&)> function)
+    : name_(std::move(name)), impl_(std::make_shared<FunctionImpl>(std::move(function))) {}
+
+void Metric::update(const Tensor& prediction, const Tensor& target) const { impl_->update(prediction, target); }
+
+SparseCategoricalAccuracy::SparseCategoricalAccuracy(std::optional<std::int64_t> ignore_class, const std::string& name)
+    : Metric(name, std::make_shared<CategoricalAccuracyImpl>("SparseCategoricalAccuracy", ignore_class)) {}
+
+TopKCategoricalAccuracy::TopKCategoricalAccuracy(int k, const std::string& name)
+    : Metric(name, std::make_shared<TopKImpl>(k)) {
+    check(k > 0, "TopKCategoricalAccuracy: k must be positive, got {}", k);
+}
+
+BinaryAccuracy::BinaryAccuracy(double threshold, const std::string& name)
+    : Metric(name, elementwise("BinaryAccuracy",
+                               [threshold](double p, double t) { return (p > threshold) == (t > 0.5) ? 1.0 : 0.0; })) {}
+
+}  // namespace heddle

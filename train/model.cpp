@@ -1,0 +1,279 @@
+#include "train/model.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <string_view>
+
+#include "core/check.h"
+#include "ops/autograd/grad_mode.h"
+#include "train/detail/state.h"
+
+namespace heddle {
+
+namespace detail {
+
+Device device_of(const Layer& layer) {
+    const NamedTensors parameters = layer.parameters();
+    if (!parameters.empty()) return parameters.front().second.device();
+    const NamedTensors buffers = layer.buffers();
+    return buffers.empty() ? Device() : buffers.front().second.device();
+}
+
+NamedTensors unique_parameters(const Layer& layer) {
+    NamedTensors unique;
+    std::set<const TensorImpl*> seen;
+    for (auto& named : layer.parameters())
+        if (seen.insert(named.second.impl()).second) unique.push_back(named);
+    return unique;
+}
+
+void RunningMean::add(const Tensor& value, std::int64_t count) {
+    waiting_.emplace_back(value.detach(), static_cast<double>(count));
+    if (value.device().kind == DeviceKind::cpu || waiting_.size() >= 64) drain();
+}
+
+void RunningMean::drain() {
+    for (const auto& [value, count] : waiting_) {
+        total_ += value.item() * count;
+        count_ += count;
+    }
+    waiting_.clear();
+}
+
+double RunningMean::mean() {
+    drain();
+    return count_ > 0 ? total_ / count_ : std::numeric_limits<double>::quiet_NaN();
+}
+
+std::vector<double> RunningMean::state() {
+    drain();
+    return {total_, count_};
+}
+
+void RunningMean::set_state(const std::vector<double>& state) {
+    check(state.size() == 2, "the gathered loss has 2 numbers, got {}", state.size());
+    waiting_.clear();
+    total_ = state[0];
+    count_ = state[1];
+}
+
+namespace {
+
+std::vector<Tensor> moved(const std::vector<Tensor>& tensors, Device device) {
+    std::vector<Tensor> result;
+    result.reserve(tensors.size());
+    for (const Tensor& tensor : tensors) result.push_back(tensor.to(device));
+    return result;
+}
+
+void check_rows(const std::vector<Tensor>& inputs, const char* who) {
+    check(!inputs.empty(), "{}: no inputs", who);
+    for (const Tensor& input : inputs) {
+        check(input.defined() && input.rank() >= 1, "{}: an input must have the batch as its first dimension", who);
+        check(input.size(0) == inputs.front().size(0), "{}: inputs of {} and of {} rows", who, inputs.front().size(0),
+              input.size(0));
+    }
+    check(inputs.front().size(0) > 0, "{}: the input is empty", who);
+}
+
+}  // namespace
+
+void train_step(const Model& model, const NamedTensors& parameters, const Batch& batch, RunningMean& loss) {
+    const Device device = parameters.empty() ? Device() : parameters.front().second.device();
+    const Tensor target = batch.target.to(device);
+    Tensor prediction = model(moved(batch.inputs, device), true).front();
+    const Tensor value = model.loss()(prediction, target);
+    prediction = prediction.detach();
+    value.backward();
+    model.optimizer().step(parameters);
+    for (const auto& [name, parameter] : parameters) parameter.zero_grad();
+    loss.add(value, batch.size());
+    for (const Metric& metric : model.metrics()) metric.update(prediction, target);
+}
+
+Result gathered(const Model& model, RunningMean& loss) {
+    Result result{{"loss", loss.mean()}};
+    for (const Metric& metric : model.metrics()) result.set(metric.name(), metric.result());
+    return result;
+}
+
+Result evaluate(const Model& model, DataLoader& loader) {
+    const NoGrad no_grad;
+    const Device device = device_of(model);
+    RunningMean loss;
+    for (const Metric& metric : model.metrics()) metric.reset();
+    loader.start(0);
+    for (Batch batch; loader.next(batch);) {
+        const Tensor target = batch.target.to(device);
+        const Tensor prediction = model(moved(batch.inputs, device), false).front();
+        loss.add(model.loss()(prediction, target), batch.size());
+        for (const Metric& metric : model.metrics()) metric.update(prediction, target);
+    }
+    return gathered(model, loss);
+}
+
+}  // namespace detail
+
+using namespace detail;
+
+Model::Model(const Symbol& input, const Symbol& output, const std::string& name)
+    : Model(std::vector<Symbol>{input}, std::vector<Symbol>{output}, name) {}
+
+Model::Model(const std::vector<Symbol>& inputs, const std::vector<Symbol>& outputs, const std::string& name)
+    : Layer(make_graph(inputs, outputs, name)), state_(std::make_shared<State>()) {
+    std::vector<Shape> shapes;
+    for (const Symbol& input : inputs) shapes.push_back(input.shape());
+    build(shapes);
+}
+
+Model::Model(Layer layer) : Layer(std::move(layer)), state_(std::make_shared<State>()) {
+    check(impl_ != nullptr, "Model: the layer is undefined");
+}
+
+Model::State& Model::state() const {
+    check(impl_ != nullptr, "this Model is undefined: give it layers");
+    return *state_;
+}
+
+void Model::build(const std::vector<Shape>& inputs) const {
+    state();
+    Layer::build(inputs);
+    check(inputs.size() == input_shapes().size(), "{}: it has {} inputs, got {}", impl_->class_name(),
+          input_shapes().size(), inputs.size());
+}
+
+const std::vector<Shape>& Model::input_shapes() const {
+    state();
+    return impl_->built_for();
+}
+
+void Model::compile(const CompileOptions& options) const {
+    check(static_cast<bool>(options.optimizer), "compile: no optimizer was given");
+    check(static_cast<bool>(options.loss), "compile: no loss was given");
+    for (std::size_t i = 0; i < options.metrics.size(); ++i) {
+        const std::string& name = options.metrics[i].name();
+        check(static_cast<bool>(options.metrics[i]), "compile: metric {} is undefined", i);
+        check(name != "loss" && name != "seconds" && name != "learning_rate" && name != "samples_per_second",
+              "compile: a metric cannot be called \"{}\"", name);
+        for (std::size_t j = 0; j < i; ++j)
+            check(options.metrics[j].name() != name, "compile: two metrics are called \"{}\"", name);
+    }
+    state().training = options;
+    state().compiled = true;
+}
+
+namespace {
+
+void check_compiled(bool compiled) {
+    check(compiled, "the model is not compiled: call compile({{.optimizer = ..., .loss = ...}}) first");
+}
+
+}  // namespace
+
+const Optimizer& Model::optimizer() const {
+    check_compiled(state().compiled);
+    return state_->training.optimizer;
+}
+
+const Loss& Model::loss() const {
+    check_compiled(state().compiled);
+    return state_->training.loss;
+}
+
+const std::vector<Metric>& Model::metrics() const {
+    check_compiled(state().compiled);
+    return state_->training.metrics;
+}
+
+Result Model::evaluate(const Dataset& data, const EvaluateOptions& options) const {
+    check_compiled(state().compiled);
+    check(data.defined() && data.size() > 0, "evaluate: the data set is empty");
+    build(data.input_shapes());
+    DataLoader loader(data.without_augmentation(), {.batch_size = options.batch_size});
+    return detail::evaluate(*this, loader);
+}
+
+Result Model::evaluate(const Tensor& x, const Tensor& y, const EvaluateOptions& options) const {
+    return evaluate(TensorDataset(x, y), options);
+}
+
+Tensor Model::predict(const Tensor& x, std::int64_t batch_size) const {
+    return predict(std::vector<Tensor>{x}, batch_size);
+}
+
+Tensor Model::predict(const std::vector<Tensor>& inputs, std::int64_t batch_size) const {
+    check(batch_size > 0, "predict: batch_size must be positive, got {}", batch_size);
+    check_rows(inputs, "predict");
+    const NoGrad no_grad;
+    const Device device = device_of(*this), home = inputs.front().device();
+    const std::int64_t rows = inputs.front().size(0);
+    if (rows <= batch_size) return (*this)(moved(inputs, device)).front().to(home);
+    Tensor all;
+    for (std::int64_t first = 0; first < rows; first += batch_size) {
+        const std::int64_t last = std::min(first + batch_size, rows);
+        std::vector<Tensor> part;
+        for (const Tensor& input : inputs) part.push_back(input.slice(first, last));
+        const Tensor output = (*this)(moved(part, device)).front();
+        check(output.rank() >= 1 && output.size(0) == last - first, "predict: {} rows went in, {} came out",
+              last - first, output.shape().to_string());
+        if (!all.defined()) all = Tensor::empty(output.shape().with(0, rows), {output.dtype(), home});
+        all.slice(first, last).copy_(output);
+    }
+    return all;
+}
+
+Tensor Model::predict(const Dataset& data, std::int64_t batch_size) const {
+    check(data.defined() && data.size() > 0, "predict: the data set is empty");
+    const NoGrad no_grad;
+    const Device device = device_of(*this);
+    DataLoader loader(data.without_augmentation(), {.batch_size = batch_size});
+    Tensor all;
+    std::int64_t first = 0;
+    loader.start(0);
+    for (Batch batch; loader.next(batch); first += batch.inputs.front().size(0)) {
+        const Tensor output = (*this)(moved(batch.inputs, device)).front();
+        if (!all.defined()) all = Tensor::empty(output.shape().with(0, data.size()), {output.dtype(), Device()});
+        all.slice(first, first + output.size(0)).copy_(output);
+    }
+    return all;
+}
+
+Result Model::train_on_batch(const Tensor& x, const Tensor& y) const {
+    return train_on_batch(std::vector<Tensor>{x}, y);
+}
+
+Result Model::train_on_batch(const std::vector<Tensor>& inputs, const Tensor& y) const {
+    check_compiled(state().compiled);
+    check_rows(inputs, "train_on_batch");
+    check(y.defined() && y.rank() >= 1 && y.size(0) == inputs.front().size(0),
+          "train_on_batch: {} rows of inputs need as many targets, got {}", inputs.front().size(0),
+          y.defined() ? y.shape().to_string() : "nothing");
+    std::vector<Shape> shapes;
+    for (const Tensor& input : inputs) shapes.push_back(input.shape().range(1, input.rank()));
+    build(shapes);
+    for (const Metric& metric : metrics()) metric.reset();
+    RunningMean loss;
+    train_step(*this, unique_parameters(*this), {inputs, y}, loss);
+    return gathered(*this, loss);
+}
+
+const std::vector<std::string>& Model::class_names() const { return state().class_names; }
+void Model::set_class_names(std::vector<std::string> names) const { state().class_names = std::move(names); }
+const std::optional<Preprocessing>& Model::preprocessing() const { return state().preprocessing; }
+void Model::set_preprocessing(std::optional<Preprocessing> preprocessing) const {
+    state().preprocessing = std::move(preprocessing);
+}
+
+Sequential::Sequential(std::initializer_list<Layer> layers) : Sequential(std::vector<Layer>(layers)) {}
+
+Sequential::Sequential(const std::vector<Layer>& layers, const SequentialOptions& options)
+    : Model(make_chain(layers, options.name)) {
+    check(!layers.empty(), "Sequential: there are no layers");
+    if (options.input_shape.rank() > 0)
+        build(options.input_shape);
+    else if (std::string_view(layers.front()->class_name()) == "InputLayer")
+        build(layers.front()->output_shape(Shape()));
+}
+
+}  // namespace heddle

@@ -1,0 +1,116 @@
+#include "train/tensorboard.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+
+#include "core/check.h"
+
+namespace heddle {
+namespace {
+
+constexpr std::array<std::uint32_t, 256> crc_table = [] {
+    std::array<std::uint32_t, 256> table{};
+    for (std::uint32_t byte = 0; byte < 256; ++byte) {
+        std::uint32_t crc = byte;
+        for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (crc & 1 ? 0x82F63B78u : 0);
+        table[byte] = crc;
+    }
+    return table;
+}();
+
+/// TFRecord's masking, against checksums of data that holds checksums.
+std::uint32_t masked_crc(std::string_view bytes) {
+    const std::uint32_t crc = crc32c(bytes);
+    return ((crc >> 15) | (crc << 17)) + 0xA282EAD8u;
+}
+
+template <class T>
+std::string little_endian(T value) {
+    std::string bytes(sizeof(T), '\0');
+    for (std::size_t i = 0; i < sizeof(T); ++i) bytes[i] = static_cast<char>((value >> (8 * i)) & 0xFF);
+    return bytes;
+}
+
+// Protocol buffers: a field is its number and wire type as a varint, then the value.
+enum WireType { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
+
+std::string varint_bytes(std::uint64_t value) {
+    std::string out;
+    for (; value >= 0x80; value >>= 7) out.push_back(static_cast<char>((value & 0x7F) | 0x80));
+    out.push_back(static_cast<char>(value));
+    return out;
+}
+
+std::string field(int number, WireType type, std::string_view value) {
+    std::string out = varint_bytes(static_cast<std::uint64_t>((number << 3) | type));
+    if (type == WireType::bytes) out += varint_bytes(value.size());
+    return out.append(value);
+}
+
+std::string time_field(double wall_time) {
+    return field(1, fixed64, little_endian(std::bit_cast<std::uint64_t>(wall_time)));
+}
+
+double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    if (gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+    return name.data();
+}
+
+}  // namespace
+
+std::uint32_t crc32c(std::string_view bytes, std::uint32_t crc) {
+    crc = ~crc;
+    for (const char byte : bytes) crc = crc_table[(crc ^ static_cast<unsigned char>(byte)) & 0xFF] ^ (crc >> 8);
+    return ~crc;
+}
+
+struct EventWriter::File {
+    std::FILE* stream = nullptr;
+    ~File() {
+        if (stream) std::fclose(stream);
+    }
+    void record(const std::string& path, const std::string& event) const {
+        const std::string length = little_endian(std::uint64_t{event.size()});
+        const std::string all = length + little_endian(masked_crc(length)) + event + little_endian(masked_crc(event));
+        check(std::fwrite(all.data(), 1, all.size(), stream) == all.size(), "cannot write {}", path);
+    }
+};
+
+EventWriter::EventWriter(const std::string& folder) : file_(std::make_unique<File>()) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    check(!error, "cannot create the folder {}: {}", folder, error.message());
+    static std::atomic<int> files{0};
+    const double time = now();
+    path_ = fmt::format("{}/events.out.tfevents.{:010d}.{}.{}.{}", folder, static_cast<std::int64_t>(time), host_name(),
+                        getpid(), files++);
+    file_->stream = std::fopen(path_.c_str(), "wb");
+    check(file_->stream != nullptr, "cannot create {}", path_);
+    file_->record(path_, time_field(time) + field(3, WireType::bytes, "brain.Event:2"));
+    flush();
+}
+
+EventWriter::~EventWriter() = default;
+
+void EventWriter::scalar(std::string_view tag, double value, std::int64_t step, double wall_time) {
+    // Event { double wall_time = 1; int64 step = 2; Summary summary = 5 }; Summary { repeated Value value = 1 };
+    // Value { string tag = 1; float simple_value = 2 }.
+    const std::string number = little_endian(std::bit_cast<std::uint32_t>(static_cast<float>(value)));
+    const std::string entry = field(1, WireType::bytes, tag) + field(2, fixed32, number);
+    file_->record(path_, time_field(wall_time >= 0 ? wall_time : now()) +
+                             field(2, varint, varint_bytes(static_cast<std::uint64_t>(step))) +
+                             field(5, WireType::bytes, field(1, WireType::bytes, entry)));
+}
+
+void EventWriter::flush() { check(std::fflush(file_->stream) == 0, "cannot write {}", path_); }
+
+}  // namespace heddle

@@ -7,6 +7,8 @@
 
 #include "core/check.h"
 #include "ops/autograd/grad_mode.h"
+#include "ops/elementwise.h"
+#include "ops/reduce.h"
 #include "train/detail/state.h"
 
 namespace heddle {
@@ -79,11 +81,25 @@ void check_rows(const std::vector<Tensor>& inputs, const char* who) {
 
 }  // namespace
 
+Tensor penalty(const Model& model, const NamedTensors& parameters) {
+    const CompileOptions& options = model.compiled();
+    Tensor total;
+    const auto add = [&total](const Tensor& term) { total = total.defined() ? total + term : term; };
+    if (options.l1 == 0 && options.l2 == 0) return total;
+    for (const auto& [name, weight] : parameters) {
+        if (weight.rank() < 2 || !weight.requires_grad()) continue;
+        if (options.l1 > 0) add(ops::sum(ops::abs(weight)) * options.l1);
+        if (options.l2 > 0) add(ops::sum(ops::square(weight)) * options.l2);
+    }
+    return total;
+}
+
 void train_step(const Model& model, const NamedTensors& parameters, const Batch& batch, RunningMean& loss) {
     const Device device = parameters.empty() ? Device() : parameters.front().second.device();
     const Tensor target = batch.target.to(device);
     Tensor prediction = model(moved(batch.inputs, device), true).front();
-    const Tensor value = model.loss()(prediction, target);
+    Tensor value = model.loss()(prediction, target);
+    if (const Tensor added = penalty(model, parameters); added.defined()) value = value + added;
     prediction = prediction.detach();
     value.backward();
     model.optimizer().step(parameters);
@@ -110,7 +126,10 @@ Result evaluate(const Model& model, DataLoader& loader) {
         loss.add(model.loss()(prediction, target), batch.size());
         for (const Metric& metric : model.metrics()) metric.update(prediction, target);
     }
-    return gathered(model, loss);
+    Result result = gathered(model, loss);
+    if (const Tensor added = penalty(model, unique_parameters(model)); added.defined())
+        result.set("loss", result.at("loss") + added.item());
+    return result;
 }
 
 }  // namespace detail
@@ -151,6 +170,8 @@ const std::vector<Shape>& Model::input_shapes() const {
 void Model::compile(const CompileOptions& options) const {
     check(static_cast<bool>(options.optimizer), "compile: no optimizer was given");
     check(static_cast<bool>(options.loss), "compile: no loss was given");
+    check(options.l1 >= 0 && options.l2 >= 0, "compile: l1 and l2 must not be negative, got {} and {}", options.l1,
+          options.l2);
     for (std::size_t i = 0; i < options.metrics.size(); ++i) {
         const std::string& name = options.metrics[i].name();
         check(static_cast<bool>(options.metrics[i]), "compile: metric {} is undefined", i);
@@ -171,20 +192,14 @@ void check_compiled(bool compiled) {
 
 }  // namespace
 
-const Optimizer& Model::optimizer() const {
+const CompileOptions& Model::compiled() const {
     check_compiled(state().compiled);
-    return state_->training.optimizer;
+    return state_->training;
 }
 
-const Loss& Model::loss() const {
-    check_compiled(state().compiled);
-    return state_->training.loss;
-}
-
-const std::vector<Metric>& Model::metrics() const {
-    check_compiled(state().compiled);
-    return state_->training.metrics;
-}
+const Optimizer& Model::optimizer() const { return compiled().optimizer; }
+const Loss& Model::loss() const { return compiled().loss; }
+const std::vector<Metric>& Model::metrics() const { return compiled().metrics; }
 
 Result Model::evaluate(const Dataset& data, const EvaluateOptions& options) const {
     check_compiled(state().compiled);

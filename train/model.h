@@ -26,6 +26,10 @@ struct CompileOptions {
     Optimizer optimizer = {};
     Loss loss = {};
     std::vector<Metric> metrics = {};
+    /// l1 sum |w| + l2 sum w^2 over all trainable parameters of rank 2 and more is added to the loss, in training and
+    /// in evaluation (Keras' `kernel_regularizer` on every layer).
+    double l1 = 0;
+    double l2 = 0;
 };
 
 /// A data set, or inputs and targets as tensors: `.validation_data = test_set`, `.validation_data = {x, y}`.
@@ -95,6 +99,7 @@ class HEDDLE_API Model : public Layer {
 
     /// Sets how the model is trained and judged; may be called again. Optimizer and loss must be given.
     void compile(const CompileOptions& options) const;
+    const CompileOptions& compiled() const;
     const Optimizer& optimizer() const;
     const Loss& loss() const;
     const std::vector<Metric>& metrics() const;

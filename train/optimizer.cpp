@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <optional>
+#include <span>
 
 #include "kernels/optim/optim.h"
 #include "ops/detail/run.h"
@@ -69,10 +69,26 @@ TensorList views(const std::vector<Tensor>& tensors) {
     return list;
 }
 
+/// What a step reads and writes, so that it is ordered behind the earlier users of the tensors on a device of several
+/// streams.
+template <class Step>
+void run(KernelTable<Step>& table, const Step& step, const OptimizerImpl::Group& group) {
+    std::vector<const Tensor*> reads{&group.learning_rate, &group.step}, writes;
+    if (group.gradient_scale.defined()) reads.push_back(&group.gradient_scale);
+    for (const Tensor& gradient : group.gradients) reads.push_back(&gradient);
+    for (const Tensor& parameter : group.parameters) writes.push_back(&parameter);
+    for (const std::vector<Tensor>& slot : group.slots)
+        for (const Tensor& state : slot) writes.push_back(&state);
+    ops::run(table, step, std::span<const Tensor* const>(reads), std::span<const Tensor* const>(writes));
+}
+
 double norm_of(const std::vector<Tensor>& gradients) {
     const Tensor result = Tensor::empty(Shape{1}, {DType::f32, gradients.front().device()});
+    std::vector<const Tensor*> reads;
+    for (const Tensor& gradient : gradients) reads.push_back(&gradient);
+    const std::array<const Tensor*, 1> writes{&result};
     ops::run(kernels::gradient_norm(), {.gradients = views(gradients), .result = ops::view(result)},
-             {&gradients.front()}, {&result});
+             std::span<const Tensor* const>(reads), std::span<const Tensor* const>(writes));
     return result.item();
 }
 
@@ -123,7 +139,7 @@ class SGDImpl final : public OptimizerImpl {
         step.weight_decay = static_cast<float>(group.weight_decay);
         step.nesterov = options_.nesterov;
         step.gradient_scale = ops::view(group.gradient_scale);
-        ops::run(kernels::sgd_step(), step, {&group.learning_rate}, {&group.parameters.front()});
+        run(kernels::sgd_step(), step, group);
     }
 
   private:
@@ -160,7 +176,7 @@ class AdamImpl final : public OptimizerImpl {
         step.weight_decay = static_cast<float>(group.weight_decay);
         step.decoupled = decoupled_;
         step.gradient_scale = ops::view(group.gradient_scale);
-        ops::run(kernels::adam_step(), step, {&group.learning_rate, &group.step}, {&group.parameters.front()});
+        run(kernels::adam_step(), step, group);
     }
 
   private:
@@ -198,7 +214,7 @@ class RMSpropImpl final : public OptimizerImpl {
         step.weight_decay = static_cast<float>(group.weight_decay);
         step.centered = options_.centered;
         step.gradient_scale = ops::view(group.gradient_scale);
-        ops::run(kernels::rmsprop_step(), step, {&group.learning_rate}, {&group.parameters.front()});
+        run(kernels::rmsprop_step(), step, group);
     }
 
   private:

@@ -94,6 +94,41 @@ TEST_F(Files, DenseBehindFlattenLiesAsInPyTorch) {
     EXPECT_TRUE(same_bits(file.at(model.parameters()[2].first), model.parameters()[2].second));
 }
 
+/// The same through branches of a functional model, and inside a layer that a user wrote.
+TEST_F(Files, FlattenIsFollowedThroughGraphsAndOwnLayers) {
+    const auto swapped = [](const Tensor& weight) {  // [1, 4 pixels, 3 channels] to [1, 3, 4]
+        std::vector<float> result;
+        for (std::int64_t c = 0; c < 3; ++c)
+            for (std::int64_t pixel = 0; pixel < 4; ++pixel) result.push_back(weight.data<float>()[pixel * 3 + c]);
+        return result;
+    };
+    const DenseOptions no_bias{.use_bias = false};
+    const Symbol in = Input(Shape{2, 2, 3}), flat = Flatten()(in);
+    const Symbol left = Dense(1, no_bias)(flat), right = Dense(1, no_bias)(Add()({flat, Dropout(0.1f)(flat)}));
+    const Model graph(in, Add()({left, Dense(1, no_bias)(right)}));
+    graph.save_weights(path);
+    SafetensorsFile file = load_safetensors(path);
+    int flattened = 0;
+    for (const auto& [name, weight] : graph.parameters()) {
+        const bool behind = weight.elements() == 12;
+        flattened += behind;
+        EXPECT_EQ(file.at(name).to_vector<float>(), behind ? swapped(weight) : weight.to_vector<float>()) << name;
+    }
+    EXPECT_EQ(flattened, 2);
+
+    struct Head : LayerImpl {
+        Layer flatten = add_child("flatten", Flatten()), dense = add_child("dense", Dense(1, {.use_bias = false}));
+        const char* class_name() const override { return "Head"; }
+        Shape output_shape(const Shape&) const override { return Shape{1}; }
+        Tensor forward(const Tensor& x, bool training) override { return dense(flatten(x, training), training); }
+    };
+    const Model own(Layer(std::make_shared<Head>()));
+    own(Tensor::zeros(Shape{1, 2, 2, 3}));
+    own.save_weights(path);
+    file = load_safetensors(path);
+    EXPECT_EQ(file.at("dense.weight").to_vector<float>(), swapped(own.parameters()[0].second));
+}
+
 TEST_F(Files, StrictLoadingListsWhatDoesNotFit) {
     Sequential model{Dense(2), Dense(3)};
     model.build(Shape{4});

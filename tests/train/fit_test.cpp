@@ -142,6 +142,57 @@ TEST(Fit, SeveralInputs) {
     EXPECT_EQ(model.predict({x, x}).shape(), (Shape{100, 1}));
 }
 
+TEST(Fit, PenaltiesOnTheWeights) {
+    Sequential model{Dense(1)};
+    model.build(Shape{2});
+    const NamedTensors parameters = model.parameters();
+    parameters[0].second.copy_(Tensor::from({2.0f, -3.0f}, Shape{1, 2}));
+    model.compile({.optimizer = SGD({.learning_rate = 0.1f}), .loss = "mse", .l1 = 0.5, .l2 = 0.25});
+    const Tensor zeros = Tensor::zeros(Shape{4, 2});
+    // The inputs are zeros, so that the loss is the penalty alone: 0.5 (2 + 3) + 0.25 (4 + 9).
+    EXPECT_NEAR(model.evaluate(zeros, Tensor::zeros(Shape{4, 1})).at("loss"), 5.75, 1e-6);
+    EXPECT_NEAR(model.train_on_batch(zeros, Tensor::zeros(Shape{4, 1})).at("loss"), 5.75, 1e-6);
+    // w -= 0.1 (0.5 sign(w) + 0.5 w); the bias is left alone.
+    EXPECT_NEAR(parameters[0].second.to_vector<float>()[0], 2 - 0.1 * 1.5, 1e-6);
+    EXPECT_NEAR(parameters[0].second.to_vector<float>()[1], -3 + 0.1 * 2, 1e-6);
+    EXPECT_EQ(parameters[1].second.to_vector<float>()[0], 0);
+}
+
+TEST(Fit, AFrozenLayerStays) {
+    const auto [x, y] = plane(50);
+    const Dense frozen(4);
+    Sequential model{frozen, Dense(1)};
+    model.build(Shape{2});
+    frozen.set_trainable(false);
+    const std::vector<float> before = frozen.parameters()[0].second.to_vector<float>();
+    model.compile({.optimizer = "adam", .loss = "mse"});
+    model.fit(x, y, {.epochs = 2, .verbose = 0});
+    EXPECT_EQ(frozen.parameters()[0].second.to_vector<float>(), before);
+    EXPECT_NE(model.summary().find("trainable: 5, not trainable: 12"), std::string::npos) << model.summary();
+}
+
+/// One layer under two names takes one step a batch, not two.
+TEST(Fit, SharedParametersStepOnce) {
+    const auto shared_step = [](bool twice) {
+        set_seed(6);
+        const Dense layer(2, {.use_bias = false});
+        struct Twice : LayerImpl {
+            Layer inner;
+            Twice(const Layer& dense, bool again) : inner(add_child("a", dense)) {
+                if (again) add_child("b", dense);
+            }
+            const char* class_name() const override { return "Twice"; }
+            Tensor forward(const Tensor& x, bool training) override { return inner(x, training); }
+        };
+        const Model model(Layer(std::make_shared<Twice>(layer, twice)));
+        model.compile({.optimizer = SGD({.learning_rate = 1, .momentum = 0.9}), .loss = "mse"});
+        const Tensor x = Tensor::ones(Shape{3, 2});
+        for (int i = 0; i < 2; ++i) model.train_on_batch(x, x);
+        return layer.parameters()[0].second.to_vector<float>();
+    };
+    EXPECT_EQ(shared_step(true), shared_step(false));
+}
+
 TEST(Fit, BadCallsSayWhatIsWrong) {
     const auto [x, y] = moons(20);
     Sequential model{Dense(2)};

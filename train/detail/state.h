@@ -1,6 +1,8 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/loader.h"
@@ -17,6 +19,9 @@ struct Model::State {
 };
 
 namespace detail {
+
+/// The compiled penalties on the weights; undefined where there are none.
+Tensor penalty(const Model& model, const NamedTensors& parameters);
 
 /// The mean of losses over examples. On a device a loss is read only when the mean is asked for, or many wait.
 class RunningMean {

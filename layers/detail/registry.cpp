@@ -10,6 +10,7 @@ void add_builtin_layers(LayerMakers& makers) {
     add_norm_layers(makers);
     add_merge_layers(makers);
     add_containers(makers);
+    add_model_layers(makers);
 }
 
 }  // namespace heddle

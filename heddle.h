@@ -37,6 +37,8 @@
 #include "layers/pool.h"
 #include "layers/symbol.h"
 #include "layers/window.h"
+#include "models/models.h"
+#include "models/resnet.h"
 #include "ops/autograd/function.h"
 #include "ops/autograd/grad_mode.h"
 #include "ops/autograd/node.h"

@@ -1,5 +1,7 @@
 #include "ops/elementwise.h"
 
+#include <cmath>
+
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/reduce/reduce.h"
 #include "ops/autograd/node.h"
@@ -28,6 +30,11 @@ Tensor reduce_to(const Tensor& gradient, const Shape& shape) {
     Tensor sum = Tensor::empty(shape, gradient.options());
     run(kernels::reduce_to_shape(), {.x = view(gradient), .y = view(sum)}, {&gradient}, {&sum});
     return sum;
+}
+
+/// Powers are constant in places where the formula for their slope says 0 * infinity: x^0, and 0^x for x >= 0.
+Tensor zero_where(const Tensor& condition, const Tensor& slope) {
+    return where(condition, Tensor::zeros(Shape{}, slope.options()), slope);
 }
 
 /// d(a op b)/da and /db times dy. Only called with NoGrad on, so plain tensor arithmetic serves.
@@ -61,8 +68,16 @@ void binary_backward(BinaryOp op, Gradients& g, const Saved& a, const Saved& b, 
             return;
         }
         case BinaryOp::power:
-            if (wants_a) g.dx(0) = reduce_to(dy * b.get() * binary(BinaryOp::power, a.get(), b.get() - 1.0), a_shape);
-            if (wants_b) g.dx(1) = reduce_to(dy * binary(BinaryOp::power, a.get(), b.get()) * log(a.get()), b_shape);
+            if (wants_a) {
+                const Tensor slope = b.get() * binary(BinaryOp::power, a.get(), b.get() - 1.0);
+                g.dx(0) = reduce_to(dy * zero_where(binary(BinaryOp::equal, b.get(), 0.0), slope), a_shape);
+            }
+            if (wants_b) {
+                const Tensor slope = binary(BinaryOp::power, a.get(), b.get()) * log(a.get());
+                const Tensor flat = binary(BinaryOp::logical_and, binary(BinaryOp::equal, a.get(), 0.0),
+                                           binary(BinaryOp::greater_equal, b.get(), 0.0));
+                g.dx(1) = reduce_to(dy * zero_where(flat, slope), b_shape);
+            }
             return;
         default:
             return;
@@ -93,7 +108,12 @@ void scalar_backward(BinaryOp op, Gradients& g, const Saved& x, double s, bool f
             g.dx(0) = dy * binary(BinaryOp::less, x.get(), s).to(dy.dtype());
             return;
         case BinaryOp::power:
-            g.dx(0) = first ? dy * binary(op, x.get(), s, true) * std::log(s) : dy * s * binary(op, x.get(), s - 1.0);
+            if (!first) {
+                g.dx(0) = s == 0 ? Tensor::zeros(dy.shape(), dy.options()) : dy * s * binary(op, x.get(), s - 1.0);
+            } else {
+                const Tensor slope = binary(op, x.get(), s, true) * std::log(s);
+                g.dx(0) = dy * (s == 0 ? zero_where(binary(BinaryOp::greater_equal, x.get(), 0.0), slope) : slope);
+            }
             return;
         default:
             return;

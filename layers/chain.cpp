@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include "core/check.h"
 #include "layers/containers.h"
+#include "layers/detail/fuse.h"
 #include "layers/detail/registry.h"
 
 // The layer behind Sequential.
@@ -10,7 +13,9 @@ struct ChainImpl final : LayerImpl {
     ChainImpl(const std::vector<Layer>& layers, const std::string& name) : LayerImpl(name) {
         for (std::size_t i = 0; i < layers.size(); ++i) {
             check(static_cast<bool>(layers[i]), "Sequential: layer {} is empty", i);
-            add_child(layers[i]->name().empty() ? std::to_string(i) : layers[i]->name(), layers[i]);
+            const auto place = layers.begin() + static_cast<std::ptrdiff_t>(i);
+            const bool repeated = std::find(layers.begin(), place, layers[i]) != place;
+            add_child(layers[i]->named() && !repeated ? layers[i]->name() : std::to_string(i), layers[i]);
         }
         for (std::size_t i = 0; i < children().size(); ++i)
             for (std::size_t j = 0; j < i; ++j)
@@ -31,7 +36,7 @@ struct ChainImpl final : LayerImpl {
         for (std::size_t i = 0; i < children().size(); ++i) {
             const Layer& layer = children()[i].second;
             if (i + 1 < children().size() && layer->built()) {
-                if (Tensor both = layer->forward_fused(h, children()[i + 1].second.impl(), training); both.defined()) {
+                if (Tensor both = detail::forward_fused(layer, h, children()[i + 1].second, training); both.defined()) {
                     h = std::move(both);
                     ++i;
                     continue;

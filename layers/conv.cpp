@@ -59,6 +59,7 @@ struct Conv2DImpl final : LayerImpl {
     }
 
     Shape output_shape(const Shape& input) const override {
+        ops::require(input.rank() == 3, "Conv2D", "expected pictures [height, width, channels], got {}", input);
         const Shape x{1, input[0], input[1], input[2]},
             w{filters, kernel.height, kernel.width, input[2] / options.groups};
         return params(input[0], input[1]).output_shape(x, w).range(1, 4);
@@ -74,8 +75,8 @@ struct Conv2DImpl final : LayerImpl {
             .set("groups", options.groups)
             .set("activation", std::string(Activation::name_of(options.activation)))
             .set("use_bias", options.use_bias)
-            .set("kernel_initializer", options.kernel_initializer.name())
-            .set("bias_initializer", options.bias_initializer.name());
+            .set("kernel_initializer", options.kernel_initializer.to_config())
+            .set("bias_initializer", options.bias_initializer.to_config());
     }
 };
 
@@ -93,8 +94,8 @@ void add_conv_layers(LayerMakers& makers) {
                        .groups = c.at("groups").integer(),
                        .activation = Activation::parse(c.at("activation").string()),
                        .use_bias = c.at("use_bias").boolean(),
-                       .kernel_initializer = Initializer::parse(c.at("kernel_initializer").string()),
-                       .bias_initializer = Initializer::parse(c.at("bias_initializer").string())});
+                       .kernel_initializer = Initializer::from_config(c.at("kernel_initializer")),
+                       .bias_initializer = Initializer::from_config(c.at("bias_initializer"))});
     };
 }
 

@@ -3,6 +3,7 @@
 #include "core/check.h"
 #include "layers/detail/activation_impl.h"
 #include "layers/detail/registry.h"
+#include "ops/autograd/grad_mode.h"
 #include "ops/detail/scope.h"
 #include "ops/linear.h"
 #include "ops/random.h"
@@ -39,8 +40,8 @@ struct DenseImpl final : LayerImpl {
             .set("units", units)
             .set("activation", std::string(Activation::name_of(options.activation)))
             .set("use_bias", options.use_bias)
-            .set("kernel_initializer", options.kernel_initializer.name())
-            .set("bias_initializer", options.bias_initializer.name());
+            .set("kernel_initializer", options.kernel_initializer.to_config())
+            .set("bias_initializer", options.bias_initializer.to_config());
     }
 };
 
@@ -121,7 +122,23 @@ struct LambdaImpl final : LayerImpl {
         : LayerImpl(name), function(std::move(f)), shape(std::move(s)) {}
     const char* class_name() const override { return "Lambda"; }
     Tensor forward(const Tensor& x, bool) override { return function(x); }
-    Shape output_shape(const Shape& input) const override { return shape ? shape(input) : input; }
+    Shape output_shape(const Shape& input) const override {
+        if (shape) return shape(input);
+        Shape sample{1};
+        for (const std::int64_t extent : input) sample.push_back(extent);
+        const NoGrad no_grad;
+        const Generator before = default_generator();
+        try {
+            const Tensor y = function(Tensor::zeros(sample));
+            default_generator() = before;
+            return y.shape().range(1, y.rank());
+        } catch (const Error& error) {
+            default_generator() = before;
+            ops::require(false, "Lambda", "give it an output_shape: the function fails on zeros {}: {}", sample,
+                         error.what());
+        }
+        return input;
+    }
 };
 
 Shape shape_of(const Config& config, const char* key) {
@@ -147,8 +164,8 @@ void add_core_layers(LayerMakers& makers) {
         return Dense(c.at("units").integer(),
                      {.activation = Activation::parse(c.at("activation").string()),
                       .use_bias = c.at("use_bias").boolean(),
-                      .kernel_initializer = Initializer::parse(c.at("kernel_initializer").string()),
-                      .bias_initializer = Initializer::parse(c.at("bias_initializer").string())});
+                      .kernel_initializer = Initializer::from_config(c.at("kernel_initializer")),
+                      .bias_initializer = Initializer::from_config(c.at("bias_initializer"))});
     };
     makers["Flatten"] = [](const Config&) { return Flatten(); };
     makers["Reshape"] = [](const Config& c) { return Reshape(shape_of(c, "target_shape")); };

@@ -50,7 +50,8 @@ class HEDDLE_API InputLayer : public Layer {
     explicit InputLayer(const Shape& shape, const std::string& name = {});
 };
 
-/// Any function of one tensor. Cannot be saved as part of a whole model or cloned; it says so.
+/// Any function of one tensor. Cannot be saved as part of a whole model or cloned; it says so. Without `output_shape`
+/// the shape is found by running the function on zeros.
 class HEDDLE_API Lambda : public Layer {
   public:
     explicit Lambda(std::function<Tensor(const Tensor&)> function, std::function<Shape(const Shape&)> output_shape = {},

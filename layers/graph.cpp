@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "layers/containers.h"
 #include "layers/core.h"
+#include "layers/detail/fuse.h"
 #include "layers/detail/registry.h"
 
 // The layer behind a functional Model: the calls between inputs and outputs, in an order in which each follows its
@@ -24,7 +25,11 @@ struct GraphImpl final : LayerImpl {
               std::vector<std::size_t> outputs, const std::string& name)
         : LayerImpl(name), input_shapes(std::move(shapes)), calls(std::move(graph)), results(std::move(outputs)) {
         for (std::size_t i = 0; i < layers.size(); ++i)
-            add_child(layers[i]->name().empty() ? std::to_string(i) : layers[i]->name(), layers[i]);
+            add_child(layers[i]->named() ? layers[i]->name() : std::to_string(i), layers[i]);
+        for (std::size_t i = 0; i < children().size(); ++i)
+            for (std::size_t j = 0; j < i; ++j)
+                check(children()[i].first != children()[j].first, "Functional: two layers are called \"{}\"",
+                      children()[i].first);
         std::size_t values = input_shapes.size();
         for (Call& call : calls) {
             call.first_output = values;
@@ -38,21 +43,22 @@ struct GraphImpl final : LayerImpl {
     const char* class_name() const override { return "Functional"; }
 
     std::vector<Shape> walk(const std::vector<Shape>& inputs, bool building) const {
+        check(inputs.size() == input_shapes.size(), "{}: expected {} inputs, got {}", class_name(), input_shapes.size(),
+              inputs.size());
         std::vector<Shape> values = inputs;
         for (const Call& call : calls) {
             const Layer& layer = children()[call.child].second;
             std::vector<Shape> arguments;
             for (const std::size_t input : call.inputs) arguments.push_back(values[input]);
             if (building) layer.build(arguments);
-            for (const Shape& shape : layer->output_shapes(arguments)) values.push_back(shape);
+            const std::vector<Shape> outputs = layer->output_shapes(arguments);
+            check(outputs.size() == call.outputs, "{}: {} \"{}\" has {} outputs, expected {}", class_name(),
+                  layer->class_name(), layer->name(), outputs.size(), call.outputs);
+            values.insert(values.end(), outputs.begin(), outputs.end());
         }
         return values;
     }
-    void build(const std::vector<Shape>& inputs) override {
-        check(inputs.size() == input_shapes.size(), "{}: expected {} inputs, got {}", class_name(), input_shapes.size(),
-              inputs.size());
-        walk(inputs, true);
-    }
+    void build(const std::vector<Shape>& inputs) override { walk(inputs, true); }
     std::vector<Shape> output_shapes(const std::vector<Shape>& inputs) const override {
         const std::vector<Shape> values = walk(inputs, false);
         std::vector<Shape> shapes;
@@ -78,8 +84,8 @@ struct GraphImpl final : LayerImpl {
             // A value that only the next call reads may be fused away.
             if (i + 1 < calls.size() && call.inputs.size() == 1 && call.outputs == 1 && uses[call.first_output] == 1 &&
                 calls[i + 1].inputs == std::vector<std::size_t>{call.first_output} && layer->built()) {
-                if (Tensor both = layer->forward_fused(values[call.inputs[0]],
-                                                       children()[calls[i + 1].child].second.impl(), training);
+                if (Tensor both = detail::forward_fused(layer, values[call.inputs[0]],
+                                                        children()[calls[i + 1].child].second, training);
                     both.defined()) {
                     release(call, values, left);
                     values[calls[++i].first_output] = std::move(both);
@@ -90,6 +96,8 @@ struct GraphImpl final : LayerImpl {
             for (const std::size_t input : call.inputs) arguments.push_back(values[input]);
             release(call, values, left);
             std::vector<Tensor> outputs = layer(arguments, training);
+            check(outputs.size() == call.outputs, "{}: {} \"{}\" has {} outputs, expected {}", class_name(),
+                  layer->class_name(), layer->name(), outputs.size(), call.outputs);
             for (std::size_t k = 0; k < outputs.size(); ++k) values[call.first_output + k] = std::move(outputs[k]);
         }
         std::vector<Tensor> outputs;
@@ -160,11 +168,21 @@ Symbol Input(const Shape& shape) { return Symbol(std::make_shared<Symbol::Maker>
 
 Symbol Layer::operator()(const Symbol& x) const { return (*this)(std::vector<Symbol>{x}); }
 
-Symbol Layer::operator()(const std::vector<Symbol>& inputs) const {
+Symbol Layer::operator()(const std::vector<Symbol>& inputs) const { return outputs(inputs)[0]; }
+
+std::vector<Symbol> Layer::outputs(const std::vector<Symbol>& inputs) const {
     std::vector<Shape> shapes;
-    for (const Symbol& input : inputs) shapes.push_back(input.shape());
+    for (const Symbol& input : inputs) {
+        check(static_cast<bool>(input.maker()), "a layer was called with an empty symbol");
+        shapes.push_back(input.shape());
+    }
     build(shapes);
-    return Symbol(std::make_shared<Symbol::Maker>(Symbol::Maker{*this, inputs}), 0, impl_->output_shapes(shapes)[0]);
+    const std::vector<Shape> results = impl_->output_shapes(shapes);
+    check(!results.empty(), "{}: no outputs", impl_->class_name());
+    const auto maker = std::make_shared<Symbol::Maker>(Symbol::Maker{*this, inputs, results.size()});
+    std::vector<Symbol> symbols;
+    for (const Shape& shape : results) symbols.emplace_back(maker, static_cast<int>(symbols.size()), shape);
+    return symbols;
 }
 
 Layer make_graph(const std::vector<Symbol>& inputs, const std::vector<Symbol>& outputs, const std::string& name) {
@@ -202,7 +220,7 @@ Layer make_graph(const std::vector<Symbol>& inputs, const std::vector<Symbol>& o
             stack.pop_back();
             auto known = std::find(layers.begin(), layers.end(), maker->layer);
             if (known == layers.end()) known = layers.insert(layers.end(), maker->layer);
-            Call call{static_cast<std::size_t>(known - layers.begin()), {}, values, 1};
+            Call call{static_cast<std::size_t>(known - layers.begin()), {}, values, maker->outputs};
             for (const Symbol& input : maker->inputs)
                 call.inputs.push_back(first_value.at(input.maker().get()) + static_cast<std::size_t>(input.output()));
             first_value.emplace(maker, values);

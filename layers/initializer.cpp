@@ -29,6 +29,16 @@ Initializer Initializer::parse(std::string_view name) {
     fail(fmt::format("unknown initializer \"{}\": expected one of {}", name, fmt::join(names, ", ")));
 }
 
+Config Initializer::to_config() const {
+    if (kind_ != constant && kind_ != random_normal && kind_ != random_uniform) return name();
+    return Config().set("name", name()).set("value", value_);
+}
+
+Initializer Initializer::from_config(const Config& config) {
+    if (config.is_string()) return parse(config.string());
+    return Initializer(parse(config.at("name").string()).kind(), config.at("value").number());
+}
+
 Tensor Initializer::operator()(const Shape& shape, std::int64_t fan_in, std::int64_t fan_out) const {
     const double in = static_cast<double>(std::max<std::int64_t>(fan_in, 1));
     const double out = static_cast<double>(std::max<std::int64_t>(fan_out, 1));

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/config.h"
 #include "core/tensor.h"
 
 namespace heddle {
@@ -33,6 +34,10 @@ class HEDDLE_API Initializer {
     double value() const { return value_; }
     std::string name() const;
     static Initializer parse(std::string_view name);
+
+    /// The name; for the kinds that use `value`, name and value.
+    Config to_config() const;
+    static Initializer from_config(const Config& config);
 
     /// A new CPU tensor, drawn from the thread's default generator.
     Tensor operator()(const Shape& shape, std::int64_t fan_in, std::int64_t fan_out) const;

@@ -1,7 +1,9 @@
 #include "layers/layer.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "core/check.h"
 #include "layers/detail/registry.h"
@@ -12,10 +14,12 @@
 namespace heddle {
 namespace {
 
-std::vector<Shape> sample_shapes(const std::vector<Tensor>& inputs) {
+std::vector<Shape> sample_shapes(const LayerImpl& layer, const std::vector<Tensor>& inputs) {
+    const ops::LayerScope scope(layer.class_name(), layer.name());
     std::vector<Shape> shapes;
     for (const Tensor& input : inputs) {
-        check(input.defined() && input.rank() >= 1, "expected inputs with a batch dimension, got {}", input);
+        ops::require(input.defined() && input.rank() >= 1, layer.class_name(),
+                     "expected inputs with a batch dimension, got {}", input);
         shapes.push_back(input.shape().range(1, input.rank()));
     }
     return shapes;
@@ -36,7 +40,9 @@ void move_in_place(const Tensor& tensor, Device device) {
     tensor.zero_grad();
 }
 
-void copy_tensors(const NamedTensors& from, const NamedTensors& to) {
+void copy_tensors(const LayerImpl& layer, const NamedTensors& from, const NamedTensors& to) {
+    check(from.size() == to.size(), "{}: config() does not describe the whole layer: {} tensors, {} in the copy",
+          layer.class_name(), from.size(), to.size());
     for (std::size_t i = 0; i < from.size(); ++i) to[i].second.copy_(from[i].second);
 }
 
@@ -95,26 +101,59 @@ Tensor LayerImpl::add_buffer(const std::string& name, Tensor initial) {
 Layer LayerImpl::add_child(const std::string& name, Layer child) {
     check(static_cast<bool>(child), "{}: child \"{}\" is an empty layer", class_name(), name);
     children_.emplace_back(name, child);
-    if (child->name().empty()) child->set_name(name);
+    if (child->name_.empty()) child->name_ = name;
+    if (!trainable_) child->set_trainable(false);
+    std::erase_if(freeze_later_, [&](const std::string& path) {
+        if (path.substr(0, path.find('/')) != name) return false;
+        child->freeze(path.substr(std::min(name.size() + 1, path.size())));
+        return true;
+    });
     return child;
 }
 
+/// Freezes the one layer at "child/child/..." (empty: this one), not those inside it.
+void LayerImpl::freeze(const std::string& path) {
+    if (path.empty()) {
+        trainable_ = false;
+        for (auto& [name, tensor] : parameters_) tensor.set_requires_grad(false);
+        return;
+    }
+    const std::string first = path.substr(0, path.find('/'));
+    for (const auto& [name, child] : children_)
+        if (name == first) return child->freeze(path.substr(std::min(first.size() + 1, path.size())));
+    freeze_later_.push_back(path);
+}
+
 Tensor Layer::operator()(const Tensor& x, bool training) const {
+    check(impl_ != nullptr, "an empty Layer was called");
+    if (!impl_->built_) build(sample_shapes(*impl_, {x}));
     const ops::LayerScope scope(impl_->class_name(), impl_->name());
-    if (!impl_->built_) build(sample_shapes({x}));
     return impl_->forward(x, training);
 }
 
 std::vector<Tensor> Layer::operator()(const std::vector<Tensor>& inputs, bool training) const {
+    check(impl_ != nullptr, "an empty Layer was called");
+    if (!impl_->built_) build(sample_shapes(*impl_, inputs));
     const ops::LayerScope scope(impl_->class_name(), impl_->name());
-    if (!impl_->built_) build(sample_shapes(inputs));
     return impl_->forward(inputs, training);
 }
 
 void Layer::build(const std::vector<Shape>& inputs) const {
+    check(impl_ != nullptr, "an empty Layer cannot be built");
     if (impl_->built_) return;
     const NoGrad no_grad;
-    impl_->build(inputs);
+    const ops::LayerScope scope(impl_->class_name(), impl_->name());
+    const std::size_t parameters = impl_->parameters_.size(), buffers = impl_->buffers_.size(),
+                      children = impl_->children_.size();
+    try {
+        impl_->build(inputs);
+    } catch (...) {
+        // As before, so that the next call can try again.
+        impl_->parameters_.resize(parameters);
+        impl_->buffers_.resize(buffers);
+        impl_->children_.resize(children);
+        throw;
+    }
     impl_->built_for_ = inputs;
     impl_->built_ = true;
 }
@@ -133,7 +172,9 @@ NamedTensors Layer::buffers() const {
 
 std::int64_t Layer::parameter_count() const {
     std::int64_t count = 0;
-    for (const auto& [name, tensor] : parameters()) count += tensor.elements();
+    std::set<const TensorImpl*> seen;
+    for (const auto& [name, tensor] : parameters())
+        if (seen.insert(tensor.impl()).second) count += tensor.elements();
     return count;
 }
 
@@ -149,11 +190,71 @@ void Layer::zero_grad() const {
     for (const auto& [name, tensor] : parameters()) tensor.zero_grad();
 }
 
+namespace {
+
+/// Set while the outermost `config()` runs: layers that stand at several places in it have a number.
+struct Describing {
+    std::map<const LayerImpl*, std::int64_t> shared = {};
+    std::set<const LayerImpl*> described = {};
+};
+thread_local Describing* describing = nullptr;
+
+/// Set while the outermost `from_config()` runs: the layers that have a number.
+thread_local std::map<std::int64_t, Layer>* making = nullptr;
+
+/// Sets a pointer to a local until the end of the scope.
+template <class T>
+struct Scoped {
+    T*& pointer;
+    Scoped(T*& where, T& local) : pointer(where) { pointer = &local; }
+    ~Scoped() { pointer = nullptr; }
+    Scoped(const Scoped&) = delete;
+    Scoped& operator=(const Scoped&) = delete;
+};
+
+void find_shared(const Layer& layer, std::set<const LayerImpl*>& seen,
+                 std::map<const LayerImpl*, std::int64_t>& shared) {
+    if (!seen.insert(&layer.impl()).second) {
+        shared.emplace(&layer.impl(), static_cast<std::int64_t>(shared.size()));
+        return;
+    }
+    for (const auto& [name, child] : layer->children()) find_shared(child, seen, shared);
+}
+
+/// The paths of frozen layers; returns whether all are.
+bool find_frozen(const LayerImpl& layer, const std::string& path, std::vector<std::string>& frozen) {
+    bool all = !layer.trainable();
+    if (all) frozen.push_back(path);
+    for (const auto& [name, child] : layer.children())
+        all &= find_frozen(child.impl(), path.empty() ? name : path + "/" + name, frozen);
+    return all;
+}
+
+}  // namespace
+
 Config Layer::config() const {
+    if (!describing) {
+        Describing all;
+        std::set<const LayerImpl*> seen;
+        find_shared(*this, seen, all.shared);
+        Config config;
+        {
+            const Scoped scoped(describing, all);
+            config = this->config();
+        }
+        std::vector<std::string> frozen;
+        if (!find_frozen(*impl_, "", frozen) && !frozen.empty())
+            config.set("frozen", Config::Array(frozen.begin(), frozen.end()));
+        return config;
+    }
+    const auto number = describing->shared.find(impl_.get());
+    const bool shared = number != describing->shared.end();
+    if (shared && !describing->described.insert(impl_.get()).second) return Config().set("same_as", number->second);
     Config config;
     config.set("class", impl_->class_name());
-    if (!impl_->name().empty()) config.set("name", impl_->name());
-    if (!impl_->trainable()) config.set("trainable", false);
+    if (shared) config.set("number", number->second);
+    if (impl_->named()) config.set("name", impl_->name());
+    if (std::vector<std::string> frozen; find_frozen(*impl_, "", frozen)) config.set("trainable", false);
     config.set("config", impl_->config());
     return config;
 }
@@ -179,6 +280,19 @@ void register_layer(const std::string& class_name, std::function<Layer(const Con
 }
 
 Layer Layer::from_config(const Config& config) {
+    if (!making) {
+        std::map<std::int64_t, Layer> numbered;
+        const Scoped scoped(making, numbered);
+        Layer layer = from_config(config);
+        if (config.has("frozen"))
+            for (const Config& path : config.at("frozen").array()) layer->freeze(path.string());
+        return layer;
+    }
+    if (config.has("same_as")) {
+        const auto known = making->find(config.at("same_as").integer());
+        check(known != making->end(), "layer {} is used before it is described", config.at("same_as").integer());
+        return known->second;
+    }
     const std::string& class_name = config.at("class").string();
     std::function<Layer(const Config&)> make;
     {
@@ -191,6 +305,7 @@ Layer Layer::from_config(const Config& config) {
     Layer layer = make(config.at("config"));
     if (config.has("name")) layer->set_name(config.at("name").string());
     if (config.has("trainable") && !config.at("trainable").boolean()) layer.set_trainable(false);
+    if (config.has("number")) making->emplace(config.at("number").integer(), layer);
     return layer;
 }
 
@@ -198,8 +313,8 @@ Layer Layer::clone() const {
     Layer copy = from_config(config());
     if (impl_->built()) copy.build(impl_->built_for());
     if (const NamedTensors tensors = parameters(); !tensors.empty()) copy.to(tensors[0].second.device());
-    copy_tensors(parameters(), copy.parameters());
-    copy_tensors(buffers(), copy.buffers());
+    copy_tensors(*impl_, parameters(), copy.parameters());
+    copy_tensors(*impl_, buffers(), copy.buffers());
     return copy;
 }
 

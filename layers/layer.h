@@ -26,9 +26,10 @@ using NamedLayers = std::vector<std::pair<std::string, Layer>>;
 ///         struct Impl : LayerImpl {
 ///             Tensor factor;
 ///             const char* class_name() const override { return "Scale"; }
-///             void build(const Shape& input) override { factor = add_parameter("factor",
-///             Tensor::ones(Shape{input.back()})); } Tensor forward(const Tensor& x, bool) override { return x *
-///             factor; }
+///             void build(const Shape& input) override {
+///                 factor = add_parameter("factor", Tensor::ones(Shape{input.back()}));
+///             }
+///             Tensor forward(const Tensor& x, bool) override { return x * factor; }
 ///         };
 ///       public:
 ///         Scale() : Layer(std::make_shared<Impl>()) {}
@@ -38,7 +39,7 @@ using NamedLayers = std::vector<std::pair<std::string, Layer>>;
 /// input and one output overrides the single forms; others the vector forms.
 class HEDDLE_API LayerImpl {
   public:
-    explicit LayerImpl(std::string name = {}) : name_(std::move(name)) {}
+    explicit LayerImpl(std::string name = {}) : name_(std::move(name)), named_(!name_.empty()) {}
     virtual ~LayerImpl();
     LayerImpl(const LayerImpl&) = delete;
     LayerImpl& operator=(const LayerImpl&) = delete;
@@ -66,8 +67,14 @@ class HEDDLE_API LayerImpl {
     /// ...); an undefined tensor where there is none. Containers ask when nobody else needs the tensor in between.
     virtual Tensor forward_fused(const Tensor& x, LayerImpl& next, bool training);
 
+    /// The name given, else the one under which the first layer around this one holds it.
     const std::string& name() const { return name_; }
-    void set_name(std::string name) { name_ = std::move(name); }
+    void set_name(std::string name) {
+        name_ = std::move(name);
+        named_ = !name_.empty();
+    }
+    /// Whether the name was given: containers name the other layers by position.
+    bool named() const { return named_; }
     bool built() const { return built_; }
     /// The shapes that `build` was called with.
     const std::vector<Shape>& built_for() const { return built_for_; }
@@ -90,10 +97,14 @@ class HEDDLE_API LayerImpl {
 
   private:
     friend class Layer;
+    void freeze(const std::string& path);
+
     std::string name_;
+    bool named_ = false;
     bool built_ = false;
     std::vector<Shape> built_for_;
     bool trainable_ = true;
+    std::vector<std::string> freeze_later_;  // paths into children that `build` has yet to add
     NamedTensors parameters_;
     NamedTensors buffers_;
     NamedLayers children_;
@@ -111,6 +122,8 @@ class HEDDLE_API Layer {
     /// Applies the layer to symbols: the functional way to a model.
     Symbol operator()(const Symbol& x) const;
     Symbol operator()(const std::vector<Symbol>& inputs) const;
+    /// All outputs of a layer that has several; `operator()` gives the first.
+    std::vector<Symbol> outputs(const std::vector<Symbol>& inputs) const;
 
     /// Creates the parameters for inputs of these shapes (without the batch dimension) if that has not happened yet.
     void build(const std::vector<Shape>& inputs) const;
@@ -118,6 +131,7 @@ class HEDDLE_API Layer {
     /// Parameters and buffers of this layer and all inside it, named by path: "stage1.0.conv1.weight".
     NamedTensors parameters() const;
     NamedTensors buffers() const;
+    /// Elements of all parameters, each counted once where layers share them.
     std::int64_t parameter_count() const;
 
     /// Moves parameters and buffers; handles to them stay valid.
@@ -125,10 +139,11 @@ class HEDDLE_API Layer {
     void set_trainable(bool trainable) const;
     void zero_grad() const;
 
-    /// Class name and settings; `from_config` is the inverse. Register own classes with `register_layer`.
+    /// Class name and settings, what is frozen, and which layers inside are the same; `from_config` is the inverse.
+    /// Register own classes with `register_layer`.
     Config config() const;
     static Layer from_config(const Config& config);
-    /// A layer of its own: from `config()` and copies of the tensors.
+    /// A layer of its own: from `config()` and copies of the tensors. Layers shared inside are shared in the copy.
     Layer clone() const;
 
     explicit operator bool() const { return static_cast<bool>(impl_); }

@@ -57,8 +57,8 @@ BatchNormalization::BatchNormalization(const BatchNormalizationOptions& options)
 
 Tensor BatchNormalization::operator()(const Tensor& x, bool training, const FusedBatchNormOptions& fused) const {
     auto& own = static_cast<BatchNormalizationImpl&>(impl());
-    const ops::LayerScope scope(own.class_name(), own.name());
     if (!own.built()) build({x.shape().range(1, x.rank())});
+    const ops::LayerScope scope(own.class_name(), own.name());
     return own.with(x, training, fused.relu ? ops::FusedActivation::relu : ops::FusedActivation::none, fused.residual);
 }
 

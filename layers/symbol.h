@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <vector>
 
@@ -33,6 +34,7 @@ class HEDDLE_API Symbol {
 struct Symbol::Maker {
     Layer layer = {};
     std::vector<Symbol> inputs = {};
+    std::size_t outputs = 1;
 };
 
 /// An input of a functional model; `shape` without the batch dimension.

@@ -21,7 +21,8 @@ void add_norm_layers(LayerMakers& makers);
 void add_merge_layers(LayerMakers& makers);
 void add_containers(LayerMakers& makers);
 void add_graph(LayerMakers& makers);
-/// Defined in models/, the one floor above that has layers of its own: a saved reference model loads without a call from the user.
+/// Defined in models/, the one floor above that has layers of its own: a saved reference model loads without a call
+/// from the user.
 void add_model_layers(LayerMakers& makers);
 
 }  // namespace heddle

@@ -1,5 +1,7 @@
 #include "layers/core.h"
 
+#include <algorithm>
+
 #include "core/check.h"
 #include "layers/detail/activation_impl.h"
 #include "layers/detail/registry.h"
@@ -57,7 +59,9 @@ struct FlattenImpl final : LayerImpl {
 
 struct ReshapeImpl final : LayerImpl {
     Shape shape;
-    ReshapeImpl(const Shape& s, const std::string& name) : LayerImpl(name), shape(s) {}
+    ReshapeImpl(const Shape& s, const std::string& name) : LayerImpl(name), shape(s) {
+        check(std::count(s.begin(), s.end(), -1) <= 1, "Reshape: more than one extent of {} is open", s);
+    }
     const char* class_name() const override { return "Reshape"; }
     Tensor forward(const Tensor& x, bool) override {
         Shape full{x.size(0)};

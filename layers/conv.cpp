@@ -23,6 +23,7 @@ struct Conv2DImpl final : LayerImpl {
               filters, options.groups);
     }
     const char* class_name() const override { return "Conv2D"; }
+    bool convolves() const override { return true; }
 
     void build(const Shape& input) override {
         ops::require(input.rank() == 3, "Conv2D", "expected pictures [height, width, channels], got {}", input);

@@ -62,6 +62,10 @@ class HEDDLE_API LayerImpl {
     /// that cannot be described (a Lambda, a user's class that does not override this) says so.
     virtual Config config() const;
 
+    /// Whether weights of rank 3 and more are [out, kernel..., in]: on disk the input channels come second, as in
+    /// PyTorch.
+    virtual bool convolves() const { return false; }
+
     /// Runs this layer and `next` as one where there is a fused form (Conv2D+relu then MaxPooling2D, BatchNormalization
     /// then relu,
     /// ...); an undefined tensor where there is none. Containers ask when nobody else needs the tensor in between.

@@ -47,7 +47,7 @@ class Walk {
         const std::vector<Shape>& inputs = layer->built_for();
         if (inputs.empty()) return {};
         if (kind == "Flatten" && flattens_pictures(inputs[0])) return inputs[0];
-        if (kind.find("Conv") != std::string_view::npos) add_convolution(layer, path);
+        if (layer->convolves()) add_convolution(layer, path);
         const bool same = !values.empty() && std::all_of(values.begin(), values.end(), [&](const Flattened& value) {
             return value && value == values[0] && inputs[0] == Shape{value->elements()};
         });

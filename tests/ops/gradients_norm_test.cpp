@@ -1,0 +1,80 @@
+#include <fmt/format.h>
+
+#include "ops/norm.h"
+#include "ops/random.h"
+#include "ops/softmax.h"
+#include "tests/ops/gradient_check.h"
+
+namespace heddle {
+namespace {
+
+using gradients::check_gradients;
+using gradients::Inputs;
+using gradients::uniform;
+using ops::BatchNormOptions;
+using ops::FusedActivation;
+
+/// Every combination of what may be left out, in one mode.
+void check_batch_norm(bool training) {
+    const Tensor x = uniform({2, 2, 3, 3}, -2, 2), scale = uniform({3}, 0.5, 2, 2), offset = uniform({3}, -1, 1, 3),
+                 residual = uniform({2, 2, 3, 3}, -1, 1, 4);
+    for (int given = 0; given < 16; ++given) {
+        const bool has_scale = (given & 1) != 0, has_offset = (given & 2) != 0, has_residual = (given & 4) != 0;
+        const BatchNormOptions options{.activation = (given & 8) != 0 ? FusedActivation::relu : FusedActivation::none};
+        Inputs inputs{x};
+        if (has_scale) inputs.push_back(scale);
+        if (has_offset) inputs.push_back(offset);
+        if (has_residual) inputs.push_back(residual);
+        check_gradients(fmt::format("scale {}, offset {}, residual {}, relu {}", has_scale, has_offset, has_residual,
+                                    (given & 8) != 0),
+                        inputs, [&](const Inputs& in) {
+                            std::size_t next = 1;
+                            const Tensor s = has_scale ? in[next++] : Tensor(), o = has_offset ? in[next++] : Tensor();
+                            const Tensor r = has_residual ? in[next++] : Tensor();
+                            // Anew each time: training moves them.
+                            const Tensor mean = uniform({3}, -0.5, 0.5, 5), variance = uniform({3}, 0.5, 2, 6);
+                            return ops::batch_norm(in[0], s, o, mean, variance, training, options, r);
+                        });
+    }
+}
+
+TEST(GradientsNorm, BatchNormInTraining) { check_batch_norm(true); }
+TEST(GradientsNorm, BatchNormInInference) { check_batch_norm(false); }
+
+TEST(GradientsNorm, BatchNormOfDenseFeaturesWithoutRunningStatistics) {
+    check_gradients("dense", {uniform({6, 4}), uniform({4}, 0.5, 2, 2), uniform({4}, -1, 1, 3)}, [](const Inputs& in) {
+        return ops::batch_norm(in[0], in[1], in[2], Tensor(), Tensor(), true, {.epsilon = 0.125f});
+    });
+}
+
+TEST(GradientsNorm, OnlyWhatIsWantedIsComputed) {
+    const Tensor x = uniform({4, 3}), scale = uniform({3}, 0.5, 2, 2), offset = uniform({3}, -1, 1, 3),
+                 residual = uniform({4, 3}, -1, 1, 4);
+    const auto apply = [](const Tensor& a, const Tensor& s, const Tensor& o, const Tensor& r) {
+        return ops::batch_norm(a, s, o, Tensor(), Tensor(), true, {.activation = FusedActivation::relu}, r);
+    };
+    check_gradients("scale", {scale}, [&](const Inputs& in) { return apply(x, in[0], offset, residual); });
+    check_gradients("offset", {offset}, [&](const Inputs& in) { return apply(x, scale, in[0], residual); });
+    check_gradients("residual", {residual}, [&](const Inputs& in) { return apply(x, scale, offset, in[0]); });
+    check_gradients("input", {x}, [&](const Inputs& in) { return apply(in[0], scale, offset, residual); });
+    check_gradients("input as residual", {x}, [&](const Inputs& in) { return apply(in[0], scale, offset, in[0]); });
+}
+
+TEST(GradientsNorm, Softmax) {
+    for (const Shape& shape : {Shape{5}, Shape{3, 4}, Shape{2, 2, 3}}) {
+        check_gradients("softmax", {uniform(shape, -3, 3)}, [](const Inputs& in) { return ops::softmax(in[0]); });
+        check_gradients("log_softmax", {uniform(shape, -3, 3)},
+                        [](const Inputs& in) { return ops::log_softmax(in[0]); });
+    }
+}
+
+TEST(GradientsNorm, DropoutWithAFixedState) {
+    for (const float rate : {0.25f, 0.5f, 0.9f})
+        check_gradients(fmt::format("dropout {}", rate), {uniform({4, 8}, 0.5, 1)}, [rate](const Inputs& in) {
+            Generator generator(7);
+            return ops::dropout(in[0], rate, true, generator);
+        });
+}
+
+}  // namespace
+}  // namespace heddle

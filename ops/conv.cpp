@@ -14,15 +14,15 @@ using autograd::Saved;
 void check_operands(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& p) {
     constexpr const char* op = "conv2d";
     require(x.defined() && x.rank() == 4, op, "expected pictures [batch, height, width, channels], got {}", x);
-    require(w.defined() && w.rank() == 4, op, "expected weights [out, height, width, in / groups]");
+    require(w.defined() && w.rank() == 4, op, "expected weights [out, height, width, in / groups], got {}", w);
     require(p.groups >= 1 && w.size(0) % p.groups == 0, op, "{} output channels do not divide into {} groups",
             w.size(0), p.groups);
     require(x.size(3) == w.size(3) * p.groups, op, "expected input channels {}, got {} (input shape {})",
             w.size(3) * p.groups, x.size(3), x.shape());
     require(x.dtype() == w.dtype() && x.device() == w.device(), op, "input {} {}, weights {} {}", x.dtype(), x.device(),
             w.dtype(), w.device());
-    require(!bias.defined() || bias.shape() == Shape{w.size(0)}, op, "expected a bias of {} values, got {}", w.size(0),
-            bias);
+    require(!bias.defined() || (bias.shape() == Shape{w.size(0)} && bias.dtype() == w.dtype()), op,
+            "expected a bias of {} {} values, got {}", w.size(0), w.dtype(), bias);
     for (std::size_t i = 0; i < 2; ++i)
         require(p.stride[i] >= 1 && p.dilation[i] >= 1, op, "stride and dilation must be at least 1");
     for (const std::int64_t padding : p.padding) require(padding >= 0, op, "negative padding {}", padding);

@@ -80,6 +80,7 @@ Tensor transpose(const Tensor& x, int a, int b) {
 Tensor concat(std::span<const Tensor> parts, int axis) {
     require(!parts.empty(), "concat", "no tensors given");
     const Tensor& first = parts[0];
+    require(first.defined(), "concat", "an operand is undefined");
     axis = normalize_axis(axis, first.rank(), "concat");
     kernels::Concat args{.axis = axis, .parts = {}, .y = {}};
     std::vector<std::int64_t> extents;
@@ -113,7 +114,10 @@ std::vector<Tensor> split(const Tensor& x, std::span<const std::int64_t> extents
     require(x.defined(), "split", "the operand is undefined");
     axis = normalize_axis(axis, x.rank(), "split");
     std::int64_t total = 0;
-    for (const std::int64_t extent : extents) total += extent;
+    for (const std::int64_t extent : extents) {
+        require(extent >= 0, "split", "negative extent {}", extent);
+        total += extent;
+    }
     require(total == x.shape()[axis], "split", "the parts add up to {}, axis {} has {}", total, axis, x.shape()[axis]);
     std::vector<Tensor> parts;
     kernels::Split args{.axis = axis, .x = view(x), .parts = {}};
@@ -142,8 +146,10 @@ std::vector<Tensor> split(const Tensor& x, std::span<const std::int64_t> extents
 }
 
 Tensor stack(std::span<const Tensor> parts) {
+    require(!parts.empty(), "stack", "no tensors given");
     std::vector<Tensor> rows;
     for (const Tensor& part : parts) {
+        require(part.defined() && part.shape() == parts[0].shape(), "stack", "{} does not go with {}", part, parts[0]);
         Shape shape{1};
         for (const std::int64_t extent : part.shape()) shape.push_back(extent);
         rows.push_back(part.reshape(shape));

@@ -19,6 +19,12 @@ constexpr const char* names[] = {"add",        "subtract", "multiply",      "div
                                  "less_equal", "greater",  "greater_equal", "logical_and", "logical_or"};
 const char* name_of(BinaryOp op) { return names[static_cast<std::size_t>(op)]; }
 
+constexpr const char* unary_names[] = {"negate",  "abs",   "sign", "square",    "reciprocal", "sqrt",     "rsqrt",
+                                       "exp",     "expm1", "log",  "log1p",     "sin",        "cos",      "floor",
+                                       "ceil",    "round", "erf",  "relu",      "leaky_relu", "elu",      "selu",
+                                       "sigmoid", "tanh",  "gelu", "gelu_tanh", "silu",       "softplus", "softsign"};
+const char* name_of(UnaryOp op) { return unary_names[static_cast<std::size_t>(op)]; }
+
 void require_same_device(const char* operation, const Tensor& a, const Tensor& b) {
     require(a.defined() && b.defined(), operation, "an operand is undefined");
     require(a.device() == b.device(), operation, "operands on {} and {}; move one with to()", a.device(), b.device());
@@ -159,15 +165,16 @@ Tensor binary(BinaryOp op, const Tensor& x, double scalar, bool scalar_first) {
 }
 
 Tensor unary(UnaryOp op, const Tensor& x, float alpha) {
-    require(x.defined(), "unary", "the operand is undefined");
+    const char* name = name_of(op);
+    require(x.defined(), name, "the operand is undefined");
     require(is_floating(x.dtype()) || op == UnaryOp::negate || op == UnaryOp::abs || op == UnaryOp::sign ||
                 op == UnaryOp::square || op == UnaryOp::relu,
-            "unary", "expected a floating tensor, got {}", x.dtype());
+            name, "expected a floating tensor, got {}", x.dtype());
     Tensor y = Tensor::empty(x.shape(), x.options());
     run(kernels::unary(), {.op = op, .alpha = alpha, .x = view(x), .y = view(y)}, {&x}, {&y});
     if (autograd::wants_record({&x})) {
         const auto needs = kernels::needs(op);
-        autograd::record("unary", {&x}, y,
+        autograd::record(name, {&x}, y,
                          [op, alpha, saved_x = Saved(needs == kernels::DerivativeNeeds::x ? x : Tensor()),
                           saved_y = Saved(needs == kernels::DerivativeNeeds::y ? y : Tensor())](Gradients& g) {
                              Tensor& dy = g.dy();

@@ -62,10 +62,13 @@ Tensor matmul(const Tensor& a, const Tensor& b, MatmulOptions options) {
 
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, FusedActivation activation) {
     require(x.defined() && x.rank() >= 1, "linear", "expected an input with at least one dimension");
+    require(w.defined() && w.rank() == 2, "linear", "expected weights [out, in], got {}", w);
     require(x.shape().back() == w.size(1), "linear", "expected {} input features, got {} (input shape {})", w.size(1),
             x.shape().back(), x.shape());
     require(x.dtype() == w.dtype() && x.device() == w.device(), "linear", "input {} {}, weights {} {}", x.dtype(),
             x.device(), w.dtype(), w.device());
+    require(!bias.defined() || (bias.shape() == Shape{w.size(0)} && bias.dtype() == w.dtype()), "linear",
+            "expected a bias of {} {} values, got {}", w.size(0), w.dtype(), bias);
     const std::int64_t rows = x.shape().elements(0, x.rank() - 1);
     const Tensor flat = x.detach().reshape(Shape{rows, w.size(1)});
     Tensor y = Tensor::empty(x.shape().with(-1, w.size(0)), x.options());

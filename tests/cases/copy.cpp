@@ -158,18 +158,22 @@ void add_slices(CaseSets& sets) {
     std::vector<Case<Slice>> slices;
     std::vector<Case<SliceBackward>> backwards;
     const auto add = [&](const std::string& name, Shape whole, Eight starts, Eight steps, Shape part,
-                         DType dtype = DType::f32) {
-        slices.push_back({name, [=](Problem& problem) {
+                         DType dtype = DType::f32, bool benchmark = false) {
+        slices.push_back({name,
+                          [=](Problem& problem) {
                               const View x = any_input(problem, whole, dtype);
                               return Slice{
                                   .starts = starts, .steps = steps, .x = x, .y = any_output(problem, part, dtype)};
-                          }});
+                          },
+                          benchmark});
         backwards.push_back(
-            {name, [=](Problem& problem) {
+            {name,
+             [=](Problem& problem) {
                  const View dy = any_input(problem, part, dtype);
                  return SliceBackward{
                      .starts = starts, .steps = steps, .dy = dy, .dx = any_output(problem, whole, dtype)};
-             }});
+             },
+             benchmark});
     };
     add("whole", {3, 5}, {}, {1, 1}, {3, 5});
     add("scalar", {}, {}, {}, {});
@@ -184,6 +188,8 @@ void add_slices(CaseSets& sets) {
     add("threads", {67, 71, 73}, {1, 2, 3}, {1, 1, 1}, {65, 67, 69});
     for (const DType dtype : sizes)
         add("strided_" + std::string(to_string(dtype)), {13, 17}, {1, 2}, {3, 5}, {4, 3}, dtype);
+    add("crop_128x32x32x32", {128, 34, 34, 32}, {0, 1, 1}, {1, 1, 1, 1}, {128, 32, 32, 32}, DType::f32, true);
+    add("flip_width_128x32x32x32", {128, 32, 32, 32}, {0, 0, 31}, {1, 1, -1, 1}, {128, 32, 32, 32}, DType::f32, true);
     sets.push_back(make_case_set(slice(), std::move(slices)));
     sets.push_back(make_case_set(slice_backward(), std::move(backwards)));
 
@@ -257,22 +263,26 @@ void add_gathers(CaseSets& sets) {
     std::vector<Case<TakeAlong>> takes;
     std::vector<Case<TakeAlongBackward>> take_backwards;
     const auto add_take = [&](const std::string& name, Shape shape, std::int64_t k, DType index_dtype = DType::i64,
-                              DType dtype = DType::f32) {
-        takes.push_back({name, [=](Problem& problem) {
+                              DType dtype = DType::f32, bool benchmark = false) {
+        takes.push_back({name,
+                         [=](Problem& problem) {
                              const Shape taken = shape.with(-1, k);
                              const View x = any_input(problem, shape, dtype),
                                         places = problem.integers(taken, 0, shape.back(), index_dtype);
                              return TakeAlong{.x = x, .indices = places, .y = any_output(problem, taken, dtype)};
-                         }});
+                         },
+                         benchmark});
         if (dtype == DType::f32)
-            take_backwards.push_back({name, [=](Problem& problem) {
+            take_backwards.push_back({name,
+                                      [=](Problem& problem) {
                                           problem.reduction(k);
                                           const Shape taken = shape.with(-1, k);
                                           const View places = problem.integers(taken, 0, shape.back(), index_dtype),
                                                      dy = problem.input(taken);
                                           return TakeAlongBackward{
                                               .indices = places, .dy = dy, .dx = problem.output(shape)};
-                                      }});
+                                      },
+                                      benchmark});
     };
     add_take("one", {1}, 1);
     add_take("labels", {37, 10}, 1);
@@ -281,6 +291,7 @@ void add_gathers(CaseSets& sets) {
     add_take("rank3", {3, 5, 7}, 4);
     add_take("threads", {2003, 67}, 5);
     for (const DType dtype : sizes) add_take("labels_" + std::string(to_string(dtype)), {37, 10}, 2, DType::i64, dtype);
+    add_take("8192x1000_5", {8192, 1000}, 5, DType::i64, DType::f32, true);
     sets.push_back(make_case_set(take_along(), std::move(takes)));
     sets.push_back(make_case_set(take_along_backward(), std::move(take_backwards)));
 
@@ -298,6 +309,12 @@ void add_gathers(CaseSets& sets) {
                         const View labels = problem.integers({5003}, 0, 67, DType::i64);
                         return OneHot{.indices = labels, .y = problem.output({5003, 67})};
                     }});
+    hots.push_back({"8192x1000",
+                    [](Problem& problem) {
+                        const View labels = problem.integers({8192}, 0, 1000, DType::i64);
+                        return OneHot{.indices = labels, .y = problem.output({8192, 1000})};
+                    },
+                    true});
     sets.push_back(make_case_set(one_hot(), std::move(hots)));
 }
 

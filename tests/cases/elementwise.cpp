@@ -255,6 +255,16 @@ void add_binary(CaseSets& sets) {
     cases.push_back(binary_case(add, "bias_65536x10", {65536, 10}, {10}, true));
     cases.push_back(binary_case(add, "column_4096x1024", {4096, 1024}, {4096, 1}, true));
     sets.push_back(make_case_set(binary(), std::move(cases)));
+    scalars.push_back({"multiply_128x32x32x32",
+                       [](Problem& problem) {
+                           const View x = problem.input({128, 32, 32, 32});
+                           return ScalarBinary{.op = BinaryOp::multiply,
+                                               .scalar = 0.75,
+                                               .scalar_first = false,
+                                               .x = x,
+                                               .y = problem.output({128, 32, 32, 32})};
+                       },
+                       true});
     sets.push_back(make_case_set(scalar_binary(), std::move(scalars)));
 
     std::vector<Case<ScaleAdd>> sums;
@@ -377,6 +387,20 @@ void add_select(CaseSets& sets) {
                          const View x = problem.values(shape, specials);
                          return Clip{.low = -1, .high = 1, .x = x, .y = problem.output(shape)};
                      }});
+    const Shape large{128, 32, 32, 32};
+    clips.push_back({"128x32x32x32",
+                     [=](Problem& problem) {
+                         const View x = problem.input(large);
+                         return Clip{.low = -0.5, .high = 0.75, .x = x, .y = problem.output(large)};
+                     },
+                     true});
+    clips_back.push_back({"128x32x32x32",
+                          [=](Problem& problem) {
+                              const View x = problem.input(large), dy = problem.input(large);
+                              return ClipBackward{
+                                  .low = -0.5, .high = 0.75, .x = x, .dy = dy, .dx = problem.output(large)};
+                          },
+                          true});
     sets.push_back(make_case_set(clip(), std::move(clips)));
     sets.push_back(make_case_set(clip_backward(), std::move(clips_back)));
 }

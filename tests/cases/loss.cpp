@@ -232,13 +232,16 @@ void add_loss_cases(CaseSets& sets) {
     sets.push_back(make_case_set(cross_entropy_forward(), std::move(forwards)));
     sets.push_back(make_case_set(cross_entropy_backward(), std::move(backwards)));
 
+    Case<LabelRange> tokens = one_bad("tokens65536", DType::i64, 65536, 65535, 10);
+    tokens.benchmark = true;
     sets.push_back(make_case_set(
         label_range(),
         {range("good", DType::i32, {7}, {0, 9, 3}, 10), range("empty", DType::i64, {0}, {0}, 10),
          range("first", DType::i64, {5}, {10, 3, 11}, 10), range("negative", DType::i32, {5}, {0, 1, 2, -1, 4}, 10),
          range("ignored", DType::i32, {6}, {0, -1, 2, -1, 4, 12}, 10, -1),
          range("bytes", DType::u8, {6}, {0, 9, 255, 10}, 10), one_bad("last", DType::i64, 5000, 4999, 10),
-         one_bad("second_block", DType::i32, 9001, 4096, -7), one_bad("end_of_block", DType::u8, 9001, 4095, 200)}));
+         one_bad("second_block", DType::i32, 9001, 4096, -7), one_bad("end_of_block", DType::u8, 9001, 4095, 200),
+         tokens}));
 
     std::vector<Case<PointLossForward>> points_forward;
     std::vector<Case<PointLossBackward>> points_backward;

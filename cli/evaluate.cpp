@@ -1,0 +1,99 @@
+#include <chrono>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/memory.h"
+#include "cli/output.h"
+#include "cli/validators.h"
+#include "cli/weights.h"
+#include "core/allocator.h"
+#include "core/check.h"
+#include "core/parallel.h"
+
+namespace heddle::cli {
+namespace {
+
+struct EvaluateArguments {
+    std::string model = {}, weights = {}, data = {}, device = "cpu";
+    std::int64_t batch_size = 128;
+    int threads = 0;
+    bool json = false;
+};
+
+/// The test part as the model wants it: with the preprocessing that it was trained with, where it brings one.
+Dataset test_part(const Model& model, const DataSource& source, const std::string& path) {
+    const std::vector<std::string>& known = model.class_names();
+    check(static_cast<std::int64_t>(source.class_names.size()) <= class_count(model),
+          "{}: it has {} classes, the model {}", path, source.class_names.size(), class_count(model));
+    // Folders of pictures number their classes by name: the same numbers must mean the same.
+    check(source.kind != "pictures" || known.empty() || known == source.class_names,
+          "{}: its classes are {}, the model's {}", path, fmt::join(source.class_names, ", "), fmt::join(known, ", "));
+    const auto& preprocessing = model.preprocessing();
+    if (!preprocessing || !source.preprocessing) return source.test;
+    return source.test.with_normalization(preprocessing->mean, preprocessing->deviation);
+}
+
+int evaluate(const EvaluateArguments& a) {
+    const MemoryGauge memory;
+    driver(Device::parse(a.device));
+    if (a.threads > 0) set_thread_count(a.threads);
+    Model model;
+    DataSource source;
+    if (is_whole_model(a.weights)) {
+        model = open_model(a.model, a.weights, {});
+        source = open_dataset_for(model, a.data);
+    } else {
+        source = open_dataset(a.data);
+        model = open_model(a.model, a.weights,
+                           ModelShape{source.test.input_shape(), static_cast<std::int64_t>(source.class_names.size())});
+    }
+    check(!source.class_names.empty(), "{}: its labels are numbers, not classes", a.data);
+    const Dataset test = test_part(model, source, a.data);
+    model.compile(
+        {.optimizer = "sgd", .loss = SparseCategoricalCrossentropy({.from_logits = true}), .metrics = {"accuracy"}});
+    const auto begin = std::chrono::steady_clock::now();
+    const Result result = model.evaluate(test, {.batch_size = a.batch_size});
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const double rate = static_cast<double>(test.size()) / seconds;
+    const std::size_t peak = memory.peak_growth();
+    if (a.json) {
+        Config record;
+        record.set("event", "end").set("model", a.model).set("weights", a.weights).set("data", source.name);
+        record.set("examples", test.size());
+        set_finite(record, {{"test_accuracy", result.at("accuracy")},
+                            {"test_loss", result.at("loss")},
+                            {"images_per_second", rate},
+                            {"seconds", seconds}});
+        record.set("peak_memory_bytes", static_cast<std::int64_t>(peak))
+            .set("peak_allocated_bytes", static_cast<std::int64_t>(allocator(Device::cpu()).stats().peak_allocated));
+        print_json(record);
+        return 0;
+    }
+    print(fmt::format("test accuracy {:.4f}, loss {:.4f} ({} examples of {})\n", result.at("accuracy"),
+                      result.at("loss"), test.size(), source.name));
+    print(fmt::format("{:.1f} s, {:.0f} examples/s, peak memory {}\n", seconds, rate, megabytes(peak)));
+    return 0;
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app, Action& action) {
+    auto* command = app.add_subcommand("evaluate", "Accuracy and loss of a trained model on a test set");
+    auto a = std::make_shared<EvaluateArguments>();
+    command->add_option("MODEL", a->model, "A model (heddle models)")->required()->check(model_name());
+    command
+        ->add_option("--weights", a->weights,
+                     "A .safetensors file: a whole model as heddle train writes it, or weights alone under PyTorch's "
+                     "names and in its layouts")
+        ->required();
+    command->add_option("--data", a->data, "A data set (heddle datasets), a folder, or a .csv file")->required();
+    command->add_option("--batch-size", a->batch_size, "Examples at a time")
+        ->capture_default_str()
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
+    command->add_option("--device", a->device, "cpu, cuda, cuda:N or sim")->capture_default_str()->check(device_name());
+    command->add_option("--threads", a->threads, "CPU threads")->check(CLI::Range(1, 1024));
+    command->add_flag("--json", a->json, "One JSON object");
+    command->callback([a, &action] { action = [a] { return evaluate(*a); }; });
+}
+
+}  // namespace heddle::cli

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace heddle::cli {
+
+/// A library below Heddle.
+struct LibraryVersion {
+    std::string name = {};
+    std::string compiled = {};  ///< the version of the headers
+    std::string loaded = {};    ///< the version of the library in this process
+    std::string file = {};      ///< where it was loaded from
+};
+std::vector<LibraryVersion> library_versions();
+
+/// The widest instructions that oneDNN uses on this processor: "avx512_core_amx".
+std::string cpu_instructions();
+
+}  // namespace heddle::cli

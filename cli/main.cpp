@@ -1,0 +1,67 @@
+#include <csignal>
+#include <exception>
+#include <new>
+
+#include "cli/command.h"
+#include "cli/output.h"
+#include "cli/validators.h"
+#include "core/check.h"
+#include "core/version.h"
+
+using namespace heddle;
+
+namespace {
+
+/// Every failure is one line.
+int report(const std::string& message, int status) {
+    std::string line = "heddle: error: " + message;
+    for (char& letter : line)
+        if (letter == '\n' || letter == '\r') letter = ' ';
+    while (line.ends_with(' ')) line.pop_back();
+    fmt::print(stderr, "{}\n", line);
+    return status;
+}
+
+int run(int count, char** words) {
+    CLI::App app("Heddle: trains, evaluates and applies neural networks.", "heddle");
+    app.set_version_flag("--version", fmt::format("heddle {}", version()));
+    app.require_subcommand(1);
+    app.footer(
+        "\nEvery subcommand explains itself: heddle train --help.\n"
+        "Exit status: 0 done, 1 failed (one line on stderr says why), 2 wrong usage, 130 interrupted.\n"
+        "\n"
+        "  heddle train cnn --data fashion-mnist --out runs/first\n"
+        "  heddle predict --weights runs/first/cnn.safetensors boot.png");
+    cli::Action action;
+    cli::add_train(app, action);
+    cli::add_evaluate(app, action);
+    cli::add_predict(app, action);
+    cli::add_info(app, action);
+    cli::add_models(app, action);
+    cli::add_datasets(app, action);
+    try {
+        app.parse(count, words);
+    } catch (const CLI::Success& wanted) {  // --help, --version
+        app.exit(wanted);
+        cli::print("");
+        return 0;
+    } catch (const CLI::ParseError& error) {
+        return report(fmt::format("{} (see heddle --help)", error.what()), cli::usage_error);
+    }
+    return action();
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of its write, which removes what was begun
+    try {
+        return run(count, words);
+    } catch (const cli::UsageError& error) {
+        return report(fmt::format("{} (see heddle --help)", error.what()), cli::usage_error);
+    } catch (const std::bad_alloc&) {
+        return report("out of memory", cli::failure);
+    } catch (const std::exception& error) {
+        return report(error.what(), cli::failure);
+    }
+}

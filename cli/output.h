@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "core/config.h"
+#include "train/history.h"
+
+namespace heddle::cli {
+
+/// Text to stdout. Throws `Error` where it cannot be written (the disk is full, say).
+void print(const std::string& text);
+/// A JSON object on a line of its own, at once.
+void print_json(const Config& record);
+/// Adds the finite ones of `values`: JSON knows no others.
+void set_finite(Config& record, const Result& values);
+
+/// 12,345,678 bytes as "12.3 MB".
+std::string megabytes(std::size_t bytes);
+
+}  // namespace heddle::cli

@@ -1,0 +1,87 @@
+#include "cli/reporter.h"
+
+#include <cmath>
+
+#include "cli/output.h"
+#include "core/atomic_file.h"
+#include "core/check.h"
+#include "train/model.h"
+
+namespace heddle::cli {
+
+Reporter::Reporter(const ReporterOptions& options) : options_(options) {
+    if (!options.json && !options.quiet) bar_ = ProgressBar({.every_steps = options.log_steps});
+}
+
+void Reporter::on_train_begin(Training& training) {
+    if (bar_) bar_->on_train_begin(training);
+    // An epoch that a checkpoint was taken inside goes on with what it has gathered.
+    loss_samples_ = training.samples;
+    loss_sum_ = training.samples > 0 ? training.running().at("loss") * static_cast<double>(training.samples) : 0;
+}
+
+void Reporter::on_epoch_begin(Training& training) {
+    if (bar_) bar_->on_epoch_begin(training);
+    loss_samples_ = 0;
+    loss_sum_ = 0;
+}
+
+void Reporter::on_batch_end(Training& training) {
+    epochs_[training.epoch] = {training.seconds, training.samples_here};
+    ++steps_;
+    const double loss = training.running().at("loss");
+    check(std::isfinite(loss), "the loss is not finite in epoch {}, step {}: a smaller --lr may help",
+          training.epoch + 1, training.step);
+    if (bar_) bar_->on_batch_end(training);
+    const std::int64_t step = training.epoch * training.steps_per_epoch + training.step;
+    if (options_.json && options_.log_steps > 0 && step % options_.log_steps == 0)
+        print_step(training, loss * static_cast<double>(training.samples));
+}
+
+void Reporter::print_step(Training& training, double loss_sum) {
+    Config record;
+    record.set("event", "step")
+        .set("epoch", training.epoch + 1)
+        .set("step", training.epoch * training.steps_per_epoch + training.step)
+        .set("loss", (loss_sum - loss_sum_) / static_cast<double>(training.samples - loss_samples_))
+        .set("learning_rate", training.model.optimizer().learning_rate());
+    print_json(record);
+    loss_sum_ = loss_sum;
+    loss_samples_ = training.samples;
+}
+
+void Reporter::on_epoch_end(Training& training, const Result& logs) {
+    if (!options_.history_path.empty()) {
+        History history = training.history;
+        history.add(training.epoch, logs);
+        write_file_atomically(options_.history_path, history.to_csv());
+    }
+    if (bar_) bar_->on_epoch_end(training, logs);
+    if (!options_.json) return;
+    Config record;
+    record.set("event", "epoch")
+        .set("epoch", training.epoch + 1)
+        .set("epochs", training.epochs)
+        .set("step", training.epoch * training.steps_per_epoch + training.step);
+    for (const auto& [name, value] : logs)
+        if (std::isfinite(value)) record.set(name == "samples_per_second" ? "images_per_second" : name, value);
+    print_json(record);
+}
+
+void Reporter::on_train_end(Training& training) {
+    if (bar_) bar_->on_train_end(training);
+}
+
+double Reporter::seconds() const {
+    double sum = 0;
+    for (const auto& [epoch, spent] : epochs_) sum += spent.seconds;
+    return sum;
+}
+
+std::int64_t Reporter::samples() const {
+    std::int64_t sum = 0;
+    for (const auto& [epoch, spent] : epochs_) sum += spent.samples;
+    return sum;
+}
+
+}  // namespace heddle::cli

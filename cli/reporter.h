@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "train/callback.h"
+
+namespace heddle::cli {
+
+struct ReporterOptions {
+    bool json = false;
+    bool quiet = false;
+    std::int64_t log_steps = 0;     ///< > 0: a record (or, where the output is no terminal, a line) every so many steps
+    std::string history_path = {};  ///< not empty: the history is kept in this file
+};
+
+/// What `heddle train` says while it trains: a progress bar, or JSON lines. Whatever the options, it is one callback
+/// without state, so that a run may be resumed with other ones. A loss that is not finite ends training with an
+/// `Error`.
+class Reporter final : public CallbackImpl {
+  public:
+    explicit Reporter(const ReporterOptions& options);
+
+    void on_train_begin(Training& training) override;
+    void on_epoch_begin(Training& training) override;
+    void on_batch_end(Training& training) override;
+    void on_epoch_end(Training& training, const Result& logs) override;
+    void on_train_end(Training& training) override;
+
+    /// Spent in training steps, and what was done in them, without what a checkpoint brought.
+    double seconds() const;
+    std::int64_t samples() const;
+    std::int64_t steps() const { return steps_; }
+
+  private:
+    void print_step(Training& training, double loss_sum);
+
+    struct Spent {
+        double seconds = 0;
+        std::int64_t samples = 0;
+    };
+    ReporterOptions options_;
+    Callback bar_;  // undefined: quiet or JSON
+    std::map<std::int64_t, Spent> epochs_;
+    std::int64_t steps_ = 0;
+    // Of the epoch, up to the last record: sums over examples.
+    double loss_sum_ = 0;
+    std::int64_t loss_samples_ = 0;
+};
+
+}  // namespace heddle::cli

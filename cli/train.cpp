@@ -1,0 +1,230 @@
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/curves.h"
+#include "cli/memory.h"
+#include "cli/output.h"
+#include "cli/reporter.h"
+#include "cli/stop_signals.h"
+#include "cli/train_arguments.h"
+#include "core/allocator.h"
+#include "core/check.h"
+#include "core/parallel.h"
+#include "core/random.h"
+#include "data/sources.h"
+#include "models/models.h"
+#include "train/checkpoint.h"
+#include "train/model.h"
+
+namespace heddle::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The folder of the results. One that was made here and stayed empty goes away again.
+class OutputFolder {
+  public:
+    explicit OutputFolder(const std::string& path) : path_(path) {
+        if (path.empty()) return;
+        std::error_code error;
+        made_ = !fs::exists(path, error);
+        fs::create_directories(path, error);
+        check(!error && fs::is_directory(path, error), "--out {}: cannot be made a folder: {}", path,
+              error ? error.message() : "there is a file of this name");
+    }
+    ~OutputFolder() {
+        std::error_code ignored;
+        if (made_ && fs::is_empty(path_, ignored)) fs::remove(path_, ignored);
+    }
+    OutputFolder(const OutputFolder&) = delete;
+    OutputFolder& operator=(const OutputFolder&) = delete;
+
+    explicit operator bool() const { return !path_.empty(); }
+    std::string operator/(const std::string& name) const { return (fs::path(path_) / name).string(); }
+
+  private:
+    std::string path_;
+    bool made_ = false;
+};
+
+/// One run of `heddle train`.
+class Run {
+  public:
+    explicit Run(const TrainArguments& arguments);
+    int operator()();
+
+  private:
+    void open_data();
+    void describe() const;
+    History fit();
+    int stopped(const History& history) const;
+    void finish(const History& history);
+    void say(const std::string& line) const {
+        if (!a_.json && !a_.quiet) print(line + "\n");
+    }
+
+    const TrainArguments& a_;
+    MemoryGauge memory_;
+    Recipe recipe_;
+    DataSource source_;
+    Dataset validation_;
+    Model model_;
+    std::int64_t steps_per_epoch_ = 0;
+    std::int64_t schedule_steps_ = 0;
+    std::unique_ptr<OutputFolder> out_;
+    std::shared_ptr<Reporter> reporter_;
+};
+
+Run::Run(const TrainArguments& arguments) : a_(arguments) {
+    try {
+        recipe_ = changed_recipe(a_.model, a_.changes);
+    } catch (const Error& error) {
+        throw UsageError(error.what());
+    }
+    driver(Device::parse(a_.device));  // says what is missing
+    check(a_.precision == "f32", "precision {}: this version trains in f32 only", a_.precision);
+    if (a_.threads > 0) set_thread_count(a_.threads);
+}
+
+void Run::open_data() {
+    source_ = open_dataset(a_.data, {.height = a_.image_size, .width = a_.image_size});
+    check(!source_.class_names.empty(), "{}: its labels are numbers, not classes; heddle train trains classifiers",
+          a_.data);
+    if (a_.validation_split > 0)
+        std::tie(source_.train, validation_) = source_.train.split(a_.validation_split, a_.seed);
+    // A recipe's augmentation is for pictures; asked for by name, it must be possible.
+    if (recipe_.augment == "crop-flip" && (a_.changes.augment || source_.preprocessing))
+        source_.train = source_.train.with_augmentation();
+
+    steps_per_epoch_ = (source_.train.size() + recipe_.batch_size - 1) / recipe_.batch_size;
+    if (a_.steps && !a_.changes.epochs)
+        recipe_.epochs = std::max(recipe_.epochs, (*a_.steps + steps_per_epoch_ - 1) / steps_per_epoch_);
+    schedule_steps_ = recipe_.epochs * steps_per_epoch_;
+}
+
+void Run::describe() const {
+    say(fmt::format("{} ({}): {} training and {} test examples {}, {} classes", source_.name, source_.path,
+                    source_.train.size(), source_.test.size(), source_.train.input_shape(),
+                    source_.class_names.size()));
+    if (!source_.note.empty()) say(source_.note);
+    if (validation_.defined()) say(fmt::format("{} more for validation", validation_.size()));
+    say("");
+    say(model_.summary());
+    say(fmt::format("{}; seed {}, {}, {} threads", recipe_.to_string(), a_.seed, a_.device, thread_count()));
+    if (a_.resume && !fs::exists(checkpoint_path(a_.out)))
+        say(fmt::format("no checkpoint in {} yet: training starts anew", a_.out));
+    say("");
+}
+
+History Run::fit() {
+    model_.compile({.optimizer = make_optimizer(recipe_, schedule_steps_),
+                    .loss = SparseCategoricalCrossentropy(
+                        {.from_logits = true, .label_smoothing = static_cast<float>(a_.label_smoothing)}),
+                    .metrics = {"accuracy"}});
+    reporter_ = std::make_shared<Reporter>(ReporterOptions{
+        .json = a_.json,
+        .quiet = a_.quiet,
+        .log_steps = a_.log_steps,
+        .history_path = *out_ ? *out_ / "history.csv" : "",
+    });
+    FitOptions options{.epochs = recipe_.epochs,
+                       .batch_size = recipe_.batch_size,
+                       .steps = a_.steps.value_or(0),
+                       .verbose = 0,
+                       .callbacks = {Callback(reporter_)},
+                       .seed = a_.seed,
+                       .checkpoint_dir = a_.out,
+                       .checkpoint_steps = a_.checkpoint_steps,
+                       .resume = a_.resume};
+    if (validation_.defined()) options.validation_data = validation_;
+    return model_.fit(source_.train, options);
+}
+
+int Run::stopped(const History& history) const {
+    if (a_.json) {
+        Config record;
+        record.set("event", "interrupted")
+            .set("epochs", static_cast<std::int64_t>(history.epochs().size()))
+            .set("steps", reporter_->steps());
+        print_json(record);
+    } else {
+        print(*out_ ? fmt::format("interrupted; {} is written: --resume goes on from it\n", checkpoint_path(a_.out))
+                    : "interrupted; nothing was kept, for want of --out\n");
+    }
+    return 128 + StopSignals::caught();
+}
+
+void Run::finish(const History& history) {
+    // Label smoothing is for training: the test loss is the plain one.
+    model_.compile({.optimizer = model_.optimizer(),
+                    .loss = SparseCategoricalCrossentropy({.from_logits = true}),
+                    .metrics = {"accuracy"}});
+    const Result test = model_.evaluate(source_.test);
+    if (*out_) plot_curves(*out_ / "curves.png", fmt::format("{} on {}", a_.model, source_.name), history, test);
+
+    const double seconds = reporter_->seconds();
+    const double rate = seconds > 0 ? static_cast<double>(reporter_->samples()) / seconds : 0;
+    const std::size_t peak = memory_.peak_growth();
+    if (a_.json) {
+        Config record;
+        record.set("event", "end")
+            .set("model", a_.model)
+            .set("data", source_.name)
+            .set("seed", static_cast<std::int64_t>(a_.seed));
+        record.set("parameters", model_.parameter_count()).set("steps", reporter_->steps());
+        if (!history.empty())
+            set_finite(record,
+                       {{"train_loss", history.at("loss").back()}, {"train_accuracy", history.at("accuracy").back()}});
+        set_finite(record, {{"test_accuracy", test.at("accuracy")},
+                            {"test_loss", test.at("loss")},
+                            {"images_per_second", rate},
+                            {"seconds", seconds}});
+        record.set("peak_memory_bytes", static_cast<std::int64_t>(peak))
+            .set("peak_allocated_bytes", static_cast<std::int64_t>(allocator(Device::cpu()).stats().peak_allocated))
+            .set("threads", thread_count());
+        if (*out_) record.set("weights", *out_ / (a_.model + ".safetensors"));
+        print_json(record);
+        return;
+    }
+    say("");
+    print(fmt::format("test accuracy {:.4f}, loss {:.4f} ({} examples)\n", test.at("accuracy"), test.at("loss"),
+                      source_.test.size()));
+    print(fmt::format("trained {} steps in {:.1f} s, {:.0f} examples/s, peak memory {}\n", reporter_->steps(), seconds,
+                      rate, megabytes(peak)));
+    if (*out_)
+        say(fmt::format("written to {}: {}.safetensors, history.csv, curves.png, checkpoint.safetensors", a_.out,
+                        a_.model));
+}
+
+int Run::operator()() {
+    open_data();
+    set_seed(a_.seed);
+    model_ = make_model(a_.model, source_.train.input_shape(), static_cast<std::int64_t>(source_.class_names.size()));
+    try {
+        make_schedule(recipe_, schedule_steps_);
+    } catch (const Error& error) {
+        throw UsageError(error.what());
+    }
+    out_ = std::make_unique<OutputFolder>(a_.out);
+    describe();
+    History history;
+    {
+        const StopSignals signals;
+        history = fit();
+        if (history.interrupted) return stopped(history);
+        if (*out_) {
+            if (!history.empty()) history.write_csv(*out_ / "history.csv");
+            model_.save(*out_ / (a_.model + ".safetensors"));
+        }
+    }
+    finish(history);
+    return 0;
+}
+
+}  // namespace
+
+int train(const TrainArguments& arguments) { return Run(arguments)(); }
+
+}  // namespace heddle::cli

@@ -80,18 +80,25 @@ int evaluate(const EvaluateArguments& a) {
 void add_evaluate(CLI::App& app, Action& action) {
     auto* command = app.add_subcommand("evaluate", "Accuracy and loss of a trained model on a test set");
     auto a = std::make_shared<EvaluateArguments>();
-    command->add_option("MODEL", a->model, "A model (heddle models)")->required()->check(model_name());
+    command->add_option("MODEL", a->model, "A model (heddle models)")->type_name("")->required()->check(model_name());
     command
         ->add_option("--weights", a->weights,
-                     "A .safetensors file: a whole model as heddle train writes it, or weights alone under PyTorch's "
-                     "names and in its layouts")
+                     "A whole model as heddle train writes it, or weights alone under PyTorch's names and in its "
+                     "layouts (.safetensors)")
+        ->type_name("FILE")
         ->required();
-    command->add_option("--data", a->data, "A data set (heddle datasets), a folder, or a .csv file")->required();
-    command->add_option("--batch-size", a->batch_size, "Examples at a time")
-        ->capture_default_str()
-        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
-    command->add_option("--device", a->device, "cpu, cuda, cuda:N or sim")->capture_default_str()->check(device_name());
-    command->add_option("--threads", a->threads, "CPU threads")->check(CLI::Range(1, 1024));
+    command->add_option("--data", a->data, "A data set (heddle datasets), a folder, or a .csv file")
+        ->type_name("NAME|PATH")
+        ->required();
+    command->add_option("--batch-size", a->batch_size, "Examples at a time [128]")
+        ->type_name("N")
+        ->check(whole_in(1, 1 << 20));
+    command->add_option("--device", a->device, "Where to compute [cpu]")
+        ->type_name("cpu|cuda[:N]|sim")
+        ->check(device_name());
+    command->add_option("--threads", a->threads, "CPU threads [HEDDLE_THREADS, or one a core]")
+        ->type_name("N")
+        ->check(whole_in(1, 1024));
     command->add_flag("--json", a->json, "One JSON object");
     command->callback([a, &action] { action = [a] { return evaluate(*a); }; });
 }

@@ -122,21 +122,30 @@ int predict(const PredictArguments& a) {
 void add_predict(CLI::App& app, Action& action) {
     auto* command = app.add_subcommand("predict", "Classes of pictures, or a model's outputs for an array");
     auto a = std::make_shared<PredictArguments>();
-    command->add_option("PICTURES", a->pictures, "JPEG or PNG files, resized where needed");
-    command->add_option("--weights", a->weights, "A .safetensors file as heddle train writes it")->required();
-    command->add_option("--model", a->model, "The model, where the file holds weights alone")->check(model_name());
-    command->add_option("--classes", a->classes, "Its number of classes, likewise")
-        ->capture_default_str()
-        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000000}));
-    command->add_option("--top", a->top, "Classes shown for each picture")
-        ->capture_default_str()
-        ->check(CLI::Range(1, 1000000));
-    command->add_option("--input", a->input,
-                        "A .npy file, float32 [N, height, width, channels]: the model's input as it is, normalised "
-                        "already");
-    command->add_option("--output", a->output, "The .npy file for the logits, float32 [N, classes]");
-    command->add_option("--device", a->device, "cpu, cuda, cuda:N or sim")->capture_default_str()->check(device_name());
-    command->add_option("--threads", a->threads, "CPU threads")->check(CLI::Range(1, 1024));
+    command->add_option("PICTURES", a->pictures, "JPEG or PNG files, resized where needed")->type_name("");
+    command->add_option("--weights", a->weights, "A model as heddle train writes it (.safetensors)")
+        ->type_name("FILE")
+        ->required();
+    command->add_option("--model", a->model, "The model, where the file holds weights alone (heddle models)")
+        ->type_name("NAME")
+        ->check(model_name());
+    command->add_option("--classes", a->classes, "Its number of classes, likewise [10]")
+        ->type_name("N")
+        ->check(whole_in(1, 1'000'000));
+    command->add_option("--top", a->top, "Classes shown for each picture [3]")
+        ->type_name("K")
+        ->check(whole_in(1, 1'000'000));
+    command
+        ->add_option("--input", a->input,
+                     "float32 [N, height, width, channels]: the model's input as it is, normalised already")
+        ->type_name("X.npy");
+    command->add_option("--output", a->output, "Gets the logits, float32 [N, classes]")->type_name("Y.npy");
+    command->add_option("--device", a->device, "Where to compute [cpu]")
+        ->type_name("cpu|cuda[:N]|sim")
+        ->check(device_name());
+    command->add_option("--threads", a->threads, "CPU threads [HEDDLE_THREADS, or one a core]")
+        ->type_name("N")
+        ->check(whole_in(1, 1024));
     command->add_flag("--json", a->json, "A JSON object for each picture");
     command->callback([a, &action] { action = [a] { return predict(*a); }; });
 }

@@ -6,89 +6,108 @@
 #include "cli/validators.h"
 
 namespace heddle::cli {
+namespace {
+
+constexpr std::int64_t many = std::int64_t{1} << 40;
+
+void add_recipe(CLI::App& command, TrainArguments& a) {
+    RecipeChanges& changes = a.changes;
+    const auto add = [&](const char* name, auto& value, const char* type, const char* help) {
+        return command.add_option(name, value, help)
+            ->type_name(type)
+            ->group("Training (defaults: the model's recipe, see heddle models)");
+    };
+    add("--epochs", changes.epochs, "N", "Passes over the training set")->check(whole_in(1, 1'000'000));
+    add("--steps", a.steps, "N",
+        "End after this many steps in all. The schedule still spans the epochs, or the steps where they are more")
+        ->check(whole_in(1, many));
+    add("--batch-size", changes.batch_size, "N", "Examples a step")->check(whole_in(1, 1 << 20));
+    add("--optimizer", changes.optimizer, "sgd|adam|adamw|rmsprop",
+        "The rule of the steps. Defaults of another one than the recipe's: sgd with rate 0.05 and momentum 0.9, the "
+        "others with rate 0.001")
+        ->check(one_of({"sgd", "adam", "adamw", "rmsprop"}));
+    add("--lr", changes.learning_rate, "X", "Learning rate")->check(number_in(0, false, 1e6, "a number above 0"));
+    add("--momentum", changes.momentum, "X", "Momentum of sgd and rmsprop")
+        ->check(number_in(0, true, 1, "a number in [0, 1)"));
+    command.add_flag("--nesterov", changes.nesterov, "Nesterov's momentum")
+        ->group("Training (defaults: the model's recipe, see heddle models)");
+    add("--weight-decay", changes.weight_decay, "X", "Weight decay")
+        ->check(number_in(0, true, 1e6, "a number not below 0"));
+    add("--schedule", changes.schedule, "constant|linear|cosine|step|one-cycle",
+        "The learning rate's way. linear, cosine: down to 0; step: a tenth after 1/2, a hundredth after 3/4 of the "
+        "steps; one-cycle: up for 30 % of them, then down")
+        ->check(one_of({"constant", "linear", "cosine", "step", "one-cycle"}));
+    add("--warmup", changes.warmup, "N", "Steps in which the learning rate first rises from 0")
+        ->check(whole_in(0, many));
+    add("--augment", changes.augment, "none|crop-flip",
+        "crop-flip: random crops out of 4 more pixels on each side, and mirror images")
+        ->check(one_of({"none", "crop-flip"}));
+    add("--label-smoothing", a.label_smoothing, "X", "Label smoothing of the training loss")
+        ->check(number_in(0, true, 1, "a number in [0, 1)"));
+}
+
+void add_machine(CLI::App& command, TrainArguments& a) {
+    command.add_option("--val-split", a.validation_split, "Fraction of the training set kept for validation")
+        ->type_name("X")
+        ->check(number_in(0, true, 1, "a number in [0, 1)"));
+    command.add_option("--image-size", a.image_size, "Bring the pictures of a folder to this height and width")
+        ->type_name("N")
+        ->check(whole_in(1, 4096));
+    command.add_option("--seed", a.seed, "Of the weights, the order of the examples, and augmentation [0]")
+        ->type_name("N")
+        ->check(whole_in(0, std::numeric_limits<std::int64_t>::max()));
+    command.add_option("--device", a.device, "Where to compute; heddle info says which there are [cpu]")
+        ->type_name("cpu|cuda[:N]|sim")
+        ->check(device_name());
+    command.add_option("--precision", a.precision, "The type to compute in [f32]")
+        ->type_name("f32|bf16|f16")
+        ->check(one_of({"f32", "bf16", "f16"}));
+    command.add_option("--threads", a.threads, "CPU threads [HEDDLE_THREADS, or one a core]")
+        ->type_name("N")
+        ->check(whole_in(1, 1024));
+}
+
+void add_output(CLI::App& command, TrainArguments& a) {
+    auto* out = command.add_option("--out", a.out,
+                                   "Folder for MODEL.safetensors, history.csv, curves.png and checkpoint.safetensors");
+    out->type_name("DIR")->group("Files");
+    command.add_flag("--resume", a.resume, "Go on from the checkpoint in --out, to the bits of an unbroken run")
+        ->needs(out)
+        ->group("Files");
+    command.add_option("--checkpoint-steps", a.checkpoint_steps, "A checkpoint every so many steps, too")
+        ->type_name("N")
+        ->check(whole_in(1, many))
+        ->needs(out)
+        ->group("Files");
+    command.add_option("--log-steps", a.log_steps, "A line (with --json a record) every so many steps")
+        ->type_name("N")
+        ->check(whole_in(1, many))
+        ->group("Output");
+    command.add_flag("--json", a.json, "JSON objects, one a line")->group("Output");
+    command.add_flag("--quiet", a.quiet, "The result alone")->group("Output");
+}
+
+}  // namespace
 
 void add_train(CLI::App& app, Action& action) {
     auto* command = app.add_subcommand("train", "Train a model on a data set");
     auto a = std::make_shared<TrainArguments>();
-    constexpr std::int64_t most = std::int64_t{1} << 40;
-    const CLI::Validator count = CLI::Range(std::int64_t{1}, most);
-
-    command->add_option("MODEL", a->model, "A model (heddle models)")->required()->check(model_name());
-    command->add_option("--data", a->data, "A data set (heddle datasets), a folder, or a .csv file")->required();
-
-    const std::string training = "Training (defaults: the model's recipe, see heddle models)";
-    const auto recipe = [&](auto* option) { return option->group(training); };
-    recipe(command->add_option("--epochs", a->changes.epochs, "Passes over the training set"))
-        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000000}));
-    recipe(command->add_option("--steps", a->steps,
-                               "End after this many steps in all. The schedule still spans the epochs, or the steps "
-                               "where they are more"))
-        ->check(count);
-    recipe(command->add_option("--batch-size", a->changes.batch_size, "Examples a step"))
-        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
-    recipe(command->add_option("--optimizer", a->changes.optimizer, "The rule of the steps"))
-        ->check(one_of({"sgd", "adam", "adamw", "rmsprop"}));
-    recipe(command->add_option("--lr", a->changes.learning_rate, "Learning rate"))
-        ->check(number_in(0, false, 1e6, "a number above 0"));
-    recipe(command->add_option("--momentum", a->changes.momentum, "Momentum of sgd and rmsprop"))
-        ->check(number_in(0, true, 1, "a number in [0, 1)"));
-    recipe(command->add_flag("--nesterov", a->changes.nesterov, "Nesterov's momentum"));
-    recipe(command->add_option("--weight-decay", a->changes.weight_decay, "Weight decay"))
-        ->check(number_in(0, true, 1e6, "a number not below 0"));
-    recipe(command->add_option("--schedule", a->changes.schedule,
-                               "The learning rate's way. step: a tenth after 1/2, a hundredth after 3/4 of the steps"))
-        ->check(one_of({"constant", "linear", "cosine", "step", "one-cycle"}));
-    recipe(command->add_option("--warmup", a->changes.warmup, "Steps in which the learning rate rises from 0"))
-        ->check(CLI::Range(std::int64_t{0}, most));
-    recipe(command->add_option("--augment", a->changes.augment,
-                               "crop-flip: random crops out of 4 more pixels on each side, and mirror images"))
-        ->check(one_of({"none", "crop-flip"}));
-    recipe(command->add_option("--label-smoothing", a->label_smoothing, "Label smoothing of the training loss"))
-        ->check(number_in(0, true, 1, "a number in [0, 1)"));
-
-    command->add_option("--val-split", a->validation_split, "Fraction of the training set kept for validation")
-        ->check(number_in(0, true, 1, "a number in [0, 1)"));
-    command->add_option("--image-size", a->image_size, "Bring the pictures of a folder to this height and width")
-        ->check(CLI::Range(1, 4096));
-    command->add_option("--seed", a->seed, "Of the weights, the order of the examples, and augmentation")
-        ->capture_default_str()
-        ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
-    command->add_option("--device", a->device, "cpu, cuda, cuda:N or sim (heddle info says which there are)")
-        ->capture_default_str()
-        ->check(device_name());
-    command->add_option("--precision", a->precision, "The type to compute in")
-        ->capture_default_str()
-        ->check(one_of({"f32", "bf16", "f16"}));
-    command->add_option("--threads", a->threads, "CPU threads")->check(CLI::Range(1, 1024));
-
-    const std::string files = "Files";
-    auto* out = command
-                    ->add_option("--out", a->out,
-                                 "Folder for MODEL.safetensors, history.csv, curves.png and checkpoint.safetensors")
-                    ->group(files);
-    command->add_flag("--resume", a->resume, "Go on from the checkpoint in --out, to the bits of an unbroken run")
-        ->needs(out)
-        ->group(files);
-    command
-        ->add_option("--checkpoint-steps", a->checkpoint_steps, "A checkpoint every so many steps, besides each epoch")
-        ->check(count)
-        ->needs(out)
-        ->group(files);
-
-    const std::string output = "Output";
-    command->add_option("--log-steps", a->log_steps, "A line (with --json a record) every so many steps")
-        ->check(count)
-        ->group(output);
-    command->add_flag("--json", a->json, "JSON objects, one a line")->group(output);
-    command->add_flag("--quiet", a->quiet, "The result alone")->group(output);
+    command->add_option("MODEL", a->model, "A model (heddle models)")->type_name("")->required()->check(model_name());
+    command->add_option("--data", a->data, "A data set (heddle datasets), a folder, or a .csv file")
+        ->type_name("NAME|PATH")
+        ->required();
+    add_recipe(*command, *a);
+    add_machine(*command, *a);
+    add_output(*command, *a);
     command->footer(
         "\nThe test set is evaluated once, at the end. Ctrl-C ends training after the step and writes the checkpoint;\n"
         "a second one ends the process.\n"
+        "\n"
         "JSON: {\"event\": \"step\", \"step\", \"loss\" (the mean since the last record), ...}, {\"event\": \"epoch\", "
-        "...}, and\n"
-        "last {\"event\": \"end\", \"test_accuracy\", \"test_loss\", \"images_per_second\", \"seconds\" (both of the "
-        "training\n"
-        "steps alone), \"peak_memory_bytes\" (growth of the resident memory over the idle process), ...}.");
+        "...},\n"
+        "and last {\"event\": \"end\", \"test_accuracy\", \"test_loss\", \"images_per_second\", \"seconds\" (both of "
+        "the\n"
+        "training steps alone), \"peak_memory_bytes\" (growth of the resident memory over the idle process), ...}.");
     command->callback([a, &action] { action = [a] { return train(*a); }; });
 }
 

@@ -18,7 +18,18 @@ CLI::Validator number_in(double low, bool or_equal, double high, const std::stri
         if (error == std::errc() && stop == end && inside) return "";
         return fmt::format("expected {}, got \"{}\"", words, text);
     };
-    return {check_number, "NUMBER"};
+    return {check_number, ""};
+}
+
+CLI::Validator whole_in(std::int64_t low, std::int64_t high) {
+    const auto check_number = [=](const std::string& text) -> std::string {
+        std::int64_t value = 0;
+        const char* end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data(), end, value);
+        if (error == std::errc() && stop == end && value >= low && value <= high) return "";
+        return fmt::format("expected a whole number from {} to {}, got \"{}\"", low, high, text);
+    };
+    return {check_number, ""};
 }
 
 CLI::Validator device_name() {
@@ -30,7 +41,7 @@ CLI::Validator device_name() {
         }
         return "";
     };
-    return {check_name, "DEVICE"};
+    return {check_name, ""};
 }
 
 CLI::Validator one_of(const std::vector<std::string>& values) {
@@ -38,15 +49,13 @@ CLI::Validator one_of(const std::vector<std::string>& values) {
         if (std::find(values.begin(), values.end(), text) != values.end()) return "";
         return fmt::format("expected {}, got \"{}\"", fmt::join(values, ", "), text);
     };
-    return {check_name, fmt::format("{}", fmt::join(values, "|"))};
+    return {check_name, ""};
 }
 
 CLI::Validator model_name() {
     std::vector<std::string> names;
     for (const ModelEntry& entry : model_list()) names.emplace_back(entry.name);
-    CLI::Validator validator = one_of(names);
-    validator.description("");
-    return validator;
+    return one_of(names);
 }
 
 }  // namespace heddle::cli

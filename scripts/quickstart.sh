@@ -13,4 +13,4 @@ heddle=build/release/cli/heddle
 
 "$heddle" train cnn --data fashion-mnist --epochs "$epochs" --out runs/quickstart
 scripts/export_pictures.py --out runs/quickstart/pictures --count 8
-"$heddle" predict runs/quickstart/cnn.safetensors runs/quickstart/pictures/*.png
+"$heddle" predict --weights runs/quickstart/cnn.safetensors runs/quickstart/pictures/*.png

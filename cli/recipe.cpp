@@ -18,7 +18,7 @@ std::string Recipe::to_string() const {
 }
 
 Recipe default_recipe(std::string_view model) {
-    if (model == "cnn") return {.schedule = "linear", .epochs = 6};
+    if (model == "cnn") return {.schedule = "linear", .epochs = 8};
     if (model == "resnet20" || model == "resnet56")  // He et al. 2015: 64,000 steps of 128
         return {.optimizer = "sgd",
                 .learning_rate = 0.1,

@@ -32,6 +32,19 @@ bool is_class(const CsvTable& table, std::int64_t column) {
     return seen.size() >= 2 && static_cast<std::int64_t>(seen.size()) * 10 <= table.rows();
 }
 
+// A column that begins as text is no feature. One that begins with a number must go on so: a damaged field is an error,
+// not a reason to leave the feature out.
+bool is_feature(const CsvTable& table, std::int64_t column) {
+    if (table.is_numeric(column)) return true;
+    try {
+        table.number(0, column);
+    } catch (const Error&) {
+        return false;
+    }
+    for (std::int64_t row = 1; row < table.rows(); ++row) table.number(row, column);
+    return true;
+}
+
 }  // namespace
 
 DataSource open_csv(const std::string& path, const SourceOptions& options) {
@@ -43,7 +56,7 @@ DataSource open_csv(const std::string& path, const SourceOptions& options) {
     std::vector<std::string> left_out;
     for (std::int64_t column = 0; column < table.columns(); ++column) {
         if (column == label) continue;
-        if (table.is_numeric(column))
+        if (is_feature(table, column))
             features.push_back(column);
         else
             left_out.push_back(table.names()[static_cast<std::size_t>(column)]);

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <string_view>
 
 #include "data/files/safetensors.h"
@@ -63,7 +65,7 @@ std::pair<Tensor, Tensor> batch(std::int64_t step, std::int64_t size, const Shap
     const std::int64_t height = picture[0], width = picture[1], channels = picture[2];
     std::vector<float> pixels(static_cast<std::size_t>(size * picture.elements()));
     std::vector<std::int64_t> labels;
-    const std::string stream = "x" + std::to_string(step);
+    const std::string stream = std::string("x").append(std::to_string(step));
     std::int64_t index = 0;
     for (std::int64_t n = 0; n < size; ++n) {
         for (std::int64_t c = 0; c < channels; ++c)
@@ -71,7 +73,8 @@ std::pair<Tensor, Tensor> batch(std::int64_t step, std::int64_t size, const Shap
                 for (std::int64_t w = 0; w < width; ++w)
                     pixels[static_cast<std::size_t>(((n * height + h) * width + w) * channels + c)] =
                         static_cast<float>(symmetric(stream, index++));
-        labels.push_back(static_cast<std::int64_t>(block("labels" + std::to_string(step), n).word[1] % 10));
+        labels.push_back(
+            static_cast<std::int64_t>(block(std::string("labels").append(std::to_string(step)), n).word[1] % 10));
     }
     return {Tensor::from(pixels, Shape{size, height, width, channels}), Tensor::from(labels, Shape{size})};
 }

@@ -1,0 +1,338 @@
+#!/usr/bin/env python3
+"""Trains the same models on the same data with Heddle and with PyTorch on the CPU, in alternation.
+
+    benchmarks/compare_pytorch.py [--models mlp,cnn,resnet20,resnet18] [--rounds 5] [--json]
+                                  [--heddle build/release/cli/heddle] [--pytorch PYTHON] [--data DIR] [--idx-data DIR]
+
+Heddle runs through its public `fit` (`heddle train`). PyTorch runs a plain training loop on a tensor that holds the whole
+data, ready and normalised, so it pays nothing for loading. Both train with SGD and momentum, and both count the time from
+the first step to the last. Columns:
+
+  pytorch          tuned: OpenBLAS on OpenMP threads (Debian's libopenblas0-openmp) first on the library path, the same
+                   number of threads as Heddle
+  pytorch_default  as installed, nothing set
+  pytorch_other    the PyTorch of the interpreter that --pytorch names, the same number of threads as Heddle
+
+Each in its better memory layout (contiguous or channels_last). Numbers are medians over the rounds; `ratio` is Heddle's
+pictures a second over the tuned PyTorch's. Peak memory, in bytes, is that of the process less what it held idle: Heddle
+before it opened the data, PyTorch with its data loaded (so its four bytes a pixel are not held against it). Timings mean
+something on a quiet machine only.
+"""
+
+import argparse
+import glob
+import gzip
+import json
+import os
+import pathlib
+import random
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+# Steps such that a run takes a few seconds on two cores.
+MODELS = {
+    "mlp": {"batch_size": 128, "steps": 400, "data": "idx"},
+    "cnn": {"batch_size": 128, "steps": 80, "data": "cifar10"},
+    "resnet20": {"batch_size": 128, "steps": 16, "data": "cifar10"},
+    "resnet18": {"batch_size": 64, "steps": 5, "data": "cifar10"},
+}
+RATE, MOMENTUM = 0.01, 0.9
+TRAIN, TEST = 10000, 100
+
+
+# Data that nobody has to download: random pictures in the formats that both sides read.
+
+
+def write_cifar10(folder):
+    """TRAIN pictures in CIFAR-10's binary format."""
+    source = random.Random(1)
+    for name, count in (("data_batch_1.bin", TRAIN), ("test_batch.bin", TEST)):
+        with open(folder / name, "wb") as file:
+            for i in range(count):
+                file.write(bytes([i % 10]) + source.randbytes(3072))
+
+
+def write_idx(folder):
+    """TRAIN pictures in the format of MNIST."""
+    source = random.Random(2)
+    for name, count in (("train", TRAIN), ("t10k", TEST)):
+        with open(folder / f"{name}-images-idx3-ubyte", "wb") as file:
+            file.write(struct.pack(">4I", 0x803, count, 28, 28) + source.randbytes(count * 784))
+        with open(folder / f"{name}-labels-idx1-ubyte", "wb") as file:
+            file.write(struct.pack(">2I", 0x801, count) + bytes(i % 10 for i in range(count)))
+
+
+# The PyTorch side: a process of its own, which reports one JSON line.
+
+
+def memory(field):
+    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) * 1024
+    raise SystemExit(f"/proc/self/status has no {field}")
+
+
+def load_pictures(torch, kind, folder):
+    """Pictures f32 [N, C, H, W], normalised, and labels."""
+
+    def raw(path):
+        opened = gzip.open(path) if path.suffix == ".gz" else open(path, "rb")
+        with opened as file:
+            return torch.frombuffer(bytearray(file.read()), dtype=torch.uint8)
+
+    if kind == "idx":
+        images, labels = (next(folder.glob(f"train-{part}[-.]idx*")) for part in ("images", "labels"))
+        x = raw(images)[16:].reshape(-1, 1, 28, 28).float() / 255
+        return (x - x.mean()) / x.std(), raw(labels)[8:].long()
+    records = torch.cat([raw(path).reshape(-1, 3073) for path in sorted(folder.glob("data_batch_*.bin"))])
+    x = records[:, 1:].reshape(-1, 3, 32, 32).float() / 255
+    mean = torch.tensor([0.4914, 0.4822, 0.4465]).reshape(1, 3, 1, 1)
+    deviation = torch.tensor([0.2470, 0.2435, 0.2616]).reshape(1, 3, 1, 1)
+    return (x - mean) / deviation, records[:, 0].long()
+
+
+def make_model(torch, name):
+    nn, functional = torch.nn, torch.nn.functional
+    if name == "mlp":
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)
+        )
+    if name == "cnn":
+        return nn.Sequential(
+            nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(2304, 64), nn.ReLU(), nn.Linear(64, 10),
+        )  # fmt: skip
+
+    class Block(nn.Module):
+        def __init__(self, inputs, outputs, stride, projection):
+            super().__init__()
+            self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+            self.bn1 = nn.BatchNorm2d(outputs)
+            self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+            self.bn2 = nn.BatchNorm2d(outputs)
+            self.stride, self.new, self.downsample = stride, (outputs - inputs) // 2, None
+            if projection and (stride != 1 or self.new):
+                self.downsample = nn.Sequential(
+                    nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+                )
+
+        def shortcut(self, x):
+            if self.downsample is not None:
+                return self.downsample(x)
+            if self.stride == 1 and not self.new:
+                return x
+            return functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.new, self.new))
+
+        def forward(self, x):
+            h = functional.relu(self.bn1(self.conv1(x)), inplace=True)
+            return functional.relu(self.bn2(self.conv2(h)).add_(self.shortcut(x)), inplace=True)
+
+    blocks, widths, projection = (3, (16, 32, 64), False) if name == "resnet20" else (2, (64, 128, 256, 512), True)
+    layers = [nn.Conv2d(3, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)]
+    before = widths[0]
+    for stage, width in enumerate(widths):
+        for block in range(blocks):
+            layers.append(Block(before, width, 2 if stage > 0 and block == 0 else 1, projection))
+            before = width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, 10))
+
+
+def train_pytorch(torch, spec, layout):
+    """Pictures a second and peak memory of one training, data not counted."""
+    if spec["threads"]:
+        torch.set_num_threads(spec["threads"])
+    torch.manual_seed(0)
+    memory_format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+    x, y = load_pictures(torch, spec["data"], pathlib.Path(spec["folder"]))
+    x = x.to(memory_format=memory_format)
+    pathlib.Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew
+    idle = memory("VmRSS")
+    model = make_model(torch, spec["model"]).to(memory_format=memory_format)
+    optimizer = torch.optim.SGD(model.parameters(), RATE, momentum=MOMENTUM)
+    steps = pictures = 0
+    begin = time.perf_counter()
+    while steps < spec["steps"]:
+        for rows in torch.randperm(len(x)).split(spec["batch_size"]):
+            optimizer.zero_grad(set_to_none=True)
+            batch = x[rows].contiguous(memory_format=memory_format)
+            loss = torch.nn.functional.cross_entropy(model(batch), y[rows])
+            loss.backward()
+            optimizer.step()
+            steps += 1
+            pictures += len(rows)
+            if steps == spec["steps"]:
+                break
+    loss.item()
+    seconds = time.perf_counter() - begin
+    return {"images_per_second": pictures / seconds, "peak_memory": memory("VmHWM") - idle}
+
+
+def child(spec):
+    """One import, then a process for each layout, so that neither meets the other's memory."""
+    import torch
+
+    result = {"version": torch.__version__, "layouts": {}}
+    for layout in ("contiguous",) if spec["data"] == "idx" else ("contiguous", "channels_last"):
+        reader, writer = os.pipe()
+        process = os.fork()
+        if process == 0:
+            os.close(reader)
+            code = 1
+            try:
+                os.write(writer, json.dumps(train_pytorch(torch, spec, layout)).encode())
+                code = 0
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        os.close(writer)
+        with os.fdopen(reader, "rb") as pipe:
+            text = pipe.read()
+        if os.waitpid(process, 0)[1] != 0:
+            raise SystemExit(f"{spec['model']}: PyTorch's process failed ({layout})")
+        result["layouts"][layout] = json.loads(text)
+    print(json.dumps(result))
+
+
+# The two sides, as the rounds see them.
+
+
+def checked(command, environment):
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}\nexits with {done.returncode}:\n{done.stderr or done.stdout}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def run_heddle(arguments, spec):
+    command = [arguments.heddle, "train", spec["model"], "--data", spec["folder"], "--steps", str(spec["steps"])]
+    command += ["--batch-size", str(spec["batch_size"]), "--optimizer", "sgd", "--lr", str(RATE)]
+    command += ["--momentum", str(MOMENTUM), "--weight-decay", "0", "--schedule", "constant", "--augment", "none"]
+    command += ["--threads", str(arguments.threads), "--json"]
+    record = checked(command, dict(os.environ, OMP_NUM_THREADS=str(arguments.threads)))
+    return {"images_per_second": record["images_per_second"], "peak_memory": record["peak_memory_bytes"]}
+
+
+def run_pytorch(python, spec, threads, library_path=""):
+    environment = dict(os.environ)
+    environment.pop("OMP_NUM_THREADS", None)
+    if threads:
+        environment["OMP_NUM_THREADS"] = str(threads)
+    if library_path:
+        environment["LD_LIBRARY_PATH"] = library_path + ":" + environment.get("LD_LIBRARY_PATH", "")
+    return checked([python, __file__, "--child", json.dumps(dict(spec, threads=threads))], environment)
+
+
+def summarize(rounds):
+    """Of one PyTorch: its better layout by the median, and that layout's rounds."""
+    layouts = {
+        layout: [result["layouts"][layout]["images_per_second"] for result in rounds]
+        for layout in rounds[0]["layouts"]
+    }
+    better = max(layouts, key=lambda layout: statistics.median(layouts[layout]))
+    return {
+        "images_per_second": statistics.median(layouts[better]),
+        "rounds": layouts[better],
+        "layout": better,
+        "version": rounds[0]["version"],
+        "peak_memory": statistics.median(result["layouts"][better]["peak_memory"] for result in rounds),
+    }
+
+
+def compare(arguments, name, folders, tuned_libraries):
+    spec = dict(MODELS[name], model=name)
+    spec["folder"] = folders[spec["data"]]
+    if arguments.steps:
+        spec["steps"] = arguments.steps
+    sides = {
+        "heddle": lambda: run_heddle(arguments, spec),
+        "pytorch": lambda: run_pytorch(arguments.python, spec, arguments.threads, tuned_libraries),
+        "pytorch_default": lambda: run_pytorch(arguments.python, spec, 0),
+    }
+    if arguments.pytorch:
+        sides["pytorch_other"] = lambda: run_pytorch(arguments.pytorch, spec, arguments.threads)
+    rounds = {side: [] for side in sides}
+    for number in range(arguments.rounds):
+        # Every other round backwards, so that no side is always first.
+        for side in list(sides)[:: 1 if number % 2 == 0 else -1]:
+            rounds[side].append(sides[side]())
+    heddle = [result["images_per_second"] for result in rounds["heddle"]]
+    record = {
+        "model": name,
+        "batch_size": spec["batch_size"],
+        "steps": spec["steps"],
+        "threads": arguments.threads,
+        "ratio": 0.0,
+        "heddle": {
+            "images_per_second": statistics.median(heddle),
+            "rounds": heddle,
+            "peak_memory": statistics.median(result["peak_memory"] for result in rounds["heddle"]),
+        },
+    }
+    for side in sides:
+        if side != "heddle":
+            record[side] = summarize(rounds[side])
+    record["ratio"] = record["heddle"]["images_per_second"] / record["pytorch"]["images_per_second"]
+    record["ratio_by_round"] = [a / b for a, b in zip(heddle, record["pytorch"]["rounds"])]
+    record["peak_memory"] = {side: record[side]["peak_memory"] for side in sides}
+    return record
+
+
+def print_row(record):
+    cells = [f"{record['model']:10}", f"ratio {record['ratio']:5.2f}"]
+    for side in ("heddle", "pytorch", "pytorch_default", "pytorch_other"):
+        if side in record:
+            column = record[side]
+            cells.append(f"{side} {column['images_per_second']:8.0f}/s, {column['peak_memory'] / 1e6:5.0f} MB")
+    print("   ".join(cells), flush=True)
+
+
+def main():
+    root = pathlib.Path(__file__).resolve().parent.parent
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", default=",".join(MODELS), help="comma-separated: %(default)s")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=0, help="steps of every run; default: by model, a few seconds")
+    parser.add_argument("--threads", type=int, default=2, help="of Heddle and of the tuned PyTorch [%(default)s]")
+    parser.add_argument("--heddle", default=str(root / "build/release/cli/heddle"), help="[%(default)s]")
+    parser.add_argument("--python", default="/usr/bin/python3", help="whose PyTorch is tuned [%(default)s]")
+    parser.add_argument("--pytorch", default="", metavar="PYTHON", help="an interpreter with another PyTorch")
+    parser.add_argument("--data", default="", metavar="DIR", help="CIFAR-10's binary files; default: random pictures")
+    parser.add_argument("--idx-data", default="", metavar="DIR", help="IDX files for mlp; default: random pictures")
+    parser.add_argument("--json", action="store_true", help="one JSON object a model")
+    parser.add_argument("--child", default="", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        return child(json.loads(arguments.child))
+
+    names = arguments.models.split(",")
+    for name in names:
+        if name not in MODELS:
+            parser.error(f"there is no model {name}: expected some of {', '.join(MODELS)}")
+    if arguments.rounds < 1 or arguments.threads < 1:
+        parser.error("--rounds and --threads must be at least 1")
+    if not os.access(arguments.heddle, os.X_OK):
+        parser.error(f"{arguments.heddle} is no program: build it, or name it with --heddle")
+    libraries = glob.glob("/usr/lib/*/openblas-openmp")
+    if not libraries:
+        parser.error("libopenblas0-openmp is missing: without it PyTorch's threads get in each other's way")
+    with tempfile.TemporaryDirectory() as temporary:
+        folders = {"cifar10": arguments.data, "idx": arguments.idx_data}
+        for kind, write in (("cifar10", write_cifar10), ("idx", write_idx)):
+            if not folders[kind]:
+                folders[kind] = str(pathlib.Path(temporary) / kind)
+                os.mkdir(folders[kind])
+                write(pathlib.Path(folders[kind]))
+        for name in names:
+            record = compare(arguments, name, folders, libraries[0])
+            if arguments.json:
+                print(json.dumps(record), flush=True)
+            else:
+                print_row(record)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,5 @@
 #include <csignal>
+#include <cstdio>
 #include <exception>
 #include <new>
 
@@ -18,7 +19,7 @@ int report(const std::string& message, int status) {
     for (char& letter : line)
         if (letter == '\n' || letter == '\r') letter = ' ';
     while (line.ends_with(' ')) line.pop_back();
-    fmt::print(stderr, "{}\n", line);
+    std::fputs((line + "\n").c_str(), stderr);  // which may be closed: the status still tells
     return status;
 }
 

@@ -58,9 +58,8 @@ void print_prediction(const PredictArguments& a, const Model& model, const std::
         return;
     }
     std::string line = path + ":";
-    for (const std::size_t index : best)
-        line +=
-            fmt::format("{} {} {:.1f} %", &index == best.data() ? "" : ",", name(index), 100 * probabilities[index]);
+    for (std::size_t i = 0; i < best.size(); ++i)
+        line += fmt::format("{} {} {:.1f} %", i == 0 ? "" : ",", name(best[i]), 100 * probabilities[best[i]]);
     print(line + "\n");
 }
 

@@ -157,10 +157,10 @@ TEST_F(Errors, WhatThisVersionCannot) {
     expect_complaint(heddle(train({"--device", "sim"})), 1, {"sim", "not part of this version"});
     expect_complaint(heddle(train({"--precision", "bf16"})), 1, {"bf16"});
     expect_complaint(heddle(train({"--precision", "f16"})), 1, {"f16"});
-    expect_complaint(heddle({"train", "cnn", "--data", data, "--epochs", "1", "--lr", "1e5", "--weight-decay", "1e5",
-                             "--optimizer", "sgd", "--out", out}),
+    expect_complaint(heddle({"train", "cnn", "--data", data, "--batch-size", "8", "--lr", "1e5", "--weight-decay",
+                             "1e5", "--optimizer", "sgd", "--out", out}),
                      1, {"not finite", "--lr"});
-    EXPECT_FALSE(std::filesystem::exists(out + "/cnn.safetensors"));
+    EXPECT_FALSE(std::filesystem::exists(out)) << "the folder made for the results stays though it is empty";
 }
 
 TEST_F(Errors, FullDisk) {
@@ -168,10 +168,6 @@ TEST_F(Errors, FullDisk) {
     // The first file that is too large is the checkpoint; nothing of it may be left.
     expect_complaint(Command(train(), 2048).finish(), 1, {out + "/checkpoint.safetensors", "File too large"});
     EXPECT_EQ(listing(out), std::vector<std::string>{"history.csv"});
-    std::filesystem::remove_all(out);
-    // Here it is the history; the folder that was made for the results goes away, too.
-    expect_complaint(Command(train(), 20).finish(), 1, {out + "/history.csv", "File too large"});
-    EXPECT_FALSE(std::filesystem::exists(out));
 
     // Results that were there stay whole.
     expect_done(train({"--quiet"}));

@@ -52,7 +52,7 @@ TEST_F(Resume, AfterStepsWithoutEpochs) {
 }
 
 TEST_F(Resume, AfterAnInterrupt) {
-    const std::vector<std::string> options{"--epochs", "150", "--json", "--log-steps", "1"};
+    const std::vector<std::string> options{"--epochs", "60", "--json", "--log-steps", "1"};
     Command command(words(parts, options));
     ASSERT_TRUE(command.wait_for([&] { return command.out_so_far().find("\"step\":9,") != std::string::npos; }));
     command.signal(SIGINT);
@@ -64,7 +64,7 @@ TEST_F(Resume, AfterAnInterrupt) {
         EXPECT_TRUE(name == "checkpoint.safetensors" || name == "history.csv") << name;
 
     expect_done(words(whole, options));
-    expect_done(words(parts, {"--epochs", "150", "--quiet", "--resume"}));
+    expect_done(words(parts, {"--epochs", "60", "--quiet", "--resume"}));
     expect_same_results();
 }
 

@@ -25,7 +25,8 @@ class TempFolder {
         static int next = 0;
         const auto* test = testing::UnitTest::GetInstance()->current_test_info();
         path_ = std::filesystem::path(testing::TempDir()) /
-                ("heddle_data_" + std::to_string(::getpid()) + "_" + test->name() + "_" + std::to_string(next++));
+                ("heddle_data_" + std::to_string(::getpid()) + "_" + (test ? test->name() : "suite") + "_" +
+                 std::to_string(next++));
         std::filesystem::create_directories(path_);
     }
     ~TempFolder() {

@@ -27,12 +27,6 @@ int run(int count, char** words) {
     CLI::App app("Heddle: trains, evaluates and applies neural networks.", "heddle");
     app.set_version_flag("--version", fmt::format("heddle {}", version()));
     app.require_subcommand(1);
-    app.footer(
-        "\nEvery subcommand explains itself: heddle train --help.\n"
-        "Exit status: 0 done, 1 failed (one line on stderr says why), 2 wrong usage, 130 interrupted.\n"
-        "\n"
-        "  heddle train cnn --data fashion-mnist --out runs/first\n"
-        "  heddle predict --weights runs/first/cnn.safetensors boot.png");
     cli::Action action;
     cli::add_train(app, action);
     cli::add_evaluate(app, action);
@@ -40,6 +34,12 @@ int run(int count, char** words) {
     cli::add_info(app, action);
     cli::add_models(app, action);
     cli::add_datasets(app, action);
+    app.footer(
+        "\nEvery subcommand explains itself: heddle train --help.\n"
+        "Exit status: 0 done, 1 failed (one line on stderr says why), 2 wrong usage, 130 interrupted (143: SIGTERM).\n"
+        "\n"
+        "  heddle train cnn --data fashion-mnist --out runs/first\n"
+        "  heddle predict --weights runs/first/cnn.safetensors boot.png");
     try {
         app.parse(count, words);
     } catch (const CLI::Success& wanted) {  // --help, --version

@@ -26,6 +26,11 @@ void Reporter::on_epoch_begin(Training& training) {
     loss_sum_ = 0;
 }
 
+void Reporter::on_batch_begin(Training& training) {
+    if (bar_) bar_->on_batch_begin(training);
+    rate_ = training.model.optimizer().learning_rate();
+}
+
 void Reporter::on_batch_end(Training& training) {
     epochs_[training.epoch] = {training.seconds, training.samples_here};
     ++steps_;
@@ -44,7 +49,7 @@ void Reporter::print_step(Training& training, double loss_sum) {
         .set("epoch", training.epoch + 1)
         .set("step", training.epoch * training.steps_per_epoch + training.step)
         .set("loss", (loss_sum - loss_sum_) / static_cast<double>(training.samples - loss_samples_))
-        .set("learning_rate", training.model.optimizer().learning_rate());
+        .set("learning_rate", rate_);
     print_json(record);
     loss_sum_ = loss_sum;
     loss_samples_ = training.samples;

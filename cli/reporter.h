@@ -24,6 +24,7 @@ class Reporter final : public CallbackImpl {
 
     void on_train_begin(Training& training) override;
     void on_epoch_begin(Training& training) override;
+    void on_batch_begin(Training& training) override;
     void on_batch_end(Training& training) override;
     void on_epoch_end(Training& training, const Result& logs) override;
     void on_train_end(Training& training) override;
@@ -44,6 +45,7 @@ class Reporter final : public CallbackImpl {
     Callback bar_;  // undefined: quiet or JSON
     std::map<std::int64_t, Spent> epochs_;
     std::int64_t steps_ = 0;
+    double rate_ = 0;  // of this step
     // Of the epoch, up to the last record: sums over examples.
     double loss_sum_ = 0;
     std::int64_t loss_samples_ = 0;

@@ -112,7 +112,8 @@ void Run::describe() const {
     if (validation_.defined()) say(fmt::format("{} more for validation", validation_.size()));
     say("");
     say(model_.summary());
-    say(fmt::format("{}; seed {}, {}, {} threads", recipe_.to_string(), a_.seed, a_.device, thread_count()));
+    say(fmt::format("{}; seed {}, {}, {} thread{}", recipe_.to_string(), a_.seed, a_.device, thread_count(),
+                    thread_count() == 1 ? "" : "s"));
     if (a_.resume && !fs::exists(checkpoint_path(a_.out)))
         say(fmt::format("no checkpoint in {} yet: training starts anew", a_.out));
     say("");

@@ -89,8 +89,13 @@ TEST_F(Train, EachStepsLossIsItsOwn) {
     const double weights[] = {40, 40, 16};
     double sum = 0;
     int step = 0;
+    double rate = 0.01;  // a straight line to 0: the rate of a record is the one its step was made with
     for (const Json& record : run.records()) {
-        if (record.at("event") == "step") sum += weights[step++ % 3] * record.at("loss").get<double>();
+        if (record.at("event") == "step") {
+            sum += weights[step++ % 3] * record.at("loss").get<double>();
+            EXPECT_NEAR(record.at("learning_rate"), rate, 1e-9);
+            rate -= 0.01 / 6;
+        }
         if (record.at("event") == "epoch") {
             EXPECT_NEAR(sum / 96, record.at("loss"), 1e-6);
             sum = 0;

@@ -84,8 +84,8 @@ TEST_F(Train, PrintsJsonLines) {
 
 TEST_F(Train, EachStepsLossIsItsOwn) {
     // With records of every step, their means over the examples are the epoch's.
-    const Outcome run = expect_done(
-        {"train", "linear", "--data", data, "--epochs", "2", "--batch-size", "40", "--log-steps", "1", "--json"});
+    const Outcome run = expect_done({"train", "linear", "--data", data, "--epochs", "2", "--batch-size", "40", "--lr",
+                                     "0.01", "--schedule", "linear", "--log-steps", "1", "--json"});
     const double weights[] = {40, 40, 16};
     double sum = 0;
     int step = 0;

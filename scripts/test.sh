@@ -24,6 +24,8 @@ for argument in "$@"; do
 done
 jobs=${HEDDLE_JOBS:-$(nproc)}
 export HEDDLE_JOBS=$jobs
+# Test programs run side by side: OpenMP threads that spin at a barrier would take the cores from each other.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 problems=()
 results=()
 

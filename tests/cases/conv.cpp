@@ -134,6 +134,12 @@ std::vector<Geometry> geometries() {
     add({.name = "winograd16", .x = {2, 9, 11, 16}, .w = {16, 3, 3, 16}, .params = same3});
     add({.name = "winograd64", .x = {2, 13, 10, 64}, .w = {64, 3, 3, 64}, .params = same3, .bias = true, .relu = true});
     add({.name = "winograd_tail", .x = {3, 7, 5, 48}, .w = {80, 3, 3, 48}, .params = same3, .bias = true});
+    add({.name = "winograd_few_tiles",
+         .x = {2, 7, 5, 96},
+         .w = {80, 3, 3, 96},
+         .params = same3,
+         .bias = true,
+         .relu = true});
     add({.name = "winograd_valid", .x = {1, 14, 14, 64}, .w = {64, 3, 3, 64}});
     add({.name = "winograd_asymmetric",
          .x = {2, 10, 10, 64},

@@ -71,7 +71,7 @@ int evaluate(const EvaluateArguments& a) {
     }
     print(fmt::format("test accuracy {:.4f}, loss {:.4f} ({} examples of {})\n", result.at("accuracy"),
                       result.at("loss"), test.size(), source.name));
-    print(fmt::format("{:.1f} s, {:.0f} examples/s, peak memory {}\n", seconds, rate, megabytes(peak)));
+    print(fmt::format("{:.1f} s, {:.0f} {}/s, peak memory {}\n", seconds, rate, unit(test), megabytes(peak)));
     return 0;
 }
 

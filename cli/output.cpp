@@ -23,4 +23,6 @@ void set_finite(Config& record, const Result& values) {
 
 std::string megabytes(std::size_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
 
+const char* unit(const Dataset& data) { return data.input_shape().rank() == 3 ? "pictures" : "examples"; }
+
 }  // namespace heddle::cli

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/config.h"
+#include "data/dataset.h"
 #include "train/history.h"
 
 namespace heddle::cli {
@@ -17,5 +18,7 @@ void set_finite(Config& record, const Result& values);
 
 /// 12,345,678 bytes as "12.3 MB".
 std::string megabytes(std::size_t bytes);
+/// What the examples of a data set are called: "pictures", or "examples".
+const char* unit(const Dataset& data);
 
 }  // namespace heddle::cli

@@ -192,8 +192,8 @@ void Run::finish(const History& history) {
     say("");
     print(fmt::format("test accuracy {:.4f}, loss {:.4f} ({} examples)\n", test.at("accuracy"), test.at("loss"),
                       source_.test.size()));
-    print(fmt::format("trained {} steps in {:.1f} s, {:.0f} examples/s, peak memory {}\n", reporter_->steps(), seconds,
-                      rate, megabytes(peak)));
+    print(fmt::format("trained {} steps in {:.1f} s, {:.0f} {}/s, peak memory {}\n", reporter_->steps(), seconds, rate,
+                      unit(source_.train), megabytes(peak)));
     if (*out_)
         say(fmt::format("written to {}: {}.safetensors, history.csv, curves.png, checkpoint.safetensors", a_.out,
                         a_.model));

@@ -1,5 +1,5 @@
 # What every target of ours is compiled with: `target_link_libraries(target PRIVATE heddle_options)`. Programs that
-# include <heddle/...> as a consumer does (examples) take heddle_flags, which leaves our root out.
+# include <heddle/...> as a consumer does (the documentation's code) take heddle_flags, which leaves our root out.
 add_library(heddle_flags INTERFACE)
 target_compile_features(heddle_flags INTERFACE cxx_std_20)
 target_compile_options(heddle_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion

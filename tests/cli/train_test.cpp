@@ -21,7 +21,7 @@ TEST_F(Train, WritesModelHistoryCurvesAndCheckpoint) {
     const Outcome run =
         expect_done({"train", "cnn", "--data", data, "--epochs", "2", "--batch-size", "16", "--out", out});
     for (const char* part : {"96 training and 40 test examples [12, 12, 1], 10 classes", "Conv2D", "linear schedule",
-                             "epoch 2/2", "test accuracy", "examples/s", "peak memory"})
+                             "epoch 2/2", "test accuracy", "pictures/s", "peak memory"})
         EXPECT_NE(run.out.find(part), std::string::npos) << part << "\n" << run.out;
     const std::vector<std::string> files{"checkpoint.safetensors", "cnn.safetensors", "curves.png", "history.csv"};
     EXPECT_EQ(listing(out), files);

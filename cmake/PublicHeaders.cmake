@@ -8,6 +8,8 @@ cmake_policy(SET CMP0057 NEW)  # IN_LIST, also when run as a script
 function(heddle_public_headers result root)
   set(private
     "core/check\\.h"
+    "core/driver/plugin\\.h"
+    "core/driver/(cuda|sim)/.*"
     ".*/detail/.*")
   set(public_kernels
     kernels/activation.h

@@ -1,13 +1,12 @@
 #include "core/device.h"
 
-#include <dlfcn.h>
-
 #include <array>
 #include <charconv>
 #include <fstream>
 
 #include "core/check.h"
 #include "core/driver/driver.h"
+#include "core/driver/plugin.h"
 
 namespace heddle {
 namespace {
@@ -24,11 +23,11 @@ std::string cpu_model() {
     return "unknown processor";
 }
 
-std::string why_no_cuda() {
-    void* library = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
-    if (!library) return "no NVIDIA driver (libcuda.so.1 not found)";
-    dlclose(library);
-    return "this build has no CUDA backend";
+/// What `heddle info` shows: the number of devices, or why there is none.
+DeviceStatus status_of(DeviceKind kind) {
+    const detail::LoadedPlugin& loaded = detail::device_plugin(kind);
+    if (loaded.count == 0) return {kind, 0, "", loaded.why};
+    return {kind, loaded.count, loaded.plugin->description(0), ""};
 }
 
 }  // namespace
@@ -57,13 +56,12 @@ std::vector<DeviceStatus> device_status() {
     const Driver& host = driver(Device::cpu());
     const double memory = static_cast<double>(host.total_memory()) / (1 << 30);
     return {{DeviceKind::cpu, 1, fmt::format("{}, {}, {:.1f} GiB", cpu_model(), host.description(), memory)},
-            {DeviceKind::cuda, 0, "", why_no_cuda()},
-            {DeviceKind::sim, 0, "", "the simulator is not part of this version"}};
+            status_of(DeviceKind::cuda),
+            status_of(DeviceKind::sim)};
 }
 
 Device Device::best() {
-    for (const DeviceStatus& status : device_status())
-        if (status.kind == DeviceKind::cuda && status.count > 0) return {DeviceKind::cuda};
+    if (detail::device_plugin(DeviceKind::cuda).count > 0) return {DeviceKind::cuda};
     return cpu();
 }
 

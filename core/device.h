@@ -36,7 +36,7 @@ struct DeviceStatus {
     std::string why_missing = {};  ///< empty where count > 0
 };
 
-/// One entry per kind, in the order cpu, cuda, sim. Loads no device library that is not already needed.
+/// One entry per kind, in the order cpu, cuda, sim. Opens the devices' libraries, where they are.
 HEDDLE_API std::vector<DeviceStatus> device_status();
 
 }  // namespace heddle

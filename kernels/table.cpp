@@ -1,5 +1,6 @@
 #include "kernels/table.h"
 
+#include <atomic>
 #include <map>
 #include <mutex>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -36,7 +36,8 @@ class Support {
 struct KernelContext {
     Device device = {};
     StreamId stream = 0;
-    void* workspace = nullptr;  ///< as many bytes as `workspace_bytes` asked for, 64-byte aligned, not initialised
+    const char* operation = "";  ///< for messages and profilers
+    void* workspace = nullptr;   ///< as many bytes as `workspace_bytes` asked for, 64-byte aligned, not initialised
     std::size_t workspace_bytes = 0;
 };
 
@@ -49,9 +50,11 @@ struct Implementation {
     Support (*supports)(const Args&) = nullptr;
     std::size_t (*workspace_bytes)(const Args&) = nullptr;  ///< may be null: none
     void (*run)(const Args&, KernelContext&) = nullptr;
+    const char* operation = "";  ///< of the table; `KernelTable::add` fills it in
 };
 
-/// Usual priorities. `reference` runs what nothing else supports (f64).
+/// Usual priorities. `reference` runs what nothing else supports (f64). On a GPU `plain` is for implementations that
+/// have not been proven on a real one.
 namespace priority {
 inline constexpr int reference = 0;
 inline constexpr int plain = 10;
@@ -86,30 +89,33 @@ class HEDDLE_API KernelTableBase {
 };
 
 /// The implementations of one operation: one instance per process, behind an exported accessor function.
-/// Implementations are added at load time, by the library, a plug-in, or a user's program; adding is not safe while
-/// operations run.
+/// Implementations are added at load time, by the library, a device's library, or a user's program; adding is not safe
+/// while operations run on the same kind of device.
 template <class Args>
 class KernelTable final : public KernelTableBase {
   public:
     using KernelTableBase::KernelTableBase;
 
     /// Keeps the entries sorted by priority. An entry of the same name and device is replaced.
-    void add(const Implementation<Args>& implementation) {
-        for (auto& known : implementations_)
-            if (std::string_view(known.name) == implementation.name && known.device == implementation.device) {
-                known = implementation;
+    void add(Implementation<Args> implementation) {
+        implementation.operation = operation();
+        auto& known = of(implementation.device);
+        for (auto& other : known)
+            if (std::string_view(other.name) == implementation.name) {
+                other = implementation;
                 return;
             }
-        auto place = implementations_.begin();
-        while (place != implementations_.end() && place->priority >= implementation.priority) ++place;
-        implementations_.insert(place, implementation);
+        auto place = known.begin();
+        while (place != known.end() && place->priority >= implementation.priority) ++place;
+        known.insert(place, implementation);
     }
 
-    std::span<const Implementation<Args>> implementations() const { return implementations_; }
+    /// Those of one kind of device, the preferred one first.
+    std::span<const Implementation<Args>> implementations(DeviceKind device) const { return of(device); }
 
     const Implementation<Args>* find(std::string_view name, DeviceKind device) const {
-        for (const auto& implementation : implementations_)
-            if (name == implementation.name && device == implementation.device) return &implementation;
+        for (const auto& implementation : of(device))
+            if (name == implementation.name) return &implementation;
         return nullptr;
     }
 
@@ -122,24 +128,29 @@ class KernelTable final : public KernelTableBase {
             if (const Support support = implementation->supports(args); !support) fail_forced(name, support.reason());
             return *implementation;
         }
-        for (const auto& implementation : implementations_)
-            if (implementation.device == device.kind && implementation.supports(args)) return implementation;
+        for (const auto& implementation : of(device.kind))
+            if (implementation.supports(args)) return implementation;
         std::string reasons;
-        for (const auto& implementation : implementations_)
-            if (implementation.device == device.kind)
-                reasons += std::string("; ") + implementation.name + ": " + implementation.supports(args).reason();
+        for (const auto& implementation : of(device.kind))
+            reasons += std::string("; ") + implementation.name + ": " + implementation.supports(args).reason();
         fail_none(device, reasons);
     }
 
     std::vector<Entry> entries() const override {
         std::vector<Entry> result;
-        for (const auto& implementation : implementations_)
-            result.push_back({implementation.name, implementation.device, implementation.priority});
+        for (const auto& known : implementations_)
+            for (const auto& implementation : known)
+                result.push_back({implementation.name, implementation.device, implementation.priority});
         return result;
     }
 
   private:
-    std::vector<Implementation<Args>> implementations_;
+    std::vector<Implementation<Args>>& of(DeviceKind kind) { return implementations_[static_cast<std::size_t>(kind)]; }
+    const std::vector<Implementation<Args>>& of(DeviceKind kind) const {
+        return implementations_[static_cast<std::size_t>(kind)];
+    }
+
+    std::array<std::vector<Implementation<Args>>, 3> implementations_;  // by kind of device
 };
 
 /// Forces the implementation `name` of `operation` while it lives (all threads). The same as
@@ -173,7 +184,7 @@ void run_implementation(const Implementation<Args>& implementation, const Args& 
     } workspace{device};
     const std::size_t bytes = implementation.workspace_bytes ? implementation.workspace_bytes(args) : 0;
     if (bytes > 0) workspace.memory = allocate_workspace(device, stream, bytes);
-    KernelContext context{device, stream, workspace.memory, bytes};
+    KernelContext context{device, stream, implementation.operation, workspace.memory, bytes};
     implementation.run(args, context);
 }
 

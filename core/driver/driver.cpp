@@ -1,6 +1,11 @@
 #include "core/driver/driver.h"
 
+#include <array>
+#include <atomic>
+#include <mutex>
+
 #include "core/check.h"
+#include "core/driver/plugin.h"
 
 namespace heddle {
 
@@ -10,15 +15,31 @@ void* Driver::allocate_growable(std::size_t) { return nullptr; }
 bool Driver::resize(void*, std::size_t) { return false; }
 void Driver::free_growable(void*) { fail("driver: this device has no growable memory"); }
 
+namespace {
+
+Driver& make_driver(std::atomic<Driver*>& place, Device device) {
+    const detail::LoadedPlugin& loaded = detail::device_plugin(device.kind);
+    if (loaded.count == 0) fail(fmt::format("device {}: {}; use the device cpu", device, loaded.why));
+    check(device.index < loaded.count, "device {}: there are only {} such devices", device, loaded.count);
+    static std::mutex& mutex = *new std::mutex;
+    const std::lock_guard lock(mutex);
+    if (!place)
+        place = loaded.plugin->make_driver(device.index).release();  // never destroyed: tensors may outlive main
+    return *place;
+}
+
+constinit std::array<std::array<std::atomic<Driver*>, 64>, 3> drivers = {};
+
+}  // namespace
+
 Driver& driver(Device device) {
     if (device.kind == DeviceKind::cpu) {
         static Driver& host = *make_host_driver().release();  // never destroyed: tensors may outlive main
         return host;
     }
-    for (const DeviceStatus& status : device_status())
-        if (status.kind == device.kind && status.count == 0)
-            fail(fmt::format("device {}: {}; use the device cpu", device.to_string(), status.why_missing));
-    fail(fmt::format("device {}: there is no driver for it", device.to_string()));
+    auto& place = drivers[static_cast<std::size_t>(device.kind)][static_cast<std::size_t>(device.index)];
+    Driver* known = place.load(std::memory_order_acquire);
+    return known ? *known : make_driver(place, device);
 }
 
 }  // namespace heddle

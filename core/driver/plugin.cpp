@@ -1,0 +1,63 @@
+#include "core/driver/plugin.h"
+
+#include <dlfcn.h>
+
+#include <cstring>
+#include <filesystem>
+#include <mutex>
+
+#include "core/check.h"
+#include "core/version.h"
+
+namespace heddle::detail {
+namespace {
+
+/// The folder of the library that this code is in: its companions lie beside it.
+std::filesystem::path own_folder() {
+    Dl_info info{};
+    if (dladdr(reinterpret_cast<const void*>(&device_plugin), &info) == 0 || !info.dli_fname) return {};
+    return std::filesystem::path(info.dli_fname).parent_path();
+}
+
+LoadedPlugin load(DeviceKind kind) {
+    const std::filesystem::path file =
+        own_folder() / fmt::format("libheddle_{}.so.{}", to_string(kind), HEDDLE_SOVERSION);
+    LoadedPlugin result;
+    std::error_code error;
+    if (!std::filesystem::exists(file, error)) {
+        result.why =
+            fmt::format("this build of Heddle has no {} (it would be {})", file.filename().string(), file.string());
+        return result;
+    }
+    void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);  // never closed: its kernels stay registered
+    if (!library) {
+        result.why = fmt::format("{} cannot be loaded: {}", file.string(), dlerror());
+        return result;
+    }
+    using Entry = const DevicePlugin* (*)();
+    const auto entry = reinterpret_cast<Entry>(dlsym(library, "heddle_device_plugin"));
+    const DevicePlugin* plugin = entry ? entry() : nullptr;
+    if (!plugin || plugin->abi != plugin_abi || std::strcmp(plugin->version, version()) != 0) {
+        result.why = fmt::format("{} belongs to {}, this is Heddle {}: install both from one build", file.string(),
+                                 plugin ? std::string("Heddle ") + plugin->version : "something else", version());
+        return result;
+    }
+    result.count = plugin->count(result.why);
+    result.plugin = plugin;
+    if (result.count > 0) plugin->register_kernels();
+    return result;
+}
+
+}  // namespace
+
+const LoadedPlugin& device_plugin(DeviceKind kind) {
+    // Tests and users may ask for cuda and sim at the same time; each is loaded once.
+    static std::once_flag once[3];
+    static LoadedPlugin& cuda = *new LoadedPlugin;
+    static LoadedPlugin& sim = *new LoadedPlugin;
+    LoadedPlugin& place = kind == DeviceKind::cuda ? cuda : sim;
+    std::call_once(once[static_cast<int>(kind)], [&] { place = load(kind); });
+    return place;
+}
+
+}  // namespace heddle::detail

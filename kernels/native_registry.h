@@ -1,0 +1,13 @@
+#pragma once
+
+#include "kernels/simt/simt.h"
+
+// One function per file of native kernels, at the end of that file: it adds the file's implementations to the tables.
+HEDDLE_KERNELS_BEGIN
+
+void register_softmax();
+
+/// All of them, for the library of the device that this is compiled for.
+void register_native_kernels();
+
+HEDDLE_KERNELS_END

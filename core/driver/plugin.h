@@ -17,7 +17,7 @@ struct DevicePlugin {
     /// Of device `index` (below `count`), for `heddle info`.
     std::string (*description)(int index) = nullptr;
     std::unique_ptr<Driver> (*make_driver)(int index) = nullptr;
-    /// Adds the library's implementations to the kernel tables; called once, before the first driver is made.
+    /// Adds the library's implementations to the kernel tables; called once, right after loading, device or not.
     void (*register_kernels)() = nullptr;
 };
 

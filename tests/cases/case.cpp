@@ -91,6 +91,10 @@ double epsilon(DType dtype) {
     }
 }
 
+/// How many rounded additions stand behind an element. Types of 16 bits accumulate in f32, whose error is below theirs
+/// for sums of up to 2^16 terms: they are rounded at the end alone.
+std::int64_t sums(DType dtype, std::int64_t reduction) { return size_of(dtype) == 2 ? 1 : reduction; }
+
 double draw(Fill fill, std::uint64_t operand, std::uint64_t index) {
     const Philox::Block b = Philox::block(20261121, operand, index);
     const double u1 = (b.word[0] + 0.5) * 0x1p-32, u2 = b.word[1] * 0x1p-32;
@@ -170,10 +174,13 @@ Problem::~Problem() {
 }
 
 DType Problem::dtype() const { return state_->dtype; }
+DType Problem::wide() const { return size_of(state_->dtype) == 2 ? DType::f32 : state_->dtype; }
 
-View Problem::input(const Shape& shape, Fill fill) {
+View Problem::input(const Shape& shape, Fill fill) { return input(shape, fill, state_->dtype); }
+
+View Problem::input(const Shape& shape, Fill fill, DType dtype) {
     const std::uint64_t operand = state_->operands.size();
-    return state_->add(Role::input, shape, state_->dtype, [=, this](std::int64_t i) {
+    return state_->add(Role::input, shape, dtype, [=, this](std::int64_t i) {
         return round_to(draw(fill, operand, static_cast<std::uint64_t>(i)), state_->rounded_to);
     });
 }
@@ -200,9 +207,11 @@ View Problem::integers(const Shape& shape, std::int64_t low, std::int64_t high, 
 View Problem::output(const Shape& shape) { return state_->add(Role::output, shape, state_->dtype, nullptr); }
 View Problem::output(const Shape& shape, DType dtype) { return state_->add(Role::output, shape, dtype, nullptr); }
 
-View Problem::inout(const Shape& shape, Fill fill) {
+View Problem::inout(const Shape& shape, Fill fill) { return inout(shape, fill, state_->dtype); }
+
+View Problem::inout(const Shape& shape, Fill fill, DType dtype) {
     const std::uint64_t operand = state_->operands.size();
-    return state_->add(Role::inout, shape, state_->dtype, [=, this](std::int64_t i) {
+    return state_->add(Role::inout, shape, dtype, [=, this](std::int64_t i) {
         return round_to(draw(fill, operand, static_cast<std::uint64_t>(i)), state_->rounded_to);
     });
 }
@@ -223,6 +232,11 @@ double Runner::bytes(const Problem& problem) {
         if (operand->role != Role::scratch)
             total += static_cast<double>(operand->bytes()) * (operand->role == Role::inout ? 2 : 1);
     return total;
+}
+
+void Runner::finish(const Problem& problem) {
+    const Device device = problem.state_->device;
+    if (device.kind != DeviceKind::cpu) driver(device).synchronize(0);
 }
 
 void Runner::upload(Problem& problem) {
@@ -267,9 +281,10 @@ Outcome Runner::compare(Problem& got, Problem& want) {
         }
         const double rms = count > 0 ? std::sqrt(squares / static_cast<double>(count)) : 0;
         const bool exact = !is_floating(mine.dtype);
-        const double tolerance = exact ? 0
-                                       : epsilon(mine.dtype) * got.state_->multiplier *
-                                             (4 + 2 * std::sqrt(static_cast<double>(got.state_->reduction)));
+        const double tolerance =
+            exact ? 0
+                  : epsilon(mine.dtype) * got.state_->multiplier *
+                        (4 + 2 * std::sqrt(static_cast<double>(sums(mine.dtype, got.state_->reduction))));
         // Kernels flush denormals: a difference below the smallest normal float is none.
         const double floor = 0x1p-126;
         for (std::int64_t i = 0; i < count; ++i) {

@@ -39,9 +39,13 @@ class Problem {
     Problem& operator=(const Problem&) = delete;
 
     DType dtype() const;
+    /// What statistics, losses and parameters that stay wide are stored as: f32 where `dtype` has 16 bits, else
+    /// `dtype`.
+    DType wide() const;
 
     /// A floating input; the check fails if the implementation writes to it.
     View input(const Shape& shape, Fill fill = Fill::normal);
+    View input(const Shape& shape, Fill fill, DType dtype);
     /// An input with these values, of the floating dtype or of `dtype`.
     View values(const Shape& shape, const std::vector<double>& values);
     View values(const Shape& shape, const std::vector<double>& values, DType dtype);
@@ -52,6 +56,7 @@ class Problem {
     View output(const Shape& shape, DType dtype);
     /// Both: starts with values, is compared afterwards.
     View inout(const Shape& shape, Fill fill = Fill::normal);
+    View inout(const Shape& shape, Fill fill, DType dtype);
     /// Scratch that is neither checked nor compared.
     View scratch(const Shape& shape, DType dtype);
 
@@ -116,6 +121,8 @@ class CaseSet {
 class Runner {
   public:
     static void upload(Problem& problem);
+    /// Waits for the device.
+    static void finish(const Problem& problem);
     /// Compares outputs and checks guards and inputs; `want` ran in f64.
     static Outcome compare(Problem& got, Problem& want);
     static double measure(const std::function<void()>& run, double seconds);
@@ -143,6 +150,7 @@ class TypedCaseSet final : public CaseSet {
         Runner::upload(got);
         run_implementation(*reference, want_args, Device::cpu(), 0);
         run_implementation(*candidate, got_args, device, 0);
+        Runner::finish(got);
         return Runner::compare(got, want);
     }
 
@@ -152,7 +160,11 @@ class TypedCaseSet final : public CaseSet {
         const Args args = cases_[index].make(*problem);
         if (const Support support = candidate->supports(args); !support) return {support.reason()};
         Runner::upload(*problem);
-        return {"", [candidate, problem, args, device] { run_implementation(*candidate, args, device, 0); },
+        return {"",
+                [candidate, problem, args, device] {
+                    run_implementation(*candidate, args, device, 0);
+                    Runner::finish(*problem);
+                },
                 Runner::flops(*problem), Runner::bytes(*problem)};
     }
 

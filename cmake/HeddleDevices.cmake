@@ -42,6 +42,7 @@ function(heddle_device_library target)
     VERSION ${PROJECT_VERSION} SOVERSION ${heddle_soversion}
     LIBRARY_OUTPUT_DIRECTORY $<TARGET_FILE_DIR:heddle> BUILD_RPATH_USE_ORIGIN ON INSTALL_RPATH $ORIGIN)
   target_link_libraries(${target} PRIVATE heddle_options heddle fmt::fmt)
+  target_compile_definitions(${target} PRIVATE HEDDLE_VERSION="${PROJECT_VERSION}")
   target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
 endfunction()
 
@@ -61,6 +62,7 @@ if(heddle_cuda)
     set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
   endif()
   file(GLOB heddle_cuda_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/core/driver/cuda/*.cpp
+       ${PROJECT_SOURCE_DIR}/kernels/plugins/cuda.cpp
        ${PROJECT_SOURCE_DIR}/kernels/cudnn/*.cpp ${PROJECT_SOURCE_DIR}/kernels/*/cudnn*.cpp
        ${PROJECT_SOURCE_DIR}/kernels/*/cublaslt*.cpp ${PROJECT_SOURCE_DIR}/kernels/*/cub*.cu)
   add_library(heddle_cuda SHARED ${heddle_native_kernels} ${heddle_cuda_sources})

@@ -5,7 +5,7 @@ foreach(floor core kernels ops layers data train models)
   list(APPEND heddle_sources ${files})
 endforeach()
 # The devices' own libraries have these (HeddleDevices.cmake).
-list(FILTER heddle_sources EXCLUDE REGEX "/core/driver/(sim|cuda)/|/kernels/(simt|cudnn)/|/kernels/[a-z]+/(cudnn|cublaslt)[^/]*$")
+list(FILTER heddle_sources EXCLUDE REGEX "/core/driver/(sim|cuda)/|/kernels/(simt|cudnn|plugins)/|/kernels/[a-z]+/(cudnn|cublaslt)[^/]*$")
 
 set(heddle_soversion ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 add_library(heddle SHARED ${heddle_sources})

@@ -50,7 +50,7 @@ double MemoryStats::fragmentation() const {
 struct Allocator::State {
     Driver& driver;
     StreamOrder* order;
-    const bool passthrough = wants_passthrough();
+    const bool passthrough;
 
     SpinLock mutex;
     MemoryStats stats;
@@ -58,7 +58,10 @@ struct Allocator::State {
     BlockTable table;
     std::vector<std::unique_ptr<StreamPools>> pools;  // by stream
 
-    State(Driver& its_driver, StreamOrder* its_order) : driver(its_driver), order(its_order) {}
+    State(Driver& its_driver, StreamOrder* its_order, AllocatorMode mode)
+        : driver(its_driver),
+          order(its_order),
+          passthrough(mode == AllocatorMode::from_environment && wants_passthrough()) {}
 
     StreamPools& pools_of(StreamId stream) {
         while (pools.size() <= stream) pools.push_back(nullptr);
@@ -231,7 +234,7 @@ struct Allocator::State {
     }
 };
 
-Allocator::Allocator(Driver& driver, StreamOrder* order) : state_(new State(driver, order)) {}
+Allocator::Allocator(Driver& driver, StreamOrder* order, AllocatorMode mode) : state_(new State(driver, order, mode)) {}
 
 Allocator::~Allocator() {
     State& state = *state_;
@@ -311,6 +314,26 @@ void Allocator::set_limit(std::size_t bytes) {
 void Allocator::empty_cache() {
     const std::lock_guard lock(state_->mutex);
     state_->release_cache();
+}
+
+namespace {
+
+constinit thread_local PrivateMemory* innermost = nullptr;
+
+}  // namespace
+
+PrivateMemory::PrivateMemory(Device device, std::shared_ptr<Allocator> memory)
+    : device_(device), memory_(std::move(memory)), outer_(innermost) {
+    innermost = this;
+}
+
+PrivateMemory::~PrivateMemory() { innermost = outer_; }
+
+const std::shared_ptr<Allocator>& PrivateMemory::current(Device device) {
+    static const std::shared_ptr<Allocator> none;
+    for (const PrivateMemory* scope = innermost; scope; scope = scope->outer_)
+        if (scope->device_ == device) return scope->memory_;
+    return none;
 }
 
 }  // namespace heddle

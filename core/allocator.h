@@ -42,6 +42,11 @@ class HEDDLE_API StreamOrder {
     virtual std::uint64_t newest(StreamId stream) = 0;
 };
 
+enum class AllocatorMode {
+    from_environment,  ///< what HEDDLE_ALLOCATOR says
+    caching
+};
+
 /// A caching, stream-ordered allocator over one driver: size classes, splitting, coalescing. A freed block is reused at
 /// once on its own stream, on another one where that has passed its uses, and, before memory runs out, behind a
 /// device-side wait. The host waits only before memory goes back to the driver. Thread-safe.
@@ -53,7 +58,8 @@ class HEDDLE_API StreamOrder {
 /// hides no bug.
 class HEDDLE_API Allocator {
   public:
-    explicit Allocator(Driver& driver, StreamOrder* order = nullptr);
+    explicit Allocator(Driver& driver, StreamOrder* order = nullptr,
+                       AllocatorMode mode = AllocatorMode::from_environment);
     /// Gives all memory back, blocks that are still held too.
     ~Allocator();
     Allocator(const Allocator&) = delete;
@@ -80,5 +86,23 @@ class HEDDLE_API Allocator {
 
 /// The allocator of a device's memory.
 HEDDLE_API Allocator& allocator(Device device);
+
+/// While it lives, this thread's new tensors and workspaces on `device` come from `memory`, which each tensor keeps
+/// alive.
+class HEDDLE_API PrivateMemory {
+  public:
+    PrivateMemory(Device device, std::shared_ptr<Allocator> memory);
+    ~PrivateMemory();
+    PrivateMemory(const PrivateMemory&) = delete;
+    PrivateMemory& operator=(const PrivateMemory&) = delete;
+
+    /// The innermost one's allocator for `device`, or null where there is none: the device's own serves.
+    static const std::shared_ptr<Allocator>& current(Device device);
+
+  private:
+    Device device_;
+    std::shared_ptr<Allocator> memory_;
+    PrivateMemory* outer_;
+};
 
 }  // namespace heddle

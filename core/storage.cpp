@@ -6,8 +6,9 @@
 
 namespace heddle {
 
-Storage::Storage(std::size_t bytes, Device device) : bytes_(bytes), device_(device), stream_(current_stream(device)) {
-    data_ = allocator(device).allocate(bytes, stream_, "tensor");
+Storage::Storage(std::size_t bytes, Device device)
+    : bytes_(bytes), device_(device), stream_(current_stream(device)), private_(PrivateMemory::current(device)) {
+    data_ = (private_ ? *private_ : allocator(device)).allocate(bytes, stream_, "tensor");
 }
 
 Storage::Storage(void* memory, std::size_t bytes, Device device, std::function<void()> release)
@@ -22,7 +23,7 @@ Storage::~Storage() {
     if (history_.written && history_.writer.stream != stream_) uses.push_back(history_.writer);
     for (const StreamUse& reader : history_.readers)
         if (reader.stream != stream_) uses.push_back(reader);
-    allocator(device_).free(data_, uses);
+    (private_ ? *private_ : allocator(device_)).free(data_, uses);
 }
 
 }  // namespace heddle

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 
+#include "core/allocator.h"
 #include "core/device.h"
 #include "core/export.h"
 #include "core/intrusive_ptr.h"
@@ -15,7 +16,7 @@ namespace heddle {
 /// saved tensor has been changed.
 class HEDDLE_API Storage final : public RefCounted {
   public:
-    /// Uninitialised memory from the device's allocator, on the current stream.
+    /// Uninitialised memory from the device's allocator (or the private one in force), on the current stream.
     Storage(std::size_t bytes, Device device);
     /// Memory that somebody else owns; `release` (may be empty) runs when the last tensor lets go.
     Storage(void* memory, std::size_t bytes, Device device, std::function<void()> release);
@@ -35,6 +36,7 @@ class HEDDLE_API Storage final : public RefCounted {
     std::size_t bytes_ = 0;
     Device device_;
     StreamId stream_ = 0;
+    std::shared_ptr<Allocator> private_;  // where the memory is from, unless it is the device's allocator
     bool owned_ = true;
     std::atomic<std::uint32_t> version_{0};
     StreamHistory history_;

@@ -34,7 +34,8 @@ void raise(Clock& clock, const Clock& other) {
 /// An event in a stream, and what has happened when it has.
 struct Recorded {
     EventId event = 0;
-    bool exists = false;
+    bool exists = false;  // the event has been created
+    bool valid = false;   // and recorded since the last capture
     Clock before = {};
 };
 
@@ -78,7 +79,7 @@ struct StreamScheduler::State {
         if (passed(id, use)) return;
         Recorded* event = nullptr;
         for (Recorded& known : stream(use.stream).recorded)
-            if (known.exists && at(known.before, use.stream) >= use.ticket)
+            if (known.valid && at(known.before, use.stream) >= use.ticket)
                 if (!event || at(known.before, use.stream) < at(event->before, use.stream)) event = &known;
         wait(id, event ? *event : record(use.stream));
     }
@@ -95,12 +96,26 @@ struct StreamScheduler::State {
         Stream& from = stream(id);
         Recorded& slot = from.recorded[from.next_record++ % from.recorded.size()];
         if (!slot.exists) slot.event = driver.create_event();
-        slot.exists = true;
+        slot.exists = slot.valid = true;
         driver.record(slot.event, id);
         ++events;
         slot.before = from.before;
         raise(slot.before, id, from.queued());
         return slot;
+    }
+
+    // What was recorded inside a capture has happened in no stream, and a capture cannot wait for what is outside.
+    void forget_events() {
+        for (Stream& stream : streams)
+            for (Recorded& recorded : stream.recorded) recorded.valid = false;
+    }
+
+    // The streams that take part in a capture of `origin`, besides it.
+    std::vector<StreamId> companions(StreamId origin) const {
+        std::vector<StreamId> result;
+        for (StreamId id = 0; id < streams.size(); ++id)
+            if (id != origin && streams[id].owned) result.push_back(id);
+        return result;
     }
 
     void need(StreamId id, StreamUse use) {
@@ -181,6 +196,25 @@ void StreamScheduler::join(StreamId to, StreamId from) {
     if (!state.asynchronous || to == from) return;
     const std::lock_guard lock(state.mutex);
     state.wait(to, state.record(from));  // always: `from` may hold work that has no tickets
+}
+
+void StreamScheduler::begin_capture(StreamId stream) {
+    synchronize();
+    State& state = *state_;
+    const std::lock_guard lock(state.mutex);
+    state.forget_events();
+    state.driver.begin_capture(stream);
+    for (const StreamId companion : state.companions(stream)) state.wait(companion, state.record(stream));
+}
+
+GraphId StreamScheduler::end_capture(StreamId stream) {
+    State& state = *state_;
+    const std::lock_guard lock(state.mutex);
+    for (const StreamId companion : state.companions(stream)) state.wait(stream, state.record(companion));
+    state.forget_events();
+    // Replays come behind everything on their stream: whoever asks for a captured ticket has nothing to wait for.
+    for (StreamId id = 0; id < state.streams.size(); ++id) raise(state.completed, id, state.streams[id].newest);
+    return state.driver.end_capture(stream);
 }
 
 void StreamScheduler::synchronize(StreamId stream) {

@@ -40,6 +40,11 @@ class HEDDLE_API StreamScheduler final : public StreamOrder {
 
     /// Later work on `to` waits for all work queued on `from` so far, whoever queued it (a lent stream's owner, too).
     void join(StreamId to, StreamId from);
+    /// Waits for everything, then captures what is queued on `stream`, and on the scheduler's own streams, until
+    /// `end_capture`, which joins them. Others' lent streams take no part.
+    void begin_capture(StreamId stream);
+    GraphId end_capture(StreamId stream);
+
     /// Blocks the host until `stream` (or everything) is done.
     void synchronize(StreamId stream);
     void synchronize();

@@ -73,10 +73,19 @@ ForceKernel::~ForceKernel() {
     forced.any = !forced.names.empty();
 }
 
-void* allocate_workspace(Device device, StreamId stream, std::size_t bytes) {
-    return allocator(device).allocate(bytes, stream, "workspace");
+namespace {
+
+Allocator& workspace_memory(Device device) {
+    const auto& own = PrivateMemory::current(device);
+    return own ? *own : allocator(device);
 }
 
-void free_workspace(Device device, void* memory) { allocator(device).free(memory); }
+}  // namespace
+
+void* allocate_workspace(Device device, StreamId stream, std::size_t bytes) {
+    return workspace_memory(device).allocate(bytes, stream, "workspace");
+}
+
+void free_workspace(Device device, void* memory) { workspace_memory(device).free(memory); }
 
 }  // namespace heddle

@@ -1,0 +1,57 @@
+#include "core/graph.h"
+
+#include "core/allocator.h"
+#include "core/check.h"
+#include "core/stream.h"
+
+namespace heddle {
+
+struct Graph::State {
+    Device device;
+    std::shared_ptr<Allocator> memory;
+    GraphId graph = 0;
+    bool captured = false;
+
+    ~State() {
+        if (!captured) return;
+        scheduler(device).synchronize();
+        driver(device).destroy_graph(graph);
+    }
+};
+
+bool Graph::can_capture(Device device) { return driver(device).can_capture(); }
+
+Graph Graph::capture(Device device, const std::function<void()>& work) {
+    check(can_capture(device), "Graph: {} cannot capture", device);
+    Graph result;
+    result.state_ = std::make_shared<State>();
+    State& state = *result.state_;
+    state.device = device;
+    state.memory = std::make_shared<Allocator>(driver(device), &scheduler(device), AllocatorMode::caching);
+    const StreamId stream = current_stream(device);
+    scheduler(device).begin_capture(stream);
+    try {
+        const PrivateMemory memory(device, state.memory);
+        work();
+    } catch (...) {
+        try {
+            driver(device).destroy_graph(scheduler(device).end_capture(stream));
+        } catch (const Error&) {  // what `work` threw says more
+        }
+        throw;
+    }
+    state.graph = scheduler(device).end_capture(stream);
+    state.captured = true;
+    return result;
+}
+
+void Graph::replay() const {
+    check(state_ != nullptr, "Graph: replay of an empty graph");
+    const StreamId stream = current_stream(state_->device);
+    const StreamOperation operation(scheduler(state_->device), stream, {}, {});
+    driver(state_->device).replay(state_->graph, stream);
+}
+
+std::size_t Graph::reserved_bytes() const { return state_ ? state_->memory->stats().reserved : 0; }
+
+}  // namespace heddle

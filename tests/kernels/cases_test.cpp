@@ -44,8 +44,8 @@ class CaseTest : public testing::Test {
     /// "cpu" for f32 on the CPU, else "native/sim/bf16".
     static std::string place(const std::string& implementation, Device device, DType dtype) {
         std::string text = implementation;
-        if (device.kind != DeviceKind::cpu) text += "/" + std::string(to_string(device.kind));
-        if (dtype != DType::f32) text += "/" + std::string(to_string(dtype));
+        if (device.kind != DeviceKind::cpu) text = fmt::format("{}/{}", text, to_string(device.kind));
+        if (dtype != DType::f32) text = fmt::format("{}/{}", text, to_string(dtype));
         return text;
     }
 

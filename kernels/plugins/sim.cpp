@@ -5,8 +5,9 @@
 #include "core/env.h"
 #include "core/version.h"
 #include "kernels/native_registry.h"
+#include "kernels/simt/control.h"
 
-// What libheddle_sim exports: there is one simulated device, always.
+// What libheddle_sim exports: there is one simulated device, wherever its kernels can run.
 namespace heddle::sim {
 namespace {
 
@@ -25,12 +26,13 @@ std::unique_ptr<Driver> make_driver(int) {
 
 std::string description(int) { return "simulator: hand-written CUDA kernels on one thread of the CPU, for tests"; }
 
-constexpr detail::DevicePlugin plugin = {.abi = detail::plugin_abi,
-                                         .version = HEDDLE_VERSION,
-                                         .count = [](std::string&) { return 1; },
-                                         .description = description,
-                                         .make_driver = make_driver,
-                                         .register_kernels = kernels::sim::register_native_kernels};
+constexpr detail::DevicePlugin plugin = {
+    .abi = detail::plugin_abi,
+    .version = HEDDLE_VERSION,
+    .count = [](std::string& why) { return simt::processor_suffices(why) ? 1 : 0; },
+    .description = description,
+    .make_driver = make_driver,
+    .register_kernels = kernels::sim::register_native_kernels};
 
 }  // namespace
 }  // namespace heddle::sim

@@ -5,26 +5,26 @@ HEDDLE_KERNELS_BEGIN
 
 /// Starts to copy 16 bytes, both addresses aligned to 16. Where `wanted` is false, zeros are written and `from` is not
 /// read. The bytes may be used after a wait and a barrier.
-__device__ inline void copy_async_16(void* to_shared, const void* from, bool wanted = true) {
+__device__ inline void copy_async_16(void* to_shared, const void* from, bool wanted = true HEDDLE_CALLER) {
 #if defined(__CUDA_ARCH__)
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
                      static_cast<unsigned>(__cvta_generic_to_shared(to_shared))),
                  "l"(from), "r"(wanted ? 16 : 0)
                  : "memory");
 #elif !defined(__CUDACC__)
-    ::heddle::simt::copy_async(to_shared, from, 16, wanted);
+    ::heddle::simt::copy_async(to_shared, from, 16, wanted HEDDLE_PASS_CALLER);
 #endif
 }
 
 /// The same for 4 bytes.
-__device__ inline void copy_async_4(void* to_shared, const void* from, bool wanted = true) {
+__device__ inline void copy_async_4(void* to_shared, const void* from, bool wanted = true HEDDLE_CALLER) {
 #if defined(__CUDA_ARCH__)
     asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(
                      static_cast<unsigned>(__cvta_generic_to_shared(to_shared))),
                  "l"(from), "r"(wanted ? 4 : 0)
                  : "memory");
 #elif !defined(__CUDACC__)
-    ::heddle::simt::copy_async(to_shared, from, 4, wanted);
+    ::heddle::simt::copy_async(to_shared, from, 4, wanted HEDDLE_PASS_CALLER);
 #endif
 }
 

@@ -21,6 +21,9 @@
     extern __shared__ __align__(128) unsigned char heddle_dynamic_shared[]; \
     T* name = reinterpret_cast<T*>(heddle_dynamic_shared)
 #define HEDDLE_UNROLL _Pragma("unroll")
+/// Last in a parameter list, and in the call that it is passed on to: the simulator's reports name the caller's line.
+#define HEDDLE_CALLER
+#define HEDDLE_PASS_CALLER
 
 HEDDLE_KERNELS_BEGIN
 

@@ -11,7 +11,8 @@ HEDDLE_KERNELS_BEGIN
 
 /// d += a b for f16 or bf16, summed in f32. All lanes of the warp must call it.
 template <class T>
-__device__ inline void matrix_multiply_add(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+__device__ inline void matrix_multiply_add(float (&d)[4], const std::uint32_t (&a)[4],
+                                           const std::uint32_t (&b)[2] HEDDLE_CALLER) {
     static_assert(std::is_same_v<T, __half> || std::is_same_v<T, __nv_bfloat16>);
 #if defined(__CUDA_ARCH__)
     if constexpr (std::is_same_v<T, __half>)
@@ -25,14 +26,14 @@ __device__ inline void matrix_multiply_add(float (&d)[4], const std::uint32_t (&
             : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #elif !defined(__CUDACC__)
-    ::heddle::simt::matrix_multiply_add(d, a, b, std::is_same_v<T, __half>);
+    ::heddle::simt::matrix_multiply_add(d, a, b, std::is_same_v<T, __half> HEDDLE_PASS_CALLER);
 #endif
 }
 
 /// Loads four 8x8 tiles of 16-bit elements from shared memory: lane l gives the address (aligned to 16 bytes) of row
 /// l % 8 of tile l / 8; fragment[i] gets elements 2t and 2t + 1 of row g of tile i, or of the transposed tile.
 template <bool transposed = false>
-__device__ inline void load_matrix_x4(std::uint32_t (&fragment)[4], const void* row) {
+__device__ inline void load_matrix_x4(std::uint32_t (&fragment)[4], const void* row HEDDLE_CALLER) {
 #if defined(__CUDA_ARCH__)
     const unsigned address = static_cast<unsigned>(__cvta_generic_to_shared(row));
     if constexpr (transposed)
@@ -46,7 +47,7 @@ __device__ inline void load_matrix_x4(std::uint32_t (&fragment)[4], const void* 
                      : "r"(address)
                      : "memory");
 #elif !defined(__CUDACC__)
-    ::heddle::simt::load_matrix_x4(fragment, row, transposed);
+    ::heddle::simt::load_matrix_x4(fragment, row, transposed HEDDLE_PASS_CALLER);
 #endif
 }
 

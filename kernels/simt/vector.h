@@ -33,17 +33,17 @@ inline constexpr int vector_width = 16 / static_cast<int>(sizeof(T));
 
 /// `from` must be aligned to the vector; the simulator reports it where it is not.
 template <int count, class T>
-__device__ inline Vector<T, count> load_vector(const T* from) {
+__device__ inline Vector<T, count> load_vector(const T* from HEDDLE_CALLER) {
 #if !defined(__CUDACC__)
-    ::heddle::simt::check_aligned(from, sizeof(Vector<T, count>));
+    ::heddle::simt::check_aligned(from, sizeof(Vector<T, count>) HEDDLE_PASS_CALLER);
 #endif
     return *reinterpret_cast<const Vector<T, count>*>(from);
 }
 
 template <class T, int count>
-__device__ inline void store_vector(T* to, const Vector<T, count>& value) {
+__device__ inline void store_vector(T* to, const Vector<T, count>& value HEDDLE_CALLER) {
 #if !defined(__CUDACC__)
-    ::heddle::simt::check_aligned(to, sizeof(Vector<T, count>));
+    ::heddle::simt::check_aligned(to, sizeof(Vector<T, count>) HEDDLE_PASS_CALLER);
 #endif
     *reinterpret_cast<Vector<T, count>*>(to) = value;
 }

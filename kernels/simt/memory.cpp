@@ -1,0 +1,72 @@
+#include <cstring>
+
+#include "core/check.h"
+#include "kernels/simt/race.h"
+#include "kernels/simt/scheduler.h"
+
+namespace heddle::simt {
+
+// Shared memory. ------------------------------------------------------------------------------------------------------
+
+void* shared_array(const SharedArray& array, std::size_t bytes, std::size_t alignment) {
+    return Scheduler::active().shared().array(array, bytes, alignment);
+}
+
+void* shared_dynamic() { return Scheduler::active().shared().dynamic(); }
+
+// Async copies: nothing at the start, everything at the wait, which is as late as a GPU may be. -----------------------
+
+void copy_async(void* to, const void* from, unsigned bytes, bool wanted, Location at) {
+    Scheduler& scheduler = Scheduler::active();
+    check_aligned(to, bytes, at);
+    if (wanted) check_aligned(from, bytes, at);
+    if (!scheduler.shared().contains(to)) fail(at, "an async copy to what is not shared memory");
+    race::note_write(to, bytes);
+    std::memset(to, 0xff, bytes);
+    const race::Unseen unseen;
+    Thread& thread = scheduler.thread();
+    thread.copies.push_back({to, from, bytes, wanted, thread.copy_group});
+}
+
+void copy_async_commit() { ++Scheduler::active().thread().copy_group; }
+
+void copy_async_wait(unsigned groups) {
+    Thread& thread = Scheduler::active().thread();
+    std::erase_if(thread.copies, [&](const AsyncCopy& copy) {
+        if (copy.group + groups >= thread.copy_group) return false;
+        race::note_write(copy.to, copy.bytes);
+        if (copy.wanted) {
+            race::note_read(copy.from, copy.bytes);
+            const race::Unseen unseen;
+            std::memcpy(copy.to, copy.from, copy.bytes);
+        } else {
+            const race::Unseen unseen;
+            std::memset(copy.to, 0, copy.bytes);
+        }
+        return true;
+    });
+}
+
+// What fences and atomic operations order across blocks, for the race detector: a release or acquire at the address of
+// the atomic operation that follows the fence, or came before it. (A fence followed by writes and then an atomic
+// operation releases these writes, too: that mistake goes unseen.) A fence of the block's scope counts for shared
+// memory only.
+
+void note_fence(bool device) {
+    if (!race::enabled) return;
+    Scheduler& scheduler = Scheduler::active();
+    Thread& thread = scheduler.thread();
+    (device ? thread.fenced_device : thread.fenced_block) = true;
+    if (thread.last_atomic && (device || scheduler.shared().contains(thread.last_atomic)))
+        race::acquire(thread.last_atomic);
+}
+
+void note_atomic(void* address) {
+    if (!race::enabled) return;
+    Scheduler& scheduler = Scheduler::active();
+    Thread& thread = scheduler.thread();
+    thread.last_atomic = address;
+    if (thread.fenced_device || (thread.fenced_block && scheduler.shared().contains(address))) race::release(address);
+}
+
+}  // namespace heddle::simt

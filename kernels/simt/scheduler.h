@@ -1,0 +1,133 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/simt/control.h"
+#include "kernels/simt/fiber.h"
+#include "kernels/simt/runtime.h"
+#include "kernels/simt/shared_memory.h"
+#include "kernels/simt/warp.h"
+
+namespace heddle::simt {
+
+inline constexpr unsigned most_threads = 1024;  // of a block
+
+/// A copy that a thread has started and not waited for.
+struct AsyncCopy {
+    void* to;
+    const void* from;
+    unsigned bytes;
+    bool wanted;
+    unsigned group;
+};
+
+/// A CUDA thread of the running block.
+struct Thread {
+    enum class State : std::uint8_t { ready, at_barrier, in_warp, done };
+
+    uint3 index{};
+    unsigned number = 0;  ///< in the block, x first
+    State state = State::ready;
+    Fiber* fiber = nullptr;  ///< null until it starts
+    const char* waits_for = "";
+    Location waits_at = {};
+    std::vector<AsyncCopy> copies = {};
+    unsigned copy_group = 0;
+    // For the race detector (fence.cpp).
+    bool fenced_device = false, fenced_block = false;
+    void* last_atomic = nullptr;
+
+    unsigned lane() const { return number % 32; }
+    unsigned warp() const { return number / 32; }
+};
+
+/// Runs the blocks of a grid one after another, and the threads of each in turns: a thread runs until it has to wait,
+/// then the next one that is ready. One per OS thread.
+class Scheduler {
+  public:
+    /// The one that runs the calling kernel thread.
+    static Scheduler& active();
+    static Scheduler& of_this_os_thread();
+
+    void run(const Launch& launch, void (*body)(const void*), const void* call);
+
+    // For what kernels call, in a thread of theirs.
+    bool in_kernel() const { return current_ != nullptr; }
+    Thread& thread() { return *current_; }
+    Thread& thread(unsigned number) { return threads_[number]; }
+    unsigned thread_count() const { return count_; }
+    Warp& warp(unsigned number) { return warps_[number]; }
+    SharedMemory& shared() { return shared_; }
+    const char* operation() const { return launch_.operation; }
+    Votes barrier(bool predicate, Location at);
+    /// The calling thread waits, until somebody makes it ready.
+    void park(Thread::State state, const char* waits_for, Location at);
+    /// Lanes of a warp go on, before others: in the thread order.
+    void make_ready(unsigned warp, std::uint32_t lanes);
+
+  private:
+    struct Cancelled {};  // thrown through the stacks of threads that will not go on
+
+    static void fiber_main();
+    void begin_grid();
+    void run_block();
+    void run_threads(Fiber& fiber);
+    bool run_thread(Thread& thread);
+    void finish(Thread& thread);
+    void cancel_threads();
+    void open_barrier();
+    void enter(Thread& thread);
+    Thread* next_ready();
+    Fiber& fiber_for(Thread& thread);
+    Fiber& new_fiber();
+    void report_deadlock();
+
+    std::uint64_t random();
+    void shuffle_threads();
+    void push_back(unsigned number) { ready_[ready_end_++ % ready_.size()] = number; }
+    void push_front(unsigned number) { ready_[--ready_begin_ % ready_.size()] = number; }
+
+    // The grid.
+    Launch launch_;
+    void (*body_)(const void*) = nullptr;
+    const void* call_ = nullptr;
+    Options options_;
+    std::uint64_t random_state_ = 0;
+    char launched_ = 0, finished_ = 0;  ///< for the race detector: host and threads meet here
+
+    // The block.
+    unsigned count_ = 0, live_ = 0;
+    std::vector<Thread> threads_;
+    std::vector<Warp> warps_;
+    std::vector<unsigned> turn_;  ///< threads in the order in which they run
+    SharedMemory shared_;
+    Thread* current_ = nullptr;
+    std::string error_;
+    bool cancelling_ = false;
+    std::array<unsigned, 2 * most_threads> ready_{};  ///< a ring
+    unsigned ready_begin_ = 0, ready_end_ = 0;
+
+    // Its barrier.
+    unsigned arrived_ = 0, generation_ = 0, first_arrived_ = 0;
+    Location barrier_at_ = {};
+    Votes votes_{}, result_{};
+    std::array<char, 2> barrier_objects_{};
+
+    // Fibers.
+    Fiber host_;
+    Fiber* running_ = &host_;
+    std::vector<std::unique_ptr<Fiber>> fibers_;
+    std::vector<Fiber*> idle_;
+    std::array<std::vector<Fiber*>, 2> contexts_;  ///< for the race detector: of each thread, in odd and even blocks
+    unsigned parity_ = 0;
+};
+
+bool same_place(const Location& a, const Location& b);
+/// "kernels/softmax/native.cu:63"
+std::string to_string(const Location& at);
+
+}  // namespace heddle::simt

@@ -61,15 +61,5 @@ if(heddle_cuda)
     set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
     set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
   endif()
-  file(GLOB heddle_cuda_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/core/driver/cuda/*.cpp
-       ${PROJECT_SOURCE_DIR}/kernels/plugins/cuda.cpp
-       ${PROJECT_SOURCE_DIR}/kernels/cudnn/*.cpp ${PROJECT_SOURCE_DIR}/kernels/*/cudnn*.cpp
-       ${PROJECT_SOURCE_DIR}/kernels/*/cublaslt*.cpp ${PROJECT_SOURCE_DIR}/kernels/*/cub*.cu)
-  add_library(heddle_cuda SHARED ${heddle_native_kernels} ${heddle_cuda_sources})
-  heddle_device_library(heddle_cuda)
-  set_target_properties(heddle_cuda PROPERTIES
-    CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON CUDA_EXTENSIONS OFF CUDA_VISIBILITY_PRESET hidden
-    CUDA_RUNTIME_LIBRARY Static)
-  target_compile_options(heddle_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--extended-lambda --expt-relaxed-constexpr -lineinfo>)
-  target_link_libraries(heddle_cuda PRIVATE CUDA::cudart_static Threads::Threads ${CMAKE_DL_LIBS})
+  include(HeddleCuda)
 endif()

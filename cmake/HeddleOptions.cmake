@@ -2,10 +2,14 @@
 # include <heddle/...> as a consumer does (the documentation's code) take heddle_flags, which leaves our root out.
 add_library(heddle_flags INTERFACE)
 target_compile_features(heddle_flags INTERFACE cxx_std_20)
-target_compile_options(heddle_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
-                                              -fvisibility=hidden -fvisibility-inlines-hidden)
+target_compile_options(heddle_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+                            -fvisibility=hidden -fvisibility-inlines-hidden>
+  # What nvcc hands to the host compiler contains line directives and casts that the others complain about.
+  $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-fvisibility-inlines-hidden>)
 if(HEDDLE_WERROR)
-  target_compile_options(heddle_flags INTERFACE -Werror)
+  target_compile_options(heddle_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>
+                                                $<$<COMPILE_LANGUAGE:CUDA>:--Werror=all-warnings -Xcompiler=-Werror>)
 endif()
 if(HEDDLE_SANITIZE)
   target_compile_options(heddle_flags INTERFACE -fsanitize=${HEDDLE_SANITIZE} -fno-sanitize-recover=all

@@ -41,6 +41,7 @@ struct Recorded {
 
 struct Stream {
     bool known = false, owned = false;
+    bool gone = false;  // lent, and taken back
     std::uint64_t newest = 0;
     std::vector<std::uint64_t> begun = {};  // tickets whose operations are not queued yet
     Clock before = {};                      // what the next operation comes after, by waits
@@ -143,12 +144,25 @@ StreamId StreamScheduler::create() {
     const StreamId id = state_->driver.create_stream();
     const std::lock_guard lock(state_->mutex);
     state_->stream(id).owned = state_->asynchronous;
+    state_->stream(id).gone = false;  // the number may have been a lent stream's
     return id;
 }
 
 void StreamScheduler::lend(StreamId stream) {
     const std::lock_guard lock(state_->mutex);
-    state_->stream(stream);
+    state_->stream(stream).gone = false;
+}
+
+void StreamScheduler::take_back(StreamId stream) {
+    {
+        const std::lock_guard lock(state_->mutex);
+        const Stream& lent = state_->stream(stream);
+        check(stream != 0 && !lent.owned && !lent.gone, "stream {} is not a lent one", stream);
+    }
+    synchronize(stream);  // nobody will have to wait for it again
+    const std::lock_guard lock(state_->mutex);
+    state_->stream(stream).gone = true;
+    state_->driver.destroy_stream(stream);
 }
 
 std::uint64_t StreamScheduler::begin(StreamId stream, std::span<StreamHistory* const> reads,
@@ -235,7 +249,7 @@ void StreamScheduler::synchronize() {
     {
         const std::lock_guard lock(state_->mutex);
         for (StreamId id = 0; id < state_->streams.size(); ++id)
-            if (state_->streams[id].known) known.push_back(id);
+            if (state_->streams[id].known && !state_->streams[id].gone) known.push_back(id);
     }
     for (const StreamId id : known) synchronize(id);
 }

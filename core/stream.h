@@ -29,6 +29,8 @@ class HEDDLE_API StreamScheduler final : public StreamOrder {
     /// A new stream owned by the scheduler, or one that the user owns and lends.
     StreamId create();
     void lend(StreamId stream);
+    /// Waits for a lent stream and gives it back to its owner: the driver forgets its number.
+    void take_back(StreamId stream);
 
     /// Call before queueing an operation on `stream`: inserts the waits it needs and gives it a ticket, which the
     /// histories remember. A storage in both lists counts as written. On a driver that is not asynchronous it does

@@ -15,6 +15,9 @@ void* Driver::allocate_growable(std::size_t) { return nullptr; }
 bool Driver::resize(void*, std::size_t) { return false; }
 void Driver::free_growable(void*) { fail("driver: this device has no growable memory"); }
 
+StreamId Driver::lend_stream(void*) { fail(fmt::format("lend_stream: {} has no streams of others", device())); }
+void* Driver::native_stream(StreamId) { fail(fmt::format("native_stream: {} has no streams of others", device())); }
+
 namespace {
 
 Driver& make_driver(std::atomic<Driver*>& place, Device device) {

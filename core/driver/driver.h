@@ -52,6 +52,10 @@ class HEDDLE_API Driver {
     virtual StreamId create_stream() = 0;
     virtual void destroy_stream(StreamId stream) = 0;
     virtual void synchronize(StreamId stream) = 0;
+    /// A number for a stream that the caller owns: a cudaStream_t on cuda. `destroy_stream` forgets it. And back, for
+    /// any stream. Devices that have no such thing throw.
+    virtual StreamId lend_stream(void* native);
+    virtual void* native_stream(StreamId stream);
     /// True where work is still queued when a call returns: the host answers false and needs no events.
     virtual bool asynchronous() const = 0;
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/allocator.h"
+#include "core/cuda.h"
 #include "core/driver/driver.h"
 #include "core/error.h"
 #include "core/storage.h"
@@ -40,6 +41,22 @@ TEST(Device, AMissingOneIsAnErrorThatSaysWhy) {
         if (entry.count > 0) continue;
         const std::string message = message_of<Error>([&] { allocator(Device{entry.kind}); });
         EXPECT_NE(message.find(entry.why_missing), std::string::npos) << message;
+    }
+}
+
+TEST(Device, OnlyCudaHasStreamsOfOthers) {
+    for (const Device device : {Device::cpu(), Device{DeviceKind::sim}}) {
+        EXPECT_NE(message_of<Error>([&] { lend_cuda_stream(device, nullptr); }).find("expected a cuda device"),
+                  std::string::npos);
+        EXPECT_THROW(return_cuda_stream(device, 1), Error);
+        EXPECT_THROW(cuda_stream(device, 0), Error);
+    }
+    EXPECT_THROW(driver(Device::cpu()).lend_stream(nullptr), Error);
+    EXPECT_THROW(driver(Device::cpu()).native_stream(0), Error);
+    const DeviceStatus cuda = device_status()[1];
+    if (cuda.count == 0) {
+        const std::string message = message_of<Error>([] { lend_cuda_stream({DeviceKind::cuda}, nullptr); });
+        EXPECT_NE(message.find(cuda.why_missing), std::string::npos) << message;
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "core/error.h"
 #include "tests/core/scripted_driver.h"
 
 namespace {
@@ -206,6 +207,30 @@ TEST(Streams, JoinOfALentStreamSeesItsOwnersWork) {
         m.driver.launch(2, "after", [&] { value += value > 40 ? 2 : 0; });
         m.driver.drain();
         EXPECT_TRUE(value == 43 || value == 52) << value;  // the two in the middle are free to swap
+    });
+}
+
+TEST(Streams, ALentStreamIsTakenBackDone) {
+    in_every_order([](Machine& m) {
+        Cell a, b;
+        const StreamId mine = m.driver.create_stream();
+        m.scheduler.lend(mine);
+        m.run(mine, {}, {&a}, [&] { a.value = 5; });
+        m.scheduler.take_back(mine);
+        EXPECT_EQ(a.value, 5);
+        const int waits = m.driver.waits, waited_for = m.driver.synchronizations;
+        m.run(1, {&a}, {&b}, [&] { b.value = a.value + 1; });
+        EXPECT_EQ(m.driver.waits, waits);  // nobody waits for it any more, nor does
+        m.scheduler.synchronize();         // waiting for everything
+        EXPECT_EQ(m.driver.synchronizations, waited_for + 4);
+        EXPECT_EQ(b.value, 6);
+        EXPECT_THROW(m.scheduler.take_back(mine), Error);
+        EXPECT_THROW(m.scheduler.take_back(1), Error);  // the scheduler's own
+        EXPECT_THROW(m.scheduler.take_back(0), Error);
+        m.scheduler.lend(mine);
+        m.run(mine, {&a}, {&b}, [&] { b.value = a.value + 2; });
+        m.driver.drain();
+        EXPECT_EQ(b.value, 7);
     });
 }
 

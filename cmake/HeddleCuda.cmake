@@ -1,0 +1,23 @@
+# libheddle_cuda: the cuda driver, the hand-written kernels, and the implementations by NVIDIA's libraries. cuDNN and
+# cuBLASLt are opened when a device is there, so nothing of CUDA is linked but the static runtime.
+string(REPLACE ";" "," heddle_architecture_list "${HEDDLE_CUDA_ARCHITECTURES}")
+
+# What the host compiler makes; the tests link it, too (tests/cuda).
+file(GLOB heddle_cuda_host CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/core/driver/cuda/*.cpp
+     ${PROJECT_SOURCE_DIR}/kernels/plugins/cuda_*.cpp ${PROJECT_SOURCE_DIR}/kernels/*/cublaslt*.cpp)
+add_library(heddle_cuda_host OBJECT ${heddle_cuda_host})
+set_target_properties(heddle_cuda_host PROPERTIES POSITION_INDEPENDENT_CODE ON)
+target_link_libraries(heddle_cuda_host PUBLIC heddle_options heddle fmt::fmt CUDA::cudart_static Threads::Threads ${CMAKE_DL_LIBS})
+target_include_directories(heddle_cuda_host SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS})
+target_compile_definitions(heddle_cuda_host PRIVATE HEDDLE_CUDA_ARCHITECTURES="${heddle_architecture_list}")
+
+file(GLOB heddle_cuda_kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*/cub*.cu)
+list(FILTER heddle_cuda_kernels EXCLUDE REGEX "/cublaslt")
+add_library(heddle_cuda SHARED ${heddle_native_kernels} ${heddle_cuda_kernels} ${PROJECT_SOURCE_DIR}/kernels/plugins/cuda.cpp
+            $<TARGET_OBJECTS:heddle_cuda_host>)
+heddle_device_library(heddle_cuda)
+set_target_properties(heddle_cuda PROPERTIES
+  CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON CUDA_EXTENSIONS OFF CUDA_VISIBILITY_PRESET hidden
+  CUDA_RUNTIME_LIBRARY Static)
+target_compile_options(heddle_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--extended-lambda --expt-relaxed-constexpr -lineinfo>)
+target_link_libraries(heddle_cuda PRIVATE CUDA::cudart_static Threads::Threads ${CMAKE_DL_LIBS})

@@ -1,0 +1,40 @@
+#include "core/check.h"
+#include "core/driver/cuda/devices.h"
+#include "core/driver/cuda/driver.h"
+#include "core/driver/plugin.h"
+#include "core/version.h"
+
+// kernels/native_registry.h declares the simulator's kernels to this compiler; these are nvcc's.
+namespace heddle::kernels::cuda {
+void register_native_kernels();
+}
+
+// What libheddle_cuda exports.
+namespace heddle::cuda {
+namespace {
+
+int count(std::string& why) {
+    const Devices& found = devices();
+    why = found.why;
+    return static_cast<int>(found.ordinals.size());
+}
+
+std::string description(int index) { return describe(devices().ordinals.at(static_cast<std::size_t>(index))); }
+
+std::unique_ptr<Driver> make_driver(int index) {
+    return std::make_unique<CudaDriver>(index, devices().ordinals.at(static_cast<std::size_t>(index)));
+}
+
+void register_kernels() { kernels::cuda::register_native_kernels(); }
+
+constexpr detail::DevicePlugin plugin = {.abi = detail::plugin_abi,
+                                         .version = HEDDLE_VERSION,
+                                         .count = count,
+                                         .description = description,
+                                         .make_driver = make_driver,
+                                         .register_kernels = register_kernels};
+
+}  // namespace
+}  // namespace heddle::cuda
+
+extern "C" HEDDLE_API const heddle::detail::DevicePlugin* heddle_device_plugin() { return &heddle::cuda::plugin; }

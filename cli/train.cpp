@@ -84,7 +84,9 @@ Run::Run(const TrainArguments& arguments) : a_(arguments) {
         throw UsageError(error.what());
     }
     driver(Device::parse(a_.device));  // says what is missing
-    check(a_.precision == "f32", "precision {}: this version trains in f32 only", a_.precision);
+    const Precision precision = parse_precision(a_.precision);
+    check(precision == Precision::f32 || Device::parse(a_.device).kind != DeviceKind::cpu,
+          "precision {}: the CPU trains in f32 only; use --device cuda or sim", a_.precision);
     if (a_.threads > 0) set_thread_count(a_.threads);
 }
 
@@ -123,7 +125,8 @@ History Run::fit() {
     model_.compile({.optimizer = make_optimizer(recipe_, schedule_steps_),
                     .loss = SparseCategoricalCrossentropy(
                         {.from_logits = true, .label_smoothing = static_cast<float>(a_.label_smoothing)}),
-                    .metrics = {"accuracy"}});
+                    .metrics = {"accuracy"},
+                    .precision = parse_precision(a_.precision)});
     reporter_ = std::make_shared<Reporter>(ReporterOptions{
         .json = a_.json,
         .quiet = a_.quiet,

@@ -32,6 +32,9 @@ constexpr std::size_t size_of(DType dtype) {
 
 constexpr bool is_floating(DType dtype) { return dtype <= DType::f64; }
 
+/// What statistics, losses and master weights are kept in beside elements of `dtype`: f32 for types of 16 bits.
+constexpr DType wide(DType dtype) { return is_floating(dtype) && size_of(dtype) == 2 ? DType::f32 : dtype; }
+
 /// "f32", "bf16", ...: the names used in messages, files and options.
 HEDDLE_API std::string_view to_string(DType dtype);
 /// The inverse of `to_string`; throws `Error` for an unknown name.

@@ -68,6 +68,27 @@ class HEDDLE_API Generator {
     std::uint64_t offset_ = 0;
 };
 
+/// While it lives, this thread's random operations on a device take their offsets from 0 on, relative to a number that
+/// lies in the device's memory, and the default generator stays where it is: what a captured step needs, so that each
+/// replay draws anew.
+class HEDDLE_API DeviceOffset {
+  public:
+    explicit DeviceOffset(const std::uint64_t* base);
+    ~DeviceOffset();
+    DeviceOffset(const DeviceOffset&) = delete;
+    DeviceOffset& operator=(const DeviceOffset&) = delete;
+
+    const std::uint64_t* base() const { return base_; }
+    std::uint64_t next() { return taken_++; }
+    std::uint64_t taken() const { return taken_; }
+    /// This thread's, or null.
+    static DeviceOffset* current();
+
+  private:
+    const std::uint64_t* base_;
+    std::uint64_t taken_ = 0;
+};
+
 /// This thread's generator: layers' initial weights and dropout draw from it.
 HEDDLE_API Generator& default_generator();
 /// Restarts this thread's generator.

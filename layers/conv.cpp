@@ -45,8 +45,8 @@ struct Conv2DImpl final : LayerImpl {
 
     Tensor with(const Tensor& x, Activation::Kind activation) {
         ops::require(x.rank() == 4, "Conv2D", "expected pictures [batch, height, width, channels], got {}", x);
-        return activate_unfused(activation,
-                                ops::conv2d(x, weight, bias, params(x.size(1), x.size(2)), fused(activation)));
+        return activate_unfused(activation, ops::conv2d(x, in_type_of(x, weight), in_type_of(x, bias),
+                                                        params(x.size(1), x.size(2)), fused(activation)));
     }
     Tensor forward(const Tensor& x, bool) override { return with(x, options.activation); }
 

@@ -31,7 +31,8 @@ struct DenseImpl final : LayerImpl {
     }
     Tensor forward(const Tensor& x, bool) override { return with(x, options.activation); }
     Tensor with(const Tensor& x, Activation::Kind activation) {
-        return activate_unfused(activation, ops::linear(x, weight, bias, fused(activation)));
+        return activate_unfused(activation,
+                                ops::linear(x, in_type_of(x, weight), in_type_of(x, bias), fused(activation)));
     }
     Tensor forward_fused(const Tensor& x, LayerImpl& next, bool) override {
         return options.activation == Activation::linear && is_relu(next) ? with(x, Activation::relu) : Tensor();

@@ -61,7 +61,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, CrossEntropyOpt
     if (!options.from_logits) return from_probabilities(logits, dense ? labels : labels.reshape(rows), options);
 
     const Tensor target = dense ? labels.detach().to(logits.dtype()) : labels;
-    const Tensor loss = Tensor::empty(rows, logits.options()), log_sum = Tensor::empty(rows, logits.options());
+    const TensorOptions vectors{wide(logits.dtype()), logits.device()};
+    const Tensor loss = Tensor::empty(rows, vectors), log_sum = Tensor::empty(rows, vectors);
     run(kernels::cross_entropy_forward(),
         {.logits = view(logits),
          .labels = view(target),
@@ -132,7 +133,7 @@ Tensor point_loss(const char* operation, PointLoss kind, const Tensor& predictio
     require(prediction.shape() == target_in.shape() && prediction.elements() > 0, operation,
             "predictions of shape {} and targets of shape {}", prediction.shape(), target_in.shape());
     const Tensor target = target_in.to(prediction.dtype());
-    const Tensor loss = Tensor::empty(prediction.shape(), prediction.options());
+    const Tensor loss = Tensor::empty(prediction.shape(), {wide(prediction.dtype()), prediction.device()});
     run(kernels::point_loss_forward(),
         {.kind = kind, .delta = delta, .prediction = view(prediction), .target = view(target), .loss = view(loss)},
         {&prediction, &target}, {&loss});

@@ -15,9 +15,10 @@ using autograd::Saved;
 
 void check_vector(const char* what, const Tensor& vector, const Tensor& x) {
     if (!vector.defined()) return;
-    require(vector.shape() == Shape{x.shape().back()} && vector.dtype() == x.dtype() && vector.device() == x.device(),
-            "batch_norm", "expected a {} of {} {} values, got {} (input shape {})", what, x.shape().back(), x.dtype(),
-            vector.shape(), x.shape());
+    require(
+        vector.shape() == Shape{x.shape().back()} && vector.dtype() == wide(x.dtype()) && vector.device() == x.device(),
+        "batch_norm", "expected a {} of {} {} values, got {} (input {})", what, x.shape().back(), wide(x.dtype()),
+        vector, x);
 }
 
 /// What both modes share: inputs 0 .. 3 are x, scale, offset, residual.
@@ -29,15 +30,15 @@ void record_backward(const Tensor& x, const Tensor& scale, const Tensor& offset,
         [x = Saved(x), scale = Saved(scale), y = Saved(activation != FusedActivation::none ? y : Tensor()),
          mean = Saved(mean), inverse_deviation = Saved(inverse_deviation), activation, training](Gradients& g) {
             Tensor dy = std::move(g.dy());
-            const TensorOptions options = dy.options();
+            const TensorOptions options = dy.options(), vectors{wide(dy.dtype()), dy.device()};
             const Shape channels{dy.shape().back()};
             // One of the two big results may take dy's place.
             const bool reusable = autograd::unique(dy);
             Tensor dx, dresidual, dscale, doffset;
             if (g.wants(3)) dresidual = reusable ? dy : Tensor::empty(dy.shape(), options);
             if (g.wants(0)) dx = reusable && !g.wants(3) ? dy : Tensor::empty(dy.shape(), options);
-            if (g.wants(1)) dscale = Tensor::empty(channels, options);
-            if (g.wants(2)) doffset = Tensor::empty(channels, options);
+            if (g.wants(1)) dscale = Tensor::empty(channels, vectors);
+            if (g.wants(2)) doffset = Tensor::empty(channels, vectors);
             const Tensor& written = dx.defined()          ? dx
                                     : dresidual.defined() ? dresidual
                                     : dscale.defined()    ? dscale
@@ -81,8 +82,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& scale, const Tensor& offset, co
     if (training) {
         require(x.elements() > 0, op, "no statistics can be taken of an empty batch {}", x.shape());
         const Shape channels{x.shape().back()};
-        const Tensor mean = Tensor::empty(channels, x.options()),
-                     inverse_deviation = Tensor::empty(channels, x.options());
+        const TensorOptions vectors{wide(x.dtype()), x.device()};
+        const Tensor mean = Tensor::empty(channels, vectors), inverse_deviation = Tensor::empty(channels, vectors);
         run(kernels::batch_norm_forward(),
             {.x = view(x),
              .scale = view(scale),

@@ -4,13 +4,16 @@
 
 #include "core/check.h"
 #include "core/random.h"
+#include "core/stream.h"
 #include "train/checkpoint.h"
+#include "train/detail/feed.h"
 #include "train/detail/state.h"
+#include "train/detail/step.h"
 #include "train/interrupt.h"
 
 namespace heddle {
 
-using detail::RunningMean;
+using detail::GatheredMean;
 
 /// One call of `fit`.
 class Fitting {
@@ -50,7 +53,9 @@ class Fitting {
     std::uint64_t seed_ = 0;
     std::int64_t total_steps_ = 0;
     std::optional<DataLoader> loader_, validation_loader_;
-    RunningMean loss_;
+    GatheredMean loss_;
+    std::optional<detail::TrainSteps> steps_;
+    std::optional<detail::DeviceFeed> feed_;
     double rate_ = 0;
     bool done_ = false;
     History history_;
@@ -123,6 +128,8 @@ void Fitting::begin() {
                                           .shuffle = options_.shuffle,
                                           .seed = seed_,
                                           .prefetch = options_.prefetch});
+    steps_.emplace(model_, parameters_, loss_, options_.capture);
+    feed_.emplace(*loader_, detail::device_of(model_));
     if (validation_.defined())
         validation_loader_.emplace(validation_,
                                    LoaderOptions{.batch_size = options_.batch_size, .prefetch = options_.prefetch});
@@ -192,7 +199,7 @@ Result Fitting::row() {
 }
 
 Fitting::End Fitting::run_steps() {
-    loader_->start(static_cast<std::uint64_t>(training_.epoch), training_.step);
+    feed_->start(static_cast<std::uint64_t>(training_.epoch), training_.step);
     auto before = std::chrono::steady_clock::now();
     while (training_.step < training_.steps_per_epoch) {
         for (const Callback& callback : callbacks_) callback->on_batch_begin(training_);
@@ -200,10 +207,10 @@ Fitting::End Fitting::run_steps() {
         std::int64_t samples = 0;
         {
             Batch batch;
-            check(loader_->next(batch), "fit: the data ended after {} of {} steps", training_.step,
+            check(feed_->next(batch), "fit: the data ended after {} of {} steps", training_.step,
                   training_.steps_per_epoch);
             samples = batch.size();
-            detail::train_step(model_, parameters_, batch, loss_);
+            steps_->run(batch);
         }
         ++training_.step;
         ++total_steps_;
@@ -213,12 +220,16 @@ Fitting::End Fitting::run_steps() {
         training_.seconds += std::chrono::duration<double>(now - before).count();
         before = now;
         for (const Callback& callback : callbacks_) callback->on_batch_end(training_);
+        history_.replayed_steps = steps_->replayed();
         if (training_.stop) return End::callback;
         if (training_.step == training_.steps_per_epoch) break;
         if (stop_requested()) return End::interrupted;
         if (limit_reached()) return End::limit;
         if (options_.checkpoint_steps > 0 && total_steps_ % options_.checkpoint_steps == 0) write_checkpoint();
     }
+    // What a device still has to do belongs to the epoch.
+    scheduler(detail::device_of(model_)).synchronize();
+    training_.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
     return End::complete;
 }
 

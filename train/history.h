@@ -61,6 +61,8 @@ class HEDDLE_API History {
     bool interrupted = false;
     /// A callback stopped it.
     bool stopped_early = false;
+    /// Steps of this call of `fit` that were replays of a captured graph (on devices; `FitOptions::capture`).
+    std::int64_t replayed_steps = 0;
 
   private:
     std::vector<std::int64_t> epochs_;

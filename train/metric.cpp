@@ -6,6 +6,11 @@
 #include <limits>
 
 #include "core/check.h"
+#include "ops/autograd/grad_mode.h"
+#include "ops/copy.h"
+#include "ops/elementwise.h"
+#include "ops/reduce.h"
+#include "train/detail/gathered_mean.h"
 
 namespace heddle {
 namespace {
@@ -13,24 +18,17 @@ namespace {
 /// A sum and a count; `result` is their quotient.
 class MeanMetric : public MetricImpl {
   public:
-    void reset() override { total_ = count_ = 0; }
-    double result() const override { return count_ > 0 ? total_ / count_ : std::numeric_limits<double>::quiet_NaN(); }
-    std::vector<double> state() const override { return {total_, count_}; }
-    void set_state(const std::vector<double>& state) override {
-        check(state.size() == 2, "a metric's state has 2 numbers, got {}", state.size());
-        total_ = state[0];
-        count_ = state[1];
-    }
+    void reset() override { gathered_.reset(); }
+    double result() const override { return gathered_.mean(); }
+    bool on_device() const override { return true; }
+    std::vector<double> state() const override { return gathered_.state(); }
+    void set_state(const std::vector<double>& state) override { gathered_.set_state(state); }
 
   protected:
-    void add(double total, double count) {
-        total_ += total;
-        count_ += count;
-    }
-
-  private:
-    double total_ = 0, count_ = 0;
+    detail::GatheredMean gathered_;
 };
+
+bool on_cpu(const Tensor& tensor) { return tensor.device().kind == DeviceKind::cpu; }
 
 /// Host copies in the types that the loops below read.
 Tensor floats(const Tensor& tensor) { return tensor.detach().to(Device::cpu()).to(DType::f32); }
@@ -46,6 +44,11 @@ Tensor class_labels(const char* metric, const Tensor& prediction, const Tensor& 
     if (prediction.rank() < 1) fail_shapes(metric, prediction, target);
     const std::int64_t classes = prediction.shape().back();
     const std::int64_t rows = prediction.shape().elements(0, prediction.rank() - 1);
+    if (!on_cpu(target)) {
+        if (target.shape() == prediction.shape() && classes > 1) return ops::argmax(target).reshape(Shape{rows});
+        if (target.elements() != rows || is_floating(target.dtype())) fail_shapes(metric, prediction, target);
+        return target.to(DType::i64).reshape(Shape{rows});
+    }
     if (target.shape() == prediction.shape() && classes > 1) {
         const Tensor distribution = floats(target);
         const float* values = distribution.data<float>();
@@ -62,7 +65,16 @@ class CategoricalAccuracyImpl final : public MeanMetric {
   public:
     CategoricalAccuracyImpl(const char* name, std::optional<std::int64_t> ignored) : name_(name), ignored_(ignored) {}
     void update(const Tensor& prediction, const Tensor& target) override {
-        const Tensor labels = class_labels(name_, prediction, target), host = floats(prediction);
+        const NoGrad no_grad;
+        const Tensor labels = class_labels(name_, prediction, target);
+        if (!on_cpu(labels)) {
+            const Tensor right = ops::equal(ops::argmax(prediction).reshape(labels.shape()), labels).to(DType::f32);
+            if (!ignored_) return gathered_.add_total(right.sum(), static_cast<double>(labels.elements()));
+            const Tensor counted =
+                ops::binary(ops::BinaryOp::not_equal, labels, static_cast<double>(*ignored_)).to(DType::f32);
+            return gathered_.add_total((right * counted).sum(), counted.sum());
+        }
+        const Tensor host = floats(prediction);
         const std::int64_t classes = host.shape().back(), rows = labels.elements();
         const std::int64_t* label = labels.data<std::int64_t>();
         const float* scores = host.data<float>();
@@ -72,7 +84,7 @@ class CategoricalAccuracyImpl final : public MeanMetric {
             right += std::max_element(scores, scores + classes) - scores == label[row];
             ++counted;
         }
-        add(static_cast<double>(right), static_cast<double>(counted));
+        gathered_.add(static_cast<double>(right), static_cast<double>(counted));
     }
 
   private:
@@ -85,7 +97,17 @@ class TopKImpl final : public MeanMetric {
     explicit TopKImpl(int k) : k_(k) {}
     void update(const Tensor& prediction, const Tensor& target) override {
         constexpr const char* name = "TopKCategoricalAccuracy";
-        const Tensor labels = class_labels(name, prediction, target), host = floats(prediction);
+        const NoGrad no_grad;
+        const Tensor labels = class_labels(name, prediction, target);
+        if (!on_cpu(labels)) {
+            const Shape rows_of_one{labels.elements(), 1};
+            const Tensor scores = prediction.reshape(Shape{labels.elements(), prediction.shape().back()});
+            const Tensor own = ops::take_along(scores, labels.reshape(rows_of_one));
+            const Tensor larger = ops::greater(scores, own).to(DType::f32).sum(-1);
+            const Tensor right = ops::binary(ops::BinaryOp::less, larger, static_cast<double>(k_)).to(DType::f32);
+            return gathered_.add_total(right.sum(), static_cast<double>(labels.elements()));
+        }
+        const Tensor host = floats(prediction);
         const std::int64_t classes = host.shape().back(), rows = labels.elements();
         const std::int64_t* label = labels.data<std::int64_t>();
         const float* scores = host.data<float>();
@@ -96,42 +118,68 @@ class TopKImpl final : public MeanMetric {
             const float own = scores[label[row]];
             right += std::count_if(scores, scores + classes, [own](float other) { return other > own; }) < k_;
         }
-        add(static_cast<double>(right), static_cast<double>(rows));
+        gathered_.add(static_cast<double>(right), static_cast<double>(rows));
     }
 
   private:
     std::int64_t k_;
 };
 
-/// Mean over all elements of a function of prediction and target.
-template <class Function>
+/// Mean over all elements of a function of prediction and target, which is written twice: for numbers of the host and
+/// for tensors of a device.
+struct Elementwise {
+    std::function<double(double prediction, double target)> number;
+    std::function<Tensor(const Tensor& prediction, const Tensor& target)> tensor;
+};
+
 class ElementwiseImpl : public MeanMetric {
   public:
-    ElementwiseImpl(const char* name, Function function) : name_(name), function_(function) {}
+    ElementwiseImpl(const char* name, Elementwise function) : name_(name), function_(std::move(function)) {}
     void update(const Tensor& prediction, const Tensor& target) override {
         if (prediction.elements() != target.elements()) fail_shapes(name_, prediction, target);
+        if (!on_cpu(prediction)) {
+            const NoGrad no_grad;
+            const Tensor values = function_.tensor(prediction.detach().to(DType::f32).flatten(),
+                                                   target.detach().to(DType::f32).flatten());
+            return gathered_.add_total(values.sum(), static_cast<double>(prediction.elements()));
+        }
         const Tensor a = floats(prediction), b = floats(target);
         const float *p = a.data<float>(), *t = b.data<float>();
         double total = 0;
-        for (std::int64_t i = 0; i < a.elements(); ++i) total += function_(double{p[i]}, double{t[i]});
-        add(total, static_cast<double>(a.elements()));
+        for (std::int64_t i = 0; i < a.elements(); ++i) total += function_.number(double{p[i]}, double{t[i]});
+        gathered_.add(total, static_cast<double>(a.elements()));
     }
 
   private:
     const char* name_;
-    Function function_;
+    Elementwise function_;
 };
 
-template <class Function>
-std::shared_ptr<MetricImpl> elementwise(const char* name, Function function) {
-    return std::make_shared<ElementwiseImpl<Function>>(name, function);
+std::shared_ptr<MetricImpl> elementwise(const char* name, Elementwise function) {
+    return std::make_shared<ElementwiseImpl>(name, std::move(function));
 }
 
-double square(double p, double t) { return (p - t) * (p - t); }
+Elementwise squares() {
+    return {[](double p, double t) { return (p - t) * (p - t); },
+            [](const Tensor& p, const Tensor& t) { return ops::square(p - t); }};
+}
 
-class RootMeanSquaredErrorImpl final : public ElementwiseImpl<double (*)(double, double)> {
+Elementwise distances() {
+    return {[](double p, double t) { return std::abs(p - t); },
+            [](const Tensor& p, const Tensor& t) { return ops::abs(p - t); }};
+}
+
+Elementwise same_side(double threshold) {
+    const auto above = [](const Tensor& x, double limit) { return ops::binary(ops::BinaryOp::greater, x, limit); };
+    return {[threshold](double p, double t) { return (p > threshold) == (t > 0.5) ? 1.0 : 0.0; },
+            [threshold, above](const Tensor& p, const Tensor& t) {
+                return ops::equal(above(p, threshold), above(t, 0.5)).to(DType::f32);
+            }};
+}
+
+class RootMeanSquaredErrorImpl final : public ElementwiseImpl {
   public:
-    RootMeanSquaredErrorImpl() : ElementwiseImpl("rmse", square) {}
+    RootMeanSquaredErrorImpl() : ElementwiseImpl("rmse", squares()) {}
     double result() const override { return std::sqrt(ElementwiseImpl::result()); }
 };
 
@@ -141,8 +189,9 @@ class FunctionImpl final : public MeanMetric {
         : function_(std::move(function)) {}
     void update(const Tensor& prediction, const Tensor& target) override {
         const double examples = prediction.rank() > 0 ? static_cast<double>(prediction.size(0)) : 1;
-        add(function_(prediction, target) * examples, examples);
+        gathered_.add(function_(prediction, target) * examples, examples);
     }
+    bool on_device() const override { return false; }  // what the user's function does is not known
 
   private:
     std::function<double(const Tensor&, const Tensor&)> function_;
@@ -160,6 +209,7 @@ class AccuracyImpl final : public MetricImpl {
         else
             categorical_.update(prediction, target);
     }
+    bool on_device() const override { return true; }
     double result() const override {
         const double binary = binary_.result();
         return std::isnan(binary) ? categorical_.result() : binary;
@@ -176,12 +226,9 @@ class AccuracyImpl final : public MetricImpl {
     }
 
   private:
-    static double same_side(double p, double t) { return (p > 0.5) == (t > 0.5) ? 1 : 0; }
-    ElementwiseImpl<double (*)(double, double)> binary_{"accuracy", same_side};
+    ElementwiseImpl binary_{"accuracy", same_side(0.5)};
     CategoricalAccuracyImpl categorical_{"accuracy", {}};
 };
-
-double absolute(double p, double t) { return std::abs(p - t); }
 
 struct Named {
     const char* name;
@@ -204,15 +251,11 @@ const auto& known_metrics() {
               []() -> std::shared_ptr<MetricImpl> { return std::make_shared<TopKImpl>(5); }},
         Named{"sparse_top_k_categorical_accuracy",
               []() -> std::shared_ptr<MetricImpl> { return std::make_shared<TopKImpl>(5); }},
-        Named{"binary_accuracy",
-              [] {
-                  return elementwise("binary_accuracy",
-                                     [](double p, double t) { return (p > 0.5) == (t > 0.5) ? 1.0 : 0.0; });
-              }},
-        Named{"mse", [] { return elementwise("mse", square); }},
-        Named{"mean_squared_error", [] { return elementwise("mean_squared_error", square); }},
-        Named{"mae", [] { return elementwise("mae", absolute); }},
-        Named{"mean_absolute_error", [] { return elementwise("mean_absolute_error", absolute); }},
+        Named{"binary_accuracy", [] { return elementwise("binary_accuracy", same_side(0.5)); }},
+        Named{"mse", [] { return elementwise("mse", squares()); }},
+        Named{"mean_squared_error", [] { return elementwise("mean_squared_error", squares()); }},
+        Named{"mae", [] { return elementwise("mae", distances()); }},
+        Named{"mean_absolute_error", [] { return elementwise("mean_absolute_error", distances()); }},
         Named{"rmse", []() -> std::shared_ptr<MetricImpl> { return std::make_shared<RootMeanSquaredErrorImpl>(); }},
         Named{"root_mean_squared_error",
               []() -> std::shared_ptr<MetricImpl> { return std::make_shared<RootMeanSquaredErrorImpl>(); }},
@@ -250,7 +293,6 @@ TopKCategoricalAccuracy::TopKCategoricalAccuracy(int k, const std::string& name)
 }
 
 BinaryAccuracy::BinaryAccuracy(double threshold, const std::string& name)
-    : Metric(name, elementwise("BinaryAccuracy",
-                               [threshold](double p, double t) { return (p > threshold) == (t > 0.5) ? 1.0 : 0.0; })) {}
+    : Metric(name, elementwise("BinaryAccuracy", same_side(threshold))) {}
 
 }  // namespace heddle

@@ -20,6 +20,9 @@ class HEDDLE_API MetricImpl {
 
     virtual void reset() = 0;
     virtual void update(const Tensor& prediction, const Tensor& target) = 0;
+    /// Whether `update` only queues work where the tensors are, without reading them: then a captured training step can
+    /// hold it. What it adds to must then stay at one address, also through `reset`.
+    virtual bool on_device() const { return false; }
     virtual double result() const = 0;
     /// What was gathered so far, for checkpoints in the middle of an epoch.
     virtual std::vector<double> state() const = 0;
@@ -43,6 +46,7 @@ class HEDDLE_API Metric {
     void reset() const { impl_->reset(); }
     /// Adds a batch. Throws `Error` naming the metric and both shapes where they do not go together.
     void update(const Tensor& prediction, const Tensor& target) const;
+    bool on_device() const { return impl_->on_device(); }
     /// Over what was added since `reset`; NaN where nothing was.
     double result() const { return impl_->result(); }
     std::vector<double> state() const { return impl_->state(); }

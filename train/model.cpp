@@ -10,6 +10,7 @@
 #include "ops/elementwise.h"
 #include "ops/reduce.h"
 #include "train/detail/state.h"
+#include "train/detail/step.h"
 
 namespace heddle {
 
@@ -30,44 +31,12 @@ NamedTensors unique_parameters(const Layer& layer) {
     return unique;
 }
 
-void RunningMean::add(const Tensor& value, std::int64_t count) {
-    waiting_.emplace_back(value.detach(), static_cast<double>(count));
-    if (value.device().kind == DeviceKind::cpu || waiting_.size() >= 64) drain();
-}
-
-void RunningMean::drain() {
-    for (const auto& [value, count] : waiting_) {
-        total_ += value.item() * count;
-        count_ += count;
-    }
-    waiting_.clear();
-}
-
-double RunningMean::mean() {
-    drain();
-    return count_ > 0 ? total_ / count_ : std::numeric_limits<double>::quiet_NaN();
-}
-
-std::vector<double> RunningMean::state() {
-    drain();
-    return {total_, count_};
-}
-
-void RunningMean::set_state(const std::vector<double>& state) {
-    check(state.size() == 2, "the gathered loss has 2 numbers, got {}", state.size());
-    waiting_.clear();
-    total_ = state[0];
-    count_ = state[1];
+Precision precision_of(const Model& model) {
+    const Model::State& state = ModelAccess::state(model);
+    return state.compiled ? state.training.precision : Precision::f32;
 }
 
 namespace {
-
-std::vector<Tensor> moved(const std::vector<Tensor>& tensors, Device device) {
-    std::vector<Tensor> result;
-    result.reserve(tensors.size());
-    for (const Tensor& tensor : tensors) result.push_back(tensor.to(device));
-    return result;
-}
 
 void check_rows(const std::vector<Tensor>& inputs, const char* who) {
     check(!inputs.empty(), "{}: no inputs", who);
@@ -94,21 +63,7 @@ Tensor penalty(const Model& model, const NamedTensors& parameters) {
     return total;
 }
 
-void train_step(const Model& model, const NamedTensors& parameters, const Batch& batch, RunningMean& loss) {
-    const Device device = parameters.empty() ? Device() : parameters.front().second.device();
-    const Tensor target = batch.target.to(device);
-    Tensor prediction = model(moved(batch.inputs, device), true).front();
-    Tensor value = model.loss()(prediction, target);
-    if (const Tensor added = penalty(model, parameters); added.defined()) value = value + added;
-    prediction = prediction.detach();
-    value.backward();
-    model.optimizer().step(parameters);
-    for (const auto& [name, parameter] : parameters) parameter.zero_grad();
-    loss.add(value, batch.size());
-    for (const Metric& metric : model.metrics()) metric.update(prediction, target);
-}
-
-Result gathered(const Model& model, RunningMean& loss) {
+Result gathered(const Model& model, GatheredMean& loss) {
     Result result{{"loss", loss.mean()}};
     for (const Metric& metric : model.metrics()) result.set(metric.name(), metric.result());
     return result;
@@ -117,13 +72,13 @@ Result gathered(const Model& model, RunningMean& loss) {
 Result evaluate(const Model& model, DataLoader& loader) {
     const NoGrad no_grad;
     const Device device = device_of(model);
-    RunningMean loss;
+    GatheredMean loss;
     for (const Metric& metric : model.metrics()) metric.reset();
     loader.start(0);
     for (Batch batch; loader.next(batch);) {
         const Tensor target = batch.target.to(device);
-        const Tensor prediction = model(moved(batch.inputs, device), false).front();
-        loss.add(model.loss()(prediction, target), batch.size());
+        const Tensor prediction = first_output(model, prepared_inputs(model, batch.inputs, device), false);
+        loss.add_mean(model.loss()(prediction, target), static_cast<double>(batch.size()));
         for (const Metric& metric : model.metrics()) metric.update(prediction, target);
     }
     Result result = gathered(model, loss);
@@ -223,13 +178,13 @@ Tensor Model::predict(const std::vector<Tensor>& inputs, std::int64_t batch_size
     const NoGrad no_grad;
     const Device device = device_of(*this), home = inputs.front().device();
     const std::int64_t rows = inputs.front().size(0);
-    if (rows <= batch_size) return (*this)(moved(inputs, device)).front().to(home);
+    if (rows <= batch_size) return first_output(*this, prepared_inputs(*this, inputs, device), false).to(home);
     Tensor all;
     for (std::int64_t first = 0; first < rows; first += batch_size) {
         const std::int64_t last = std::min(first + batch_size, rows);
         std::vector<Tensor> part;
         for (const Tensor& input : inputs) part.push_back(input.slice(first, last));
-        const Tensor output = (*this)(moved(part, device)).front();
+        const Tensor output = first_output(*this, prepared_inputs(*this, part, device), false);
         check(output.rank() >= 1 && output.size(0) == last - first, "predict: {} rows went in, {} came out",
               last - first, output.shape().to_string());
         if (!all.defined()) all = Tensor::empty(output.shape().with(0, rows), {output.dtype(), home});
@@ -247,7 +202,7 @@ Tensor Model::predict(const Dataset& data, std::int64_t batch_size) const {
     std::int64_t first = 0;
     loader.start(0);
     for (Batch batch; loader.next(batch); first += batch.inputs.front().size(0)) {
-        const Tensor output = (*this)(moved(batch.inputs, device)).front();
+        const Tensor output = first_output(*this, prepared_inputs(*this, batch.inputs, device), false);
         if (!all.defined()) all = Tensor::empty(output.shape().with(0, data.size()), {output.dtype(), Device()});
         all.slice(first, first + output.size(0)).copy_(output);
     }
@@ -268,8 +223,8 @@ Result Model::train_on_batch(const std::vector<Tensor>& inputs, const Tensor& y)
     for (const Tensor& input : inputs) shapes.push_back(input.shape().range(1, input.rank()));
     build(shapes);
     for (const Metric& metric : metrics()) metric.reset();
-    RunningMean loss;
-    train_step(*this, unique_parameters(*this), {inputs, y}, loss);
+    GatheredMean loss;
+    TrainSteps(*this, unique_parameters(*this), loss, false).run({inputs, y});
     return gathered(*this, loss);
 }
 

@@ -19,8 +19,13 @@
 #include "train/loss.h"
 #include "train/metric.h"
 #include "train/optimizer.h"
+#include "train/precision.h"
 
 namespace heddle {
+
+namespace detail {
+struct ModelAccess;
+}
 
 struct CompileOptions {
     Optimizer optimizer = {};
@@ -30,6 +35,8 @@ struct CompileOptions {
     /// in evaluation (Keras' `kernel_regularizer` on every layer).
     double l1 = 0;
     double l2 = 0;
+    /// What layers compute in, in training, evaluation and prediction (train/precision.h).
+    Precision precision = Precision::f32;
 };
 
 /// A data set, or inputs and targets as tensors: `.validation_data = test_set`, `.validation_data = {x, y}`.
@@ -66,7 +73,9 @@ struct FitOptions {
     /// Goes on from the checkpoint in `checkpoint_dir`, to the bits that an unbroken run gives; starts anew where there
     /// is none.
     bool resume = false;
-    int prefetch = 2;  ///< batches made ahead
+    int prefetch = 2;  ///< batches made ahead, and copied ahead to a device
+    /// On a device that can: the step is captured as a graph after the first one and replayed. Same bits.
+    bool capture = true;
 };
 
 struct EvaluateOptions {
@@ -151,6 +160,7 @@ class HEDDLE_API Model : public Layer {
 
   private:
     friend class Fitting;
+    friend struct detail::ModelAccess;
     std::shared_ptr<State> state_;
 };
 

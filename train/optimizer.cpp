@@ -3,12 +3,43 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <span>
 
 #include "kernels/optim/optim.h"
+#include "ops/autograd/grad_mode.h"
 #include "ops/detail/run.h"
+#include "ops/elementwise.h"
 
 namespace heddle {
+
+namespace {
+
+/// The factor of dynamic loss scaling and how long it has stood, on the device, so that following it makes nobody wait.
+struct LossScale {
+    static constexpr double first = 65536, interval = 2000;
+    Tensor factor, good;  // f32 [1]
+
+    void place(Device device) {
+        if (!factor.defined()) {
+            factor = Tensor::full(Shape{1}, first, {DType::f32, device});
+            good = Tensor::zeros(Shape{1}, {DType::f32, device});
+        }
+        factor = factor.to(device);
+        good = good.to(device);
+    }
+
+    /// Halves the factor where `skip` is not zero, doubles it when it has stood long enough.
+    void follow(const Tensor& skip) const {
+        const Tensor bad = ops::binary(ops::BinaryOp::not_equal, skip, 0.0), count = good + 1.0;
+        const Tensor due = ops::binary(ops::BinaryOp::greater_equal, count, interval);
+        const Tensor zero = Tensor::zeros(Shape{1}, factor.options());
+        factor.copy_(ops::where(bad, factor * 0.5, ops::where(due, factor * 2.0, factor)));
+        good.copy_(ops::where(bad, zero, ops::where(due, zero, count)));
+    }
+};
+
+}  // namespace
 
 struct OptimizerImpl::State {
     explicit State(UpdateRules update_rules) : rules(std::move(update_rules)) {}
@@ -23,7 +54,14 @@ struct OptimizerImpl::State {
     UpdateRules rules;
     std::int64_t iterations = 0;
     std::vector<Entry> entries;
-    Tensor learning_rate, step;
+    Tensor learning_rate, step;  // f32 [1], on the parameters' device, always at one address
+    std::optional<LossScale> loss_scale;
+
+    void place(Device device) {
+        if (step.defined() && step.device() == device) return;
+        step = Tensor::zeros(Shape{1}, {DType::f32, device});
+        learning_rate = Tensor::zeros(Shape{1}, {DType::f32, device});
+    }
 
     /// Makes `entries` those of `parameters`, in their order; what is known of a name stays.
     void bind(const NamedTensors& parameters) {
@@ -75,6 +113,7 @@ template <class Step>
 void run(KernelTable<Step>& table, const Step& step, const OptimizerImpl::Group& group) {
     std::vector<const Tensor*> reads{&group.learning_rate, &group.step}, writes;
     if (group.gradient_scale.defined()) reads.push_back(&group.gradient_scale);
+    if (group.skip.defined()) reads.push_back(&group.skip);
     for (const Tensor& gradient : group.gradients) reads.push_back(&gradient);
     for (const Tensor& parameter : group.parameters) writes.push_back(&parameter);
     for (const std::vector<Tensor>& slot : group.slots)
@@ -82,20 +121,20 @@ void run(KernelTable<Step>& table, const Step& step, const OptimizerImpl::Group&
     ops::run(table, step, std::span<const Tensor* const>(reads), std::span<const Tensor* const>(writes));
 }
 
-double norm_of(const std::vector<Tensor>& gradients) {
+/// f32 [1], on the gradients' device.
+Tensor norm_of(const std::vector<Tensor>& gradients) {
     const Tensor result = Tensor::empty(Shape{1}, {DType::f32, gradients.front().device()});
     std::vector<const Tensor*> reads;
     for (const Tensor& gradient : gradients) reads.push_back(&gradient);
     const std::array<const Tensor*, 1> writes{&result};
     ops::run(kernels::gradient_norm(), {.gradients = views(gradients), .result = ops::view(result)},
              std::span<const Tensor* const>(reads), std::span<const Tensor* const>(writes));
-    return result.item();
+    return result;
 }
 
-/// The factor that brings `norm` down to `limit`; undefined for 1. (The small constant is PyTorch's.)
-Tensor clipping(double norm, double limit, Device device) {
-    const double factor = limit / (norm + 1e-6);
-    return factor < 1 ? Tensor::full(Shape{1}, factor, {DType::f32, device}) : Tensor();
+/// The factor that brings `norm` down to `limit`, at most 1. (The small constant is PyTorch's.)
+Tensor clipping(const Tensor& norm, double limit) {
+    return ops::binary(ops::BinaryOp::minimum, limit / (norm + 1e-6), 1.0);
 }
 
 void check_rules(const char* optimizer, const UpdateRules& rules) {
@@ -139,6 +178,7 @@ class SGDImpl final : public OptimizerImpl {
         step.weight_decay = static_cast<float>(group.weight_decay);
         step.nesterov = options_.nesterov;
         step.gradient_scale = ops::view(group.gradient_scale);
+        step.skip = ops::view(group.skip);
         run(kernels::sgd_step(), step, group);
     }
 
@@ -176,6 +216,7 @@ class AdamImpl final : public OptimizerImpl {
         step.weight_decay = static_cast<float>(group.weight_decay);
         step.decoupled = decoupled_;
         step.gradient_scale = ops::view(group.gradient_scale);
+        step.skip = ops::view(group.skip);
         run(kernels::adam_step(), step, group);
     }
 
@@ -214,6 +255,7 @@ class RMSpropImpl final : public OptimizerImpl {
         step.weight_decay = static_cast<float>(group.weight_decay);
         step.centered = options_.centered;
         step.gradient_scale = ops::view(group.gradient_scale);
+        step.skip = ops::view(group.skip);
         run(kernels::rmsprop_step(), step, group);
     }
 
@@ -254,6 +296,25 @@ Optimizer::Optimizer(const std::string& name) {
 }
 
 void Optimizer::step(const NamedTensors& parameters) const {
+    prepare(parameters);
+    apply(parameters);
+    advance();
+}
+
+void Optimizer::prepare(const NamedTensors& parameters) const {
+    if (parameters.empty()) return;
+    OptimizerImpl::State& state = *impl_->state_;
+    const Device device = parameters.front().second.device();
+    state.place(device);
+    if (state.loss_scale) state.loss_scale->place(device);
+    state.step.fill_(static_cast<double>(state.iterations + 1));
+    state.learning_rate.fill_(learning_rate());
+}
+
+void Optimizer::advance() const { ++impl_->state_->iterations; }
+
+void Optimizer::apply(const NamedTensors& parameters) const {
+    const NoGrad no_grad;
     OptimizerImpl::State& state = *impl_->state_;
     const UpdateRules& rules = state.rules;
     state.bind(parameters);
@@ -278,29 +339,49 @@ void Optimizer::step(const NamedTensors& parameters) const {
         group.gradients.push_back(gradient);
         group.slots.resize(slots);
         for (std::size_t slot = 0; slot < slots; ++slot) group.slots[slot].push_back(entry.slots[slot]);
-        if (rules.global_clip_norm > 0) gradients.push_back(gradient);
+        gradients.push_back(gradient);
     }
+    if (gradients.empty()) return;
 
-    const double rate = learning_rate();
-    Tensor scale;
-    if (!gradients.empty()) scale = clipping(norm_of(gradients), rules.global_clip_norm, gradients.front().device());
+    // What the gradients are multiplied by, and whether the step is skipped: known on the device alone.
+    Tensor unscale, scale, skip, norm;
+    if (state.loss_scale) unscale = 1.0 / state.loss_scale->factor;
+    const auto unscaled = [&](const Tensor& value) { return unscale.defined() ? value * unscale : value; };
+    if (state.loss_scale || rules.global_clip_norm > 0) norm = norm_of(gradients);
+    scale = unscale;
+    if (rules.global_clip_norm > 0) scale = unscaled(clipping(unscaled(norm), rules.global_clip_norm));
+    if (state.loss_scale) skip = ops::binary(ops::BinaryOp::not_equal, norm - norm, 0.0).to(DType::f32);
     for (OptimizerImpl::Group& group : groups) {
         if (group.parameters.empty()) continue;
-        const Device device = group.parameters.front().device();
-        if (!state.step.defined() || state.step.device() != device) {
-            state.step = Tensor::empty(Shape{1}, {DType::f32, device});
-            state.learning_rate = Tensor::empty(Shape{1}, {DType::f32, device});
-        }
-        state.step.fill_(static_cast<double>(state.iterations + 1));
-        state.learning_rate.fill_(rate);
+        check(state.step.defined() && state.step.device() == group.parameters.front().device(),
+              "{}: apply comes after prepare, and all parameters are on one device", class_name());
         group.step = state.step;
         group.learning_rate = state.learning_rate;
         group.gradient_scale =
-            rules.clip_norm > 0 ? clipping(norm_of(group.gradients), rules.clip_norm, device) : scale;
+            rules.clip_norm > 0 ? unscaled(clipping(unscaled(norm_of(group.gradients)), rules.clip_norm)) : scale;
+        group.skip = skip;
         impl_->update(group);
         for (const Tensor& parameter : group.parameters) parameter.impl()->storage->bump_version();
     }
-    ++state.iterations;
+    if (state.loss_scale) state.loss_scale->follow(skip);
+}
+
+void Optimizer::set_loss_scaling(bool on) const {
+    auto& scaling = impl_->state_->loss_scale;
+    if (on && !scaling) scaling.emplace();
+    if (!on) scaling.reset();
+}
+
+Tensor Optimizer::scale_loss(const Tensor& loss) const {
+    const auto& scaling = impl_->state_->loss_scale;
+    if (!scaling) return loss;
+    check(scaling->factor.defined(), "{}: scale_loss comes after prepare", class_name());
+    return loss * scaling->factor.reshape(loss.shape());
+}
+
+double Optimizer::loss_scale() const {
+    const auto& scaling = impl_->state_->loss_scale;
+    return !scaling ? 1 : scaling->factor.defined() ? scaling->factor.item() : LossScale::first;
 }
 
 double Optimizer::learning_rate() const { return impl_->state_->rules.learning_rate.at(impl_->state_->iterations); }
@@ -323,6 +404,10 @@ NamedTensors Optimizer::state() const {
             all.emplace_back(names[slot] + "." + entry.name, entry.slots[slot].clone());
     all.emplace_back("iterations", Tensor::from({state.iterations}, Shape{}));
     all.emplace_back("learning_rate", Tensor::from({learning_rate()}, Shape{}));
+    if (state.loss_scale && state.loss_scale->factor.defined()) {
+        all.emplace_back("loss_scale", state.loss_scale->factor.clone());
+        all.emplace_back("steps_since_overflow", state.loss_scale->good.clone());
+    }
     return all;
 }
 
@@ -336,6 +421,11 @@ void Optimizer::set_state(const NamedTensors& saved, const NamedTensors& paramet
         return tensor;
     };
     const Tensor iterations = take("iterations"), rate = take("learning_rate");
+    const Tensor factor = take("loss_scale"), good = take("steps_since_overflow");
+    check(factor.defined() == good.defined() &&
+              (!factor.defined() || (factor.shape() == Shape{1} && good.shape() == Shape{1} &&
+                                     factor.dtype() == DType::f32 && good.dtype() == DType::f32)),
+          "{}: the saved state's loss scaling is not two f32 numbers", class_name());
     check(iterations.defined() && rate.defined(), "{}: the saved state has no \"iterations\" or no \"learning_rate\"",
           class_name());
 
@@ -361,6 +451,11 @@ void Optimizer::set_state(const NamedTensors& saved, const NamedTensors& paramet
     OptimizerImpl::State& state = *impl_->state_;
     state.entries = std::move(entries);
     state.iterations = static_cast<std::int64_t>(iterations.item());
+    if (factor.defined()) {
+        state.loss_scale.emplace();
+        state.loss_scale->factor = factor.clone();
+        state.loss_scale->good = good.clone();
+    }
     if (!follows_schedule()) state.rules.learning_rate = Schedule(rate.item());
 }
 

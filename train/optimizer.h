@@ -41,6 +41,7 @@ class HEDDLE_API OptimizerImpl {
         Tensor learning_rate = {};   ///< f32 [1], on the parameters' device
         Tensor step = {};            ///< f32 [1]: the number of this step, counted from 1
         Tensor gradient_scale = {};  ///< f32 [1], or undefined for 1
+        Tensor skip = {};            ///< f32 [1]: not zero where the step must change nothing; undefined: 0
     };
     /// Changes the parameters and slots of a group in place.
     virtual void update(const Group& group) = 0;
@@ -63,6 +64,20 @@ class HEDDLE_API Optimizer {
     /// One step: changes every parameter that has a gradient (the others stay as they are, their state too). State
     /// belongs to the name of a parameter; give the same ones each time. Records nothing.
     void step(const NamedTensors& parameters) const;
+    /// What `step` does, in three parts, for a step that a graph holds: `prepare` writes the rate and the number of the
+    /// step to the device; `apply` queues the update, which reads them there (the graph's part); `advance` counts.
+    void prepare(const NamedTensors& parameters) const;
+    void apply(const NamedTensors& parameters) const;
+    void advance() const;
+
+    /// Dynamic loss scaling, for gradients in f16 (Micikevicius et al. 2018, arXiv:1710.03740): `scale_loss` multiplies
+    /// the loss by a factor, `apply` divides the gradients by it. Where one of them is not finite the step changes
+    /// nothing and the factor is halved; after 2000 steps without that it is doubled. It begins at 65536, and is part
+    /// of `state()`. Skipped steps count in `iterations`.
+    void set_loss_scaling(bool on) const;
+    Tensor scale_loss(const Tensor& loss) const;
+    /// 1 without loss scaling. Waits for the device.
+    double loss_scale() const;
 
     /// Of the next step.
     double learning_rate() const;
@@ -73,7 +88,7 @@ class HEDDLE_API Optimizer {
     std::int64_t iterations() const;
 
     /// All that the next step depends on besides parameters and gradients: "momentum.conv1.weight", ..., "iterations"
-    /// (i64) and "learning_rate" (f64).
+    /// (i64) and "learning_rate" (f64); with loss scaling also "loss_scale" and "steps_since_overflow" (f32).
     NamedTensors state() const;
     /// Throws `Error` for names or shapes that are not of this optimizer and these parameters.
     void set_state(const NamedTensors& state, const NamedTensors& parameters) const;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/loader.h"
+#include "train/detail/gathered_mean.h"
 #include "train/model.h"
 
 namespace heddle {
@@ -20,35 +21,23 @@ struct Model::State {
 
 namespace detail {
 
-/// The compiled penalties on the weights; undefined where there are none.
-Tensor penalty(const Model& model, const NamedTensors& parameters);
-
-/// The mean of losses over examples. On a device a loss is read only when the mean is asked for, or many wait.
-class RunningMean {
-  public:
-    void reset() { *this = RunningMean(); }
-    void add(const Tensor& value, std::int64_t count);
-    /// NaN where nothing was added.
-    double mean();
-    std::vector<double> state();
-    void set_state(const std::vector<double>& state);
-
-  private:
-    void drain();
-    double total_ = 0, count_ = 0;
-    std::vector<std::pair<Tensor, double>> waiting_;
+struct ModelAccess {
+    static const Model::State& state(const Model& model) { return model.state(); }
 };
 
-/// One step: forward, backward, optimizer; gradients are dropped after it. `loss` and the metrics gather the batch.
-void train_step(const Model& model, const NamedTensors& parameters, const Batch& batch, RunningMean& loss);
+/// The compiled penalties on the weights; undefined where there are none.
+Tensor penalty(const Model& model, const NamedTensors& parameters);
 
 /// "loss" and the metrics (which are reset) over an epoch of the loader.
 Result evaluate(const Model& model, DataLoader& loader);
 
 /// "loss" and the metrics as gathered so far.
-Result gathered(const Model& model, RunningMean& loss);
+Result gathered(const Model& model, GatheredMean& loss);
 
 Device device_of(const Layer& layer);
+
+/// What the model was compiled to compute in; f32 before that.
+Precision precision_of(const Model& model);
 
 /// Parameters by their first name, each once: layers may share them.
 NamedTensors unique_parameters(const Layer& layer);

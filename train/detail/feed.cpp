@@ -1,0 +1,80 @@
+#include "train/detail/feed.h"
+
+#include <cstring>
+
+#include "core/check.h"
+#include "ops/detail/run.h"
+
+namespace heddle::detail {
+
+DeviceFeed::DeviceFeed(DataLoader& loader, Device device) : loader_(loader), device_(device) {
+    if (device.kind == DeviceKind::cpu) return;
+    stream_ = scheduler(device).create();
+    for (Slot& slot : ring_) slot.copied = driver(device).create_event();
+}
+
+DeviceFeed::~DeviceFeed() {
+    if (device_.kind == DeviceKind::cpu) return;
+    try {
+        driver(device_).synchronize(stream_);
+    } catch (const Error&) {  // whoever waits next for the device hears of it
+    }
+    for (Slot& slot : ring_) {
+        driver(device_).destroy_event(slot.copied);
+        for (const auto& [memory, bytes] : slot.pinned) driver(device_).free_pinned(memory);
+    }
+}
+
+void DeviceFeed::start(std::uint64_t epoch, std::int64_t first_step) {
+    loader_.start(epoch, first_step);
+    under_way_ = 0;
+    ended_ = false;
+}
+
+bool DeviceFeed::next(Batch& batch) {
+    if (device_.kind == DeviceKind::cpu) return loader_.next(batch);
+    while (under_way_ < slots - 1 && !ended_) fetch();
+    if (under_way_ == 0) return false;
+    batch = ring_[first_].batch;
+    first_ = (first_ + 1) % slots;
+    --under_way_;
+    return true;
+}
+
+void DeviceFeed::fetch() {
+    if (!loader_.next(host_)) {
+        ended_ = true;
+        return;
+    }
+    Slot& slot = ring_[(first_ + under_way_) % slots];
+    // The slot's last copy has left the pinned memory three batches ago, as a rule.
+    if (slot.used && !driver(device_).query(slot.copied)) driver(device_).synchronize(stream_);
+    const StreamGuard guard(device_, stream_);
+    slot.batch.inputs.resize(host_.inputs.size());
+    for (std::size_t i = 0; i < host_.inputs.size(); ++i)
+        slot.batch.inputs[i] = send(slot, i, host_.inputs[i], slot.batch.inputs[i]);
+    slot.batch.target = send(slot, host_.inputs.size(), host_.target, slot.batch.target);
+    driver(device_).record(slot.copied, stream_);
+    slot.used = true;
+    ++under_way_;
+}
+
+Tensor DeviceFeed::send(Slot& slot, std::size_t index, const Tensor& host, const Tensor& known) {
+    if (slot.pinned.size() <= index) slot.pinned.resize(index + 1);
+    auto& [memory, bytes] = slot.pinned[index];
+    if (bytes < host.bytes()) {
+        if (memory) driver(device_).free_pinned(memory);
+        memory = driver(device_).allocate_pinned(host.bytes());
+        check(memory != nullptr, "fit: no {} bytes of pinned memory for a batch", host.bytes());
+        bytes = host.bytes();
+    }
+    std::memcpy(memory, host.raw(), host.bytes());
+    const bool same = known.defined() && known.shape() == host.shape() && known.dtype() == host.dtype();
+    const Tensor tensor = same ? known : Tensor::empty(host.shape(), {host.dtype(), device_});
+    const Tensor* written = &tensor;
+    const ops::Ordered ordered(device_, {}, std::span(&written, 1));
+    driver(device_).copy(tensor.raw(), memory, host.bytes(), CopyKind::host_to_device, stream_);
+    return tensor;
+}
+
+}  // namespace heddle::detail

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "core/graph.h"
+#include "data/dataset.h"
+#include "train/detail/gathered_mean.h"
+#include "train/model.h"
+
+namespace heddle::detail {
+
+/// The inputs that the layers see: on `device`, floating ones in the type that the model computes in.
+std::vector<Tensor> prepared_inputs(const Model& model, const std::vector<Tensor>& inputs, Device device);
+
+/// The model's first output, in f32 where the layers compute in 16 bits.
+Tensor first_output(const Model& model, const std::vector<Tensor>& inputs, bool training);
+
+/// The steps of one training run: forward, backward, optimizer; the loss and the metrics gather each batch.
+///
+/// On a device that can capture, the second step of a shape is recorded as a graph, and it and all later ones of that
+/// shape are replays of it: the same kernels, the same bits. Other shapes (the last short batch) run eagerly. Needs
+/// metrics that stay on the device; a loss or layer that waits for the device makes the capture fail, which is said
+/// once.
+class TrainSteps {
+  public:
+    TrainSteps(const Model& model, NamedTensors parameters, GatheredMean& loss, bool capture);
+
+    void run(const Batch& batch);
+    /// Steps that were replays.
+    std::int64_t replayed() const { return replayed_; }
+
+  private:
+    /// What a graph is made for: whatever of it changes makes the graph useless.
+    struct Signature {
+        std::vector<std::pair<Shape, DType>> batch = {};
+        std::vector<std::pair<const void*, bool>> parameters = {};  // address, whether it is trained
+        std::uint64_t seed = 0;
+        bool operator==(const Signature&) const = default;
+    };
+
+    Signature signature(const Batch& batch) const;
+    void queue(const std::vector<Tensor>& inputs, const Tensor& target, std::int64_t samples);
+    bool try_capture(std::int64_t samples);
+    void replay(const Batch& batch);
+
+    const Model& model_;
+    NamedTensors parameters_;
+    GatheredMean& loss_;
+    Device device_;
+    bool capture_;
+
+    Signature seen_, captured_;  // of the last eager step, and of the graph
+    Graph graph_;
+    std::vector<Tensor> inputs_;  // where the graph reads the batch
+    Tensor target_;
+    Tensor offset_;                 // i64 [1]: the random offset that the next replay begins at
+    std::uint64_t offset_now_ = 0;  // what it holds
+    std::uint64_t offsets_taken_ = 0;
+    std::int64_t replayed_ = 0;
+};
+
+}  // namespace heddle::detail

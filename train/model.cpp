@@ -32,7 +32,7 @@ NamedTensors unique_parameters(const Layer& layer) {
 }
 
 Precision precision_of(const Model& model) {
-    const Model::State& state = ModelAccess::state(model);
+    const auto& state = ModelAccess::state(model);
     return state.compiled ? state.training.precision : Precision::f32;
 }
 

@@ -15,6 +15,7 @@ constexpr std::int64_t norm_block = 8192;   // elements per partial sum, whateve
 
 float scalar(const View& view) { return *view.as<float>(); }
 float scalar_or_one(const View& view) { return view ? scalar(view) : 1.0f; }
+bool is_set(const View& flag) { return flag && scalar(flag) != 0; }
 
 /// The address of element `first` of tensor k; null where the list is empty.
 float* at(const TensorList& list, std::size_t k, std::int64_t first) {
@@ -64,6 +65,7 @@ HEDDLE_SIMD_CLONES void sgd_nesterov(float* __restrict p, const float* __restric
 }
 
 void step(const SgdStep& args, KernelContext&) {
+    if (is_set(args.skip)) return;
     const SgdFactors factors{scalar(args.learning_rate), scalar_or_one(args.gradient_scale), args.momentum,
                              args.weight_decay};
     each_range(args.parameters, [&](std::size_t k, std::int64_t first, std::int64_t count) {
@@ -113,6 +115,7 @@ HEDDLE_SIMD_CLONES void adam_largest(float* p, const float* gradient, float* m, 
 }
 
 void step(const AdamStep& args, KernelContext&) {
+    if (is_set(args.skip)) return;
     const double rate = double(scalar(args.learning_rate)), t = double(scalar(args.step));
     const double decay = double(args.weight_decay);
     const AdamFactors factors{.scale = scalar_or_one(args.gradient_scale),
@@ -174,6 +177,7 @@ HEDDLE_SIMD_CLONES void rmsprop(float* p, const float* gradient, RmspropState st
 }
 
 void step(const RmspropStep& args, KernelContext&) {
+    if (is_set(args.skip)) return;
     const RmspropFactors factors{.rate = scalar(args.learning_rate),
                                  .scale = scalar_or_one(args.gradient_scale),
                                  .rho = static_cast<float>(args.rho),

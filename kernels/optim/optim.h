@@ -6,10 +6,14 @@
 #include "kernels/view.h"
 
 /// Optimizer steps over all parameters of a model at once. The lists of one step are parallel: element i of each
-/// belongs to parameter i and has its shape and its floating dtype. A list that an option does not need stays empty.
+/// belongs to parameter i and has its shape. All parameters and gradients have one floating dtype; state tensors (all
+/// other lists) have it too, or f32 where it has 16 bits, and begin as zeros. A list that an option does not need stays
+/// empty.
 ///
-/// What changes from step to step (learning rate, step number, gradient scale) is read from f32 tensors of one element
-/// when the kernel runs, so that a captured graph can be replayed. State tensors begin as zeros.
+/// What changes from step to step (learning rate, step number, gradient scale, skip) is read from f32 tensors of one
+/// element when the kernel runs, so that a captured graph can be replayed. Where `skip` is given and not 0, the step
+/// changes nothing at all, whatever the gradients hold: dynamic loss scaling drops a step that overflowed without
+/// asking the host.
 namespace heddle::kernels {
 
 using TensorList = std::vector<View>;
@@ -26,6 +30,7 @@ struct SgdStep {
     float weight_decay = 0;
     bool nesterov = false;
     View gradient_scale = {};  ///< f32 [1], optional: multiplies all gradients (clipping, loss scaling)
+    View skip = {};            ///< f32 [1], optional: not 0: the step changes nothing
 };
 HEDDLE_API KernelTable<SgdStep>& sgd_step();
 
@@ -48,6 +53,7 @@ struct AdamStep {
     float weight_decay = 0;
     bool decoupled = false;
     View gradient_scale = {};  ///< f32 [1], optional
+    View skip = {};            ///< f32 [1], optional
 };
 HEDDLE_API KernelTable<AdamStep>& adam_step();
 
@@ -69,14 +75,15 @@ struct RmspropStep {
     float weight_decay = 0;
     bool centered = false;
     View gradient_scale = {};  ///< f32 [1], optional
+    View skip = {};            ///< f32 [1], optional
 };
 HEDDLE_API KernelTable<RmspropStep>& rmsprop_step();
 
 /// result = sqrt(sum of squares of all elements of all gradients), accumulated in f64 in blocks of a fixed size: the
-/// same bits for any number of threads.
+/// same bits for any number of threads. (f64 on a GPU too: the squares of f32 leave its range.)
 struct GradientNorm {
-    TensorList gradients;
-    View result;  ///< f32 [1]
+    TensorList gradients;  ///< of one floating dtype
+    View result;           ///< f32 [1]
 };
 HEDDLE_API KernelTable<GradientNorm>& gradient_norm();
 

@@ -9,6 +9,7 @@ namespace {
 
 double scalar(const View& view) { return double(*view.as<float>()); }
 double scalar_or_one(const View& view) { return view ? scalar(view) : 1.0; }
+bool is_set(const View& flag) { return flag && scalar(flag) != 0; }
 
 DType list_dtype(const TensorList& list) { return list.empty() ? DType::f32 : list.front().dtype; }
 
@@ -99,6 +100,7 @@ void add_step(KernelTable<Step>& table) {
                .supports = [](const Step& args) { return float_or_double(list_dtype(args.parameters)); },
                .run =
                    [](const Step& args, KernelContext&) {
+                       if (is_set(args.skip)) return;
                        with_float_type(list_dtype(args.parameters), [&](auto zero) { step<decltype(zero)>(args); });
                    }});
 }

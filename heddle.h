@@ -60,5 +60,6 @@
 #include "train/metric.h"
 #include "train/model.h"
 #include "train/optimizer.h"
+#include "train/precision.h"
 #include "train/schedule.h"
 #include "train/tensorboard.h"

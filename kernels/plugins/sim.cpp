@@ -11,16 +11,16 @@
 namespace heddle::sim {
 namespace {
 
-StreamOrder stream_order() {
+RunOrder run_order() {
     const std::string text = env("HEDDLE_SIM_STREAMS").value_or("earliest");
-    if (text == "earliest") return StreamOrder::earliest;
-    if (text == "latest") return StreamOrder::latest;
-    if (text == "random") return StreamOrder::random;
+    if (text == "earliest") return RunOrder::earliest;
+    if (text == "latest") return RunOrder::latest;
+    if (text == "random") return RunOrder::random;
     fail(fmt::format("HEDDLE_SIM_STREAMS: expected earliest, latest or random, got \"{}\"", text));
 }
 
 std::unique_ptr<Driver> make_driver(int) {
-    return std::make_unique<SimDriver>(stream_order(),
+    return std::make_unique<SimDriver>(run_order(),
                                        static_cast<std::uint64_t>(env_integer("HEDDLE_SIM_SEED").value_or(0)));
 }
 

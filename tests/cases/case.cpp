@@ -281,10 +281,12 @@ Outcome Runner::compare(Problem& got, Problem& want) {
         }
         const double rms = count > 0 ? std::sqrt(squares / static_cast<double>(count)) : 0;
         const bool exact = !is_floating(mine.dtype);
+        // The largest of n errors that are about normal grows as sqrt(2 log n): beyond 10,000 elements that counts.
+        const double many =
+            std::sqrt(std::max(1.0, std::log(static_cast<double>(std::max<std::int64_t>(count, 1))) / std::log(1e4)));
+        const auto length = static_cast<double>(sums(mine.dtype, got.state_->reduction));
         const double tolerance =
-            exact ? 0
-                  : epsilon(mine.dtype) * got.state_->multiplier *
-                        (4 + 2 * std::sqrt(static_cast<double>(sums(mine.dtype, got.state_->reduction))));
+            exact ? 0 : epsilon(mine.dtype) * got.state_->multiplier * (4 + 2 * std::sqrt(length)) * many;
         // Kernels flush denormals: a difference below the smallest normal float is none.
         const double floor = 0x1p-126;
         for (std::int64_t i = 0; i < count; ++i) {

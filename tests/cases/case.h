@@ -61,7 +61,8 @@ class Problem {
     View scratch(const Shape& shape, DType dtype);
 
     /// The length of the longest sum behind an output element (default 1): the tolerance is
-    /// eps(dtype) * (4 + 2 sqrt(length)) * multiplier relative to max(|want|, rms of the output).
+    /// eps(dtype) * (4 + 2 sqrt(length)) * multiplier relative to max(|want|, rms of the output), and somewhat more for
+    /// outputs of many elements.
     void reduction(std::int64_t length);
     /// States why an operation is less exact than its sums (a fast exponential, Winograd); 1 by default.
     void tolerance(double multiplier);

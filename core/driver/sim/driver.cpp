@@ -17,13 +17,13 @@ std::size_t machine_memory() {
     return static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
-const char* name_of(StreamOrder order) {
-    return order == StreamOrder::earliest ? "earliest" : order == StreamOrder::latest ? "latest" : "random";
+const char* name_of(RunOrder order) {
+    return order == RunOrder::earliest ? "earliest" : order == RunOrder::latest ? "latest" : "random";
 }
 
 }  // namespace
 
-SimDriver::SimDriver(StreamOrder order, std::uint64_t seed) : order_(order), queue_(order, seed) { streams_[0] = true; }
+SimDriver::SimDriver(RunOrder order, std::uint64_t seed) : order_(order), queue_(order, seed) { streams_[0] = true; }
 
 std::string SimDriver::description() const {
     return fmt::format("simulator: the kernels run on one thread of the CPU; streams {}", name_of(order_));

@@ -14,7 +14,7 @@ namespace heddle::sim {
 /// the host's reach. Everything is queued and runs when somebody waits; an error of an operation appears there, too.
 class SimDriver final : public Driver {
   public:
-    SimDriver(StreamOrder order, std::uint64_t seed);
+    SimDriver(RunOrder order, std::uint64_t seed);
 
     Device device() const override { return {DeviceKind::sim}; }
     std::string description() const override;
@@ -59,7 +59,7 @@ class SimDriver final : public Driver {
     void run_until(const Done& done);
 
     mutable std::recursive_mutex mutex_;
-    StreamOrder order_;
+    RunOrder order_;
     DeviceMemory memory_;
     Queue queue_;
     std::map<const std::byte*, std::size_t> pinned_;

@@ -31,9 +31,9 @@ void Queue::step() {
         return a->second.front().sequence < b->second.front().sequence;
     };
     Place chosen = ready.front();
-    if (order_ == StreamOrder::earliest) chosen = *std::min_element(ready.begin(), ready.end(), queued_before);
-    if (order_ == StreamOrder::latest) chosen = *std::max_element(ready.begin(), ready.end(), queued_before);
-    if (order_ == StreamOrder::random) chosen = ready[random_() % ready.size()];
+    if (order_ == RunOrder::earliest) chosen = *std::min_element(ready.begin(), ready.end(), queued_before);
+    if (order_ == RunOrder::latest) chosen = *std::max_element(ready.begin(), ready.end(), queued_before);
+    if (order_ == RunOrder::random) chosen = ready[random_() % ready.size()];
 
     const Item item = std::move(chosen->second.front());
     chosen->second.pop_front();

@@ -14,7 +14,7 @@
 namespace heddle::sim {
 
 /// Which of the operations that may run next does.
-enum class StreamOrder {
+enum class RunOrder {
     earliest,  ///< the one queued first
     latest,    ///< the one queued last: wherever an event is missing, the result is wrong every time
     random     ///< drawn from a seed
@@ -39,7 +39,7 @@ struct Item {
 /// only the streams and the recorded events. Nothing runs before somebody waits. Not thread-safe.
 class Queue {
   public:
-    Queue(StreamOrder order, std::uint64_t seed) : order_(order), random_(seed) {}
+    Queue(RunOrder order, std::uint64_t seed) : order_(order), random_(seed) {}
 
     void push(StreamId stream, Item item);
     bool empty(StreamId stream) const;
@@ -49,7 +49,7 @@ class Queue {
     void clear();
 
   private:
-    StreamOrder order_;
+    RunOrder order_;
     std::mt19937_64 random_;
     std::map<StreamId, std::deque<Item>> streams_;  // those that hold something
     std::uint64_t sequence_ = 0;

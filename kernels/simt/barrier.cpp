@@ -1,16 +1,11 @@
-#include <cstring>
 #include <utility>
 
 #include "core/check.h"
 #include "kernels/simt/race.h"
+#include "kernels/simt/report.h"
 #include "kernels/simt/scheduler.h"
 
 namespace heddle::simt {
-
-bool same_place(const Location& a, const Location& b) {
-    return a.line() == b.line() && a.column() == b.column() &&
-           (a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0);
-}
 
 /// All threads of the block, none of which may have exited, in one place of the source.
 Votes Scheduler::barrier(bool predicate, Location at) {

@@ -1,6 +1,5 @@
 #include "core/check.h"
 #include "kernels/simt/builtins.h"
-#include "kernels/simt/race.h"
 #include "kernels/simt/scheduler.h"
 
 constinit thread_local uint3 threadIdx{}, blockIdx{};
@@ -24,19 +23,6 @@ void check_launch(const Launch& launch) {
 void run_grid(const Launch& launch, void (*thread)(const void*), const void* call) {
     check_launch(launch);
     Scheduler::of_this_os_thread().run(launch, thread, call);
-}
-
-void fail(Location at, const std::string& message) {
-    const race::Unseen unseen;
-    const Scheduler& scheduler = Scheduler::active();
-    heddle::fail(fmt::format("{}: {}, block ({}, {}, {}), thread ({}, {}, {}): {}", scheduler.operation(),
-                             to_string(at), blockIdx.x, blockIdx.y, blockIdx.z, threadIdx.x, threadIdx.y, threadIdx.z,
-                             message));
-}
-
-void fail_misaligned(const void* address, std::size_t bytes, Location at) {
-    fail(at, fmt::format("misaligned access: {} bytes at {}, which is {} bytes beyond a multiple of {}", bytes, address,
-                         reinterpret_cast<std::uintptr_t>(address) % bytes, bytes));
 }
 
 }  // namespace heddle::simt

@@ -91,6 +91,7 @@ const Operands& warp_exchange(unsigned mask, const void* operand, std::size_t by
 /// Waits for the lanes of `mask`, and orders what they have written to memory.
 void warp_barrier(unsigned mask, Location at);
 unsigned lane_index();
+[[noreturn]] void fail_width(int width, const char* name, Location at);
 
 // Memory. -------------------------------------------------------------------------------------------------------------
 

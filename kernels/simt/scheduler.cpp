@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "kernels/simt/builtins.h"
 #include "kernels/simt/race.h"
+#include "kernels/simt/report.h"
 
 namespace heddle::simt {
 namespace {
@@ -195,14 +196,12 @@ bool Scheduler::run_thread(Thread& thread) {
         error_ = error.what();
     }
     thread.state = Thread::State::done;
-    thread.copies.clear();
+    thread.copies.clear();  // nobody can have waited for them
     race::release(&finished_);
     return ended;
 }
 
 void Scheduler::finish(Thread& thread) {
-    copy_async_commit();  // what is under way arrives, although nobody waits
-    copy_async_wait(0);
     thread.state = Thread::State::done;
     --live_;
     leave_warp(thread);
@@ -272,7 +271,5 @@ void Scheduler::make_ready(unsigned warp, std::uint32_t lanes) {
         push_front(numbers[i]);
     }
 }
-
-std::string to_string(const Location& at) { return fmt::format("{}:{}", at.file_name(), at.line()); }
 
 }  // namespace heddle::simt

@@ -126,8 +126,4 @@ class Scheduler {
     unsigned parity_ = 0;
 };
 
-bool same_place(const Location& a, const Location& b);
-/// "kernels/softmax/native.cu:63"
-std::string to_string(const Location& at);
-
 }  // namespace heddle::simt

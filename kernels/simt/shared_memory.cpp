@@ -7,6 +7,7 @@
 
 #include "core/check.h"
 #include "kernels/simt/race.h"
+#include "kernels/simt/report.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -62,11 +63,11 @@ void* SharedMemory::array(const SharedArray& array, std::size_t bytes, std::size
     check(asked_ - dynamic_bytes <= static_shared_bytes_limit && asked_ <= shared_bytes_limit,
           "shared array {} ({}:{}) makes {} bytes of shared arrays and {} of dynamic shared memory: a block may have "
           "{} of arrays, {} in all",
-          array.name, array.file, array.line, asked_ - dynamic_bytes, dynamic_bytes, static_shared_bytes_limit,
-          shared_bytes_limit);
+          array.name, source_name(array.file), array.line, asked_ - dynamic_bytes, dynamic_bytes,
+          static_shared_bytes_limit, shared_bytes_limit);
     const std::size_t offset = align_up(end(), std::max<std::size_t>(alignment, 16));
     check(offset + bytes + red_zone <= capacity, "shared array {} ({}:{}): more than 60 shared arrays in a block",
-          array.name, array.file, array.line);
+          array.name, source_name(array.file), array.line);
     places_.push_back({&array, offset, bytes});
     touched_ = end();
     ASAN_UNPOISON_MEMORY_REGION(memory_ + offset, bytes);
@@ -82,7 +83,7 @@ std::string SharedMemory::overrun() const {
         if (const char* byte = std::find_if(memory_ + from, memory_ + to, written); byte != memory_ + to) {
             const Place& before = places_[i > 0 ? i - 1 : 0];
             const std::string name = before.array ? fmt::format("shared array {} ({}:{})", before.array->name,
-                                                                before.array->file, before.array->line)
+                                                                source_name(before.array->file), before.array->line)
                                                   : "dynamic shared memory";
             if (i == 0) return fmt::format("before the start of {}, {} bytes", name, memory_ + to - byte);
             return fmt::format("beyond the end of {} of {} bytes, at byte {}", name, before.bytes,

@@ -21,8 +21,7 @@ T operand(const Operands& operands, int lane) {
 template <class T>
 T shuffle(unsigned mask, T value, int source, bool in_group, int width, const char* name, Location at) {
     static_assert(sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8, "shuffles move 2, 4 or 8 bytes");
-    if (width < 1 || width > 32 || (width & (width - 1)) != 0)
-        fail(at, std::string(name) + ": width is no power of two");
+    if (width < 1 || width > 32 || (width & (width - 1)) != 0) fail_width(width, name, at);
     const Operands& operands = warp_exchange(mask, &value, sizeof(value), name, at);
     return in_group ? operand<T>(operands, source & 31) : value;
 }

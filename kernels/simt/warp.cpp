@@ -4,6 +4,7 @@
 
 #include "core/check.h"
 #include "kernels/simt/race.h"
+#include "kernels/simt/report.h"
 #include "kernels/simt/scheduler.h"
 
 namespace heddle::simt {

@@ -48,6 +48,7 @@ int evaluate(const EvaluateArguments& a) {
                            ModelShape{source.test.input_shape(), static_cast<std::int64_t>(source.class_names.size())});
     }
     check(!source.class_names.empty(), "{}: its labels are numbers, not classes", a.data);
+    model.to(Device::parse(a.device));
     const Dataset test = test_part(model, source, a.data);
     model.compile(
         {.optimizer = "sgd", .loss = SparseCategoricalCrossentropy({.from_logits = true}), .metrics = {"accuracy"}});
@@ -65,7 +66,8 @@ int evaluate(const EvaluateArguments& a) {
                             {"images_per_second", rate},
                             {"seconds", seconds}});
         record.set("peak_memory_bytes", static_cast<std::int64_t>(peak))
-            .set("peak_allocated_bytes", static_cast<std::int64_t>(allocator(Device::cpu()).stats().peak_allocated));
+            .set("peak_allocated_bytes",
+                 static_cast<std::int64_t>(allocator(Device::parse(a.device)).stats().peak_allocated));
         print_json(record);
         return 0;
     }

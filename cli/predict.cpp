@@ -89,6 +89,7 @@ int predict_array(const PredictArguments& a) {
     check(input.rank() >= 2 && input.size(0) > 0, "{}: expected [examples, ...], got {}", a.input, input.shape());
     const Shape example = input.shape().range(1, input.rank());
     const Model model = open_model(a.model, a.weights, ModelShape{example, a.classes});
+    model.to(Device::parse(a.device));
     check(example == model.input_shapes().front(), "{}: its examples are {}, the model takes {}", a.input, example,
           model.input_shapes().front());
     const Tensor logits = model.predict(input);
@@ -112,7 +113,9 @@ int predict(const PredictArguments& a) {
     driver(Device::parse(a.device));
     if (a.threads > 0) set_thread_count(a.threads);
     if (!a.input.empty()) return predict_array(a);
-    predict_pictures(a, open_model(a.model, a.weights, {}));
+    const Model model = open_model(a.model, a.weights, {});
+    model.to(Device::parse(a.device));
+    predict_pictures(a, model);
     return 0;
 }
 

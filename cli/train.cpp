@@ -164,7 +164,8 @@ void Run::finish(const History& history) {
     // Label smoothing is for training: the test loss is the plain one.
     model_.compile({.optimizer = model_.optimizer(),
                     .loss = SparseCategoricalCrossentropy({.from_logits = true}),
-                    .metrics = {"accuracy"}});
+                    .metrics = {"accuracy"},
+                    .precision = parse_precision(a_.precision)});
     const Result test = model_.evaluate(source_.test);
     if (*out_) plot_curves(*out_ / "curves.png", fmt::format("{} on {}", a_.model, source_.name), history, test);
 
@@ -186,7 +187,8 @@ void Run::finish(const History& history) {
                             {"images_per_second", rate},
                             {"seconds", seconds}});
         record.set("peak_memory_bytes", static_cast<std::int64_t>(peak))
-            .set("peak_allocated_bytes", static_cast<std::int64_t>(allocator(Device::cpu()).stats().peak_allocated))
+            .set("peak_allocated_bytes",
+                 static_cast<std::int64_t>(allocator(Device::parse(a_.device)).stats().peak_allocated))
             .set("threads", thread_count());
         if (*out_) record.set("weights", *out_ / (a_.model + ".safetensors"));
         print_json(record);
@@ -206,6 +208,7 @@ int Run::operator()() {
     open_data();
     set_seed(a_.seed);
     model_ = make_model(a_.model, source_.train.input_shape(), static_cast<std::int64_t>(source_.class_names.size()));
+    model_.to(Device::parse(a_.device));
     try {
         make_schedule(recipe_, schedule_steps_);
     } catch (const Error& error) {

@@ -1,0 +1,213 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/allocator.h"
+#include "core/graph.h"
+#include "heddle.h"
+#include "tests/devices.h"
+
+// Training on a device: the same as on the CPU, step by step, captured or not, in 16 bits too.
+namespace {
+
+using namespace heddle;
+
+/// Pictures of three classes that differ in brightness, more of them than whole batches.
+struct Data {
+    Tensor x, y;
+};
+
+Data pictures(std::int64_t count, const Shape& shape) {
+    std::vector<float> values;
+    std::vector<std::int64_t> labels;
+    Generator generator(11);
+    for (std::int64_t i = 0; i < count; ++i) {
+        labels.push_back(static_cast<std::int64_t>(generator.below(3)));
+        for (std::int64_t k = 0; k < shape.elements(); ++k)
+            values.push_back(static_cast<float>(generator.below(1000)) / 1000.0f - 0.5f +
+                             0.2f * static_cast<float>(labels.back()));
+    }
+    Shape all{count};
+    for (const std::int64_t extent : shape) all.push_back(extent);
+    return {Tensor::from(values, all), Tensor::from(labels, Shape{count})};
+}
+
+Sequential cnn() {
+    return Sequential{Conv2D(4, 3, {.activation = Activation::relu}),
+                      MaxPooling2D(2),
+                      Conv2D(6, 3, {.padding = "same"}),
+                      BatchNormalization(),
+                      ReLU(),
+                      Flatten(),
+                      Dense(8, {.activation = Activation::relu}),
+                      Dropout(0.25f),
+                      Dense(3)};
+}
+
+/// The loss of every step.
+class Losses : public CallbackImpl {
+  public:
+    std::vector<double> values;
+    void on_batch_end(Training& training) override {
+        const double now = training.running().at("loss") * static_cast<double>(training.samples_here);
+        values.push_back((now - before_) / static_cast<double>(training.samples_here - samples_));
+        before_ = now;
+        samples_ = training.samples_here;
+    }
+
+  private:
+    double before_ = 0;
+    std::int64_t samples_ = 0;
+};
+
+struct Outcome {
+    std::vector<double> losses;
+    double accuracy = 0;
+    std::int64_t replayed = 0;
+    std::vector<float> weights;
+};
+
+struct Run {
+    Device device = {};
+    bool capture = true;
+    Precision precision = Precision::f32;
+    std::int64_t steps = 5, count = 8 * 16 + 5;
+    double rate = 0.05;
+};
+
+Outcome train(const Run& run) {
+    set_seed(5);
+    Sequential model = cnn();
+    const Data data = pictures(run.count, Shape{8, 8, 2});
+    model.build(Shape{8, 8, 2});
+    model.to(run.device);
+    model.compile({.optimizer = SGD({.learning_rate = run.rate, .momentum = 0.9}),
+                   .loss = SparseCategoricalCrossentropy({.from_logits = true}),
+                   .metrics = {"accuracy"},
+                   .precision = run.precision});
+    const auto losses = std::make_shared<Losses>();
+    const History history = model.fit(data.x, data.y,
+                                      {.epochs = 2,
+                                       .batch_size = 16,
+                                       .steps = run.steps,
+                                       .verbose = 0,
+                                       .callbacks = {Callback(losses)},
+                                       .capture = run.capture});
+    Outcome outcome{losses->values, history.at("accuracy").back(), history.replayed_steps, {}};
+    for (const auto& [name, parameter] : model.parameters())
+        for (const float value : parameter.to_vector<float>()) outcome.weights.push_back(value);
+    return outcome;
+}
+
+class DeviceTraining : public testing::TestWithParam<Device> {};
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(DeviceTraining);
+INSTANTIATE_TEST_SUITE_P(Devices, DeviceTraining, testing::ValuesIn(other_devices()),
+                         device_name<testing::TestParamInfo<Device>>);
+
+TEST_P(DeviceTraining, FiveStepsOfACnnMatchTheCpu) {
+    const Outcome cpu = train({}), device = train({.device = GetParam()});
+    ASSERT_EQ(cpu.losses.size(), 5u);
+    ASSERT_EQ(device.losses.size(), 5u);
+    for (std::size_t i = 0; i < 5; ++i) EXPECT_NEAR(device.losses[i], cpu.losses[i], 1e-4) << "step " << i;
+    EXPECT_EQ(device.accuracy, cpu.accuracy);
+    EXPECT_EQ(cpu.replayed, 0);
+    EXPECT_EQ(device.replayed, 4);
+}
+
+TEST_P(DeviceTraining, ReplayedStepsGiveTheBitsOfEagerOnes) {
+    // Two epochs with a short last batch: eager in both runs.
+    const Run run{.device = GetParam(), .steps = 18};
+    Run eager = run;
+    eager.capture = false;
+    const Outcome a = train(run), b = train(eager);
+    EXPECT_EQ(a.weights, b.weights);
+    EXPECT_EQ(a.losses, b.losses);
+    EXPECT_EQ(a.accuracy, b.accuracy);
+    EXPECT_EQ(a.replayed, 15);  // 18 steps, of which the first and two short ones are not
+    EXPECT_EQ(b.replayed, 0);
+}
+
+TEST_P(DeviceTraining, SixteenBitsLearnToo) {
+    const Outcome full = train({.device = GetParam(), .steps = 18});
+    for (const Precision precision : {Precision::bf16, Precision::f16}) {
+        const Outcome half = train({.device = GetParam(), .precision = precision, .steps = 18});
+        EXPECT_NEAR(half.losses.front(), full.losses.front(), 0.03) << to_string(precision);
+        EXPECT_LT(half.losses.back(), 0.9 * half.losses.front()) << to_string(precision);
+        EXPECT_NE(half.losses, full.losses);
+        for (const float weight : half.weights) ASSERT_TRUE(std::isfinite(weight)) << to_string(precision);
+    }
+}
+
+TEST_P(DeviceTraining, AnOverflowSkipsTheStepAndHalvesTheScale) {
+    set_seed(1);
+    Sequential model{Dense(2)};
+    model.build(Shape{3});
+    model.to(GetParam());
+    const SGD sgd({.learning_rate = 0.1});
+    model.compile({.optimizer = sgd, .loss = "mse", .precision = Precision::f16});
+    const Tensor x = Tensor::full(Shape{4, 3}, 60000), small = Tensor::full(Shape{4, 3}, 0.01),
+                 y = Tensor::zeros(Shape{4, 2});
+    const std::vector<float> before = model.parameters()[0].second.to_vector<float>();
+    model.train_on_batch(x, y);
+    EXPECT_EQ(sgd.loss_scale(), 32768);
+    EXPECT_EQ(model.parameters()[0].second.to_vector<float>(), before);
+    model.train_on_batch(small, Tensor::ones(Shape{4, 2}));
+    EXPECT_EQ(sgd.loss_scale(), 32768);
+    EXPECT_NE(model.parameters()[0].second.to_vector<float>(), before);
+}
+
+TEST_P(DeviceTraining, AMetricThatReadsTheDeviceIsNoObstacle) {
+    set_seed(2);
+    Sequential model{Flatten(), Dense(3)};
+    const Data data = pictures(64, Shape{2, 2, 1});
+    model.build(Shape{2, 2, 1});
+    model.to(GetParam());
+    model.compile({.optimizer = SGD({.learning_rate = 0.1}),
+                   .loss = SparseCategoricalCrossentropy({.from_logits = true}),
+                   .metrics = {Metric("largest", [](const Tensor& prediction, const Tensor&) {
+                       return prediction.flatten().max(0).item();
+                   })}});
+    const History history = model.fit(data.x, data.y, {.batch_size = 16, .verbose = 0});
+    EXPECT_EQ(history.replayed_steps, 0);
+    EXPECT_TRUE(std::isfinite(history.at("largest").back()));
+}
+
+TEST_P(DeviceTraining, EvaluationMatchesTheCpu) {
+    set_seed(3);
+    Sequential model = cnn();
+    const Data data = pictures(37, Shape{8, 8, 2});
+    model.build(Shape{8, 8, 2});
+    model.compile({.optimizer = "sgd",
+                   .loss = SparseCategoricalCrossentropy({.from_logits = true}),
+                   .metrics = {"accuracy", "sparse_top_k_categorical_accuracy", SparseCategoricalAccuracy(1)}});
+    const Result cpu = model.evaluate(data.x, data.y, {.batch_size = 16});
+    const Tensor predicted = model.predict(data.x);
+    model.to(GetParam());
+    const Result device = model.evaluate(data.x, data.y, {.batch_size = 16});
+    for (const auto& [name, value] : cpu) EXPECT_NEAR(device.at(name), value, 1e-5) << name;
+    const std::vector<float> a = predicted.to_vector<float>(), b = model.predict(data.x).to_vector<float>();
+    for (std::size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-5);
+}
+
+TEST_P(DeviceTraining, GraphsKeepTheirMemoryAndReplayOnNewValues) {
+    const TensorOptions there{DType::f32, GetParam()};
+    const Tensor x = Tensor::full(Shape{1000}, 1, there);
+    Tensor y;
+    const Graph graph = Graph::capture(GetParam(), [&] {
+        const Tensor between = x * 2.0;  // its memory is used again inside the graph, and by nobody else
+        y = between + x;
+    });
+    EXPECT_GT(graph.reserved_bytes(), 0u);
+    std::vector<Tensor> others;
+    for (int value = 1; value <= 3; ++value) {
+        x.fill_(value);
+        others.push_back(Tensor::full(Shape{1000}, -1, there));
+        graph.replay();
+        EXPECT_EQ(y.to_vector<float>(), std::vector<float>(1000, 3.0f * static_cast<float>(value)));
+    }
+    for (const Tensor& other : others) EXPECT_EQ(other.to_vector<float>(), std::vector<float>(1000, -1.0f));
+    EXPECT_THROW(Graph::capture(GetParam(), [&] { y = Tensor::scalar(x.sum().item()); }), Error);
+    EXPECT_EQ((x + x).to_vector<float>()[7], 6.0f);  // the device is none the worse for it
+}
+
+}  // namespace

@@ -19,5 +19,5 @@ heddle_device_library(heddle_cuda)
 set_target_properties(heddle_cuda PROPERTIES
   CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON CUDA_EXTENSIONS OFF CUDA_VISIBILITY_PRESET hidden
   CUDA_RUNTIME_LIBRARY Static)
-target_compile_options(heddle_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--extended-lambda --expt-relaxed-constexpr -lineinfo>)
+target_compile_options(heddle_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--extended-lambda --expt-relaxed-constexpr -lineinfo -Xptxas=-v>)
 target_link_libraries(heddle_cuda PRIVATE CUDA::cudart_static Threads::Threads ${CMAKE_DL_LIBS})

@@ -2,6 +2,9 @@
 
 HEDDLE_KERNELS_BEGIN
 
-void register_native_kernels() { register_softmax(); }
+void register_native_kernels() {
+    register_matmul();
+    register_softmax();
+}
 
 HEDDLE_KERNELS_END

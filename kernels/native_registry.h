@@ -5,6 +5,7 @@
 // One function per file of native kernels, at the end of that file: it adds the file's implementations to the tables.
 HEDDLE_KERNELS_BEGIN
 
+void register_matmul();
 void register_softmax();
 
 /// All of them, for the library of the device that this is compiled for.

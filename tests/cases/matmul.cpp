@@ -73,6 +73,17 @@ std::vector<Case<Matmul>> products() {
             add("shared_a" + kind, both({.batch_b = {5}, .m = 17, .n = 35, .k = 19, .bias = true, .accumulate = true}));
             add("small_batch" + kind,
                 both({.batch_a = {4}, .batch_b = {4}, .m = 2, .n = 3, .k = 5, .accumulate = true}));
+            // Extents that 16-byte loads allow: each kind of tile of the native kernels, with tails, and sums that are
+            // split because there are few of them.
+            add("tiles" + kind, both({.m = 136, .n = 104, .k = 168, .bias = true, .activation = relu}));
+            add("tiles_tall" + kind, both({.m = 264, .n = 24, .k = 72, .bias = true, .accumulate = true}));
+            add("tiles_wide" + kind, both({.m = 24, .n = 264, .k = 72, .bias = true, .alpha = 2}));
+            add("tiles_large" + kind, both({.batch_a = {33}, .batch_b = {33}, .m = 136, .n = 136, .k = 72}));
+            add("tiles_many" + kind, both({.m = 648, .n = 136, .k = 8, .accumulate = true}));
+            add("split" + kind, both({.m = 40, .n = 72, .k = 1112, .bias = true, .activation = relu, .alpha = 0.5f}));
+            add("split_batched" + kind,
+                both({.batch_a = {3}, .batch_b = {3}, .m = 24, .n = 40, .k = 1032, .accumulate = true}));
+            add("split_odd" + kind, both({.m = 7, .n = 13, .k = 1033, .bias = true, .activation = relu}));
             add("infinities" + kind, both({.m = 19, .n = 37, .k = 3, .bias = true, .fill = Fill::infinities}));
         }
     for (const std::int64_t m : {3, 67, 515})  // NaN passes through ReLU, whatever computes the product

@@ -75,7 +75,7 @@ std::vector<Case<Matmul>> products() {
                 both({.batch_a = {4}, .batch_b = {4}, .m = 2, .n = 3, .k = 5, .accumulate = true}));
             // Extents that 16-byte loads allow: each kind of tile of the native kernels, with tails, and sums that are
             // split because there are few of them.
-            add("tiles" + kind, both({.m = 136, .n = 104, .k = 168, .bias = true, .activation = relu}));
+            add("tiles" + kind, both({.m = 136, .n = 104, .k = 168, .bias = true}));
             add("tiles_tall" + kind, both({.m = 264, .n = 24, .k = 72, .bias = true, .accumulate = true}));
             add("tiles_wide" + kind, both({.m = 24, .n = 264, .k = 72, .bias = true, .alpha = 2}));
             add("tiles_large" + kind, both({.batch_a = {33}, .batch_b = {33}, .m = 136, .n = 136, .k = 72}));

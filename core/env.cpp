@@ -13,6 +13,7 @@ constexpr EnvVariable variables[] = {
     {"HEDDLE_ALLOCATOR", "\"caching\" or \"passthrough\" (every request goes to the driver)",
      "caching; passthrough in sanitizer builds"},
     {"HEDDLE_DATA", "folder in which data sets are looked for by name", "the current folder"},
+    {"HEDDLE_DEVICE_LIBRARIES", "folder of libheddle_sim and libheddle_cuda", "that of libheddle"},
     {"HEDDLE_KERNEL", "operation=implementation[,...]: forces kernels", "the fixed priorities"},
     {"HEDDLE_MEMORY_LIMIT", "bytes a device's allocator may reserve (512M, 2G)", "no limit"},
     {"HEDDLE_PROFILE", "1: measure every operation and print a table at exit", "0"},

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # test.sh [--full]: everything that must hold before a change is merged.
 #   The fast tier installs what is missing, checks the formatting, builds the ci preset in build/ci (warnings are errors),
-#   runs every test, and checks that the generated pages of docs/ are current.
-#   --full adds the long tests (HEDDLE_TEST_FULL=1, in the preset ci), the presets asan (with undefined behaviour) and
-#   tsan, and the reference documentation.
+#   runs every test, the native kernels' on the simulator in three orders of the threads and under ASan and UBSan, and
+#   checks that the generated pages of docs/ are current. Where there is a GPU the same tests run on it.
+#   --full adds the long tests (HEDDLE_TEST_FULL=1, in the preset ci), the simulator under ThreadSanitizer, the presets
+#   asan (with undefined behaviour) and tsan, and the reference documentation.
 # HEDDLE_JOBS: how many compilers and tests run at a time (default: the number of cores).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -13,7 +14,7 @@ for argument in "$@"; do
     case $argument in
     --full) full=true ;;
     --help | -h)
-        sed -n '2,7s/^# //p' scripts/test.sh
+        sed -n '2,9s/^# //p' scripts/test.sh
         exit 0
         ;;
     *)
@@ -82,7 +83,12 @@ step "generated pages"
 check "docs/support.md" scripts/support_table.py --evidence "$HEDDLE_EVIDENCE"
 unset HEDDLE_EVIDENCE HEDDLE_TEST_FULL
 
+if [ -e build/ci/libheddle_cuda.so ]; then check "docs/registers.md" scripts/kernel_table.py; fi
+
 if $full; then
+    step "kernels on the simulator under ThreadSanitizer"
+    check "build test_kernels_tsan" cmake --build build/ci --parallel "$jobs" --target test_kernels_tsan
+    check "kernels_sim_tsan" ctest --test-dir build/ci -C tsan -R '^kernels_sim_tsan$' --output-on-failure
     run_preset asan
     run_preset tsan
     step "reference documentation"

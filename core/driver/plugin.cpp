@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "core/check.h"
+#include "core/env.h"
 #include "core/version.h"
 
 namespace heddle::detail {
@@ -20,8 +21,9 @@ std::filesystem::path own_folder() {
 }
 
 LoadedPlugin load(DeviceKind kind) {
-    const std::filesystem::path file =
-        own_folder() / fmt::format("libheddle_{}.so.{}", to_string(kind), HEDDLE_SOVERSION);
+    const auto folder = env("HEDDLE_DEVICE_LIBRARIES");
+    const std::filesystem::path file = (folder ? std::filesystem::path(*folder) : own_folder()) /
+                                       fmt::format("libheddle_{}.so.{}", to_string(kind), HEDDLE_SOVERSION);
     LoadedPlugin result;
     std::error_code error;
     if (!std::filesystem::exists(file, error)) {

@@ -1,0 +1,35 @@
+# More rounds of the native kernels' cases on the simulator, whose threads and streams the plain round takes in order.
+# f16 is left out: its code is that of bf16.
+set(rounds --gtest_filter=*/sim.*:*/sim/bf16.*)
+foreach(order reverse random)
+  add_test(NAME kernels_sim_${order} COMMAND test_kernels ${rounds})
+  set_tests_properties(kernels_sim_${order} PROPERTIES LABELS unit
+    ENVIRONMENT "HEDDLE_SIM_ORDER=${order};HEDDLE_SIM_SEED=1;HEDDLE_EVIDENCE=")
+endforeach()
+foreach(order latest random)
+  add_test(NAME train_sim_${order} COMMAND test_train --gtest_filter=*DeviceTraining*)
+  set_tests_properties(train_sim_${order} PROPERTIES LABELS unit
+    ENVIRONMENT "HEDDLE_SIM_STREAMS=${order};HEDDLE_SIM_SEED=2;HEDDLE_EVIDENCE=")
+endforeach()
+
+# The same cases with the simulator under a sanitizer (kernels/simt/CMakeLists.txt): heddle_sim_tsan and
+# test_kernels_tsan are built by `cmake --build DIR --target test_kernels_tsan` alone, and run by test.sh --full.
+if(HEDDLE_SANITIZE)
+  return()
+endif()
+foreach(name asan tsan)
+  add_executable(test_kernels_${name} kernels/cases_test.cpp)
+  target_link_libraries(test_kernels_${name} PRIVATE heddle_options heddle heddle_cases GTest::gtest GTest::gtest_main
+                                                     nlohmann_json::nlohmann_json)
+  add_dependencies(test_kernels_${name} heddle_sim_${name})
+endforeach()
+target_link_options(test_kernels_asan PRIVATE -fsanitize=address,undefined)
+target_link_options(test_kernels_tsan PRIVATE -fsanitize=thread)
+set_target_properties(test_kernels_tsan PROPERTIES EXCLUDE_FROM_ALL ON)
+set(sanitized_kernels "HEDDLE_ALLOCATOR=passthrough;HEDDLE_EVIDENCE=")
+add_test(NAME kernels_sim_asan COMMAND test_kernels_asan ${rounds})
+set_tests_properties(kernels_sim_asan PROPERTIES LABELS unit ENVIRONMENT
+  "HEDDLE_DEVICE_LIBRARIES=${PROJECT_BINARY_DIR}/sim_asan;${sanitized_kernels};ASAN_OPTIONS=detect_leaks=0;UBSAN_OPTIONS=print_stacktrace=1")
+add_test(NAME kernels_sim_tsan COMMAND test_kernels_tsan ${rounds})
+set_tests_properties(kernels_sim_tsan PROPERTIES LABELS full CONFIGURATIONS tsan ENVIRONMENT
+  "HEDDLE_DEVICE_LIBRARIES=${PROJECT_BINARY_DIR}/sim_tsan;${sanitized_kernels};TSAN_OPTIONS=halt_on_error=1")

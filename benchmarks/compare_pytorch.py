@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Trains the same models on the same data with Heddle and with PyTorch on the CPU, in alternation.
+"""Trains the same models on the same data with Heddle and with PyTorch, in alternation, on the CPU or on a GPU.
 
-    benchmarks/compare_pytorch.py [--models mlp,cnn,resnet20,resnet18] [--rounds 5] [--json]
+    benchmarks/compare_pytorch.py [--models mlp,cnn,resnet20,resnet18] [--rounds 5] [--json] [--device cpu|cuda]
+                                  [--precision f32|bf16]
                                   [--heddle build/release/cli/heddle] [--pytorch PYTHON] [--data DIR] [--idx-data DIR]
 
 Heddle runs through its public `fit` (`heddle train`). PyTorch runs a plain training loop on a tensor that holds the whole
@@ -13,9 +14,15 @@ the first step to the last. Columns:
   pytorch_default  as installed, nothing set
   pytorch_other    the PyTorch of the interpreter that --pytorch names, the same number of threads as Heddle
 
+On a GPU PyTorch's data lies there from the start; the columns are
+
+  pytorch          the interpreter of --python, eager, cudnn.benchmark on, TF32 off in f32, autocast in bf16
+  pytorch_compiled the same under torch.compile
+
 Each in its better memory layout (contiguous or channels_last). Numbers are medians over the rounds; `ratio` is Heddle's
 pictures a second over the tuned PyTorch's. Peak memory, in bytes, is that of the process less what it held idle, before it
-opened the data: PyTorch's after the import, Heddle's at the start of main. Heddle keeps pictures as bytes and PyTorch's
+opened the data: PyTorch's after the import, Heddle's at the start of main; on a GPU it is what the allocators handed out at
+most (for Heddle without the data, which stays on the host). Heddle keeps pictures as bytes and PyTorch's
 loop as floats; `peak_memory_less_data` is PyTorch's with its data left out (Heddle's always counts its own). Timings mean
 something on a quiet machine only.
 """
@@ -41,6 +48,7 @@ MODELS = {
     "resnet20": {"batch_size": 128, "steps": 16, "data": "cifar10"},
     "resnet18": {"batch_size": 64, "steps": 5, "data": "cifar10"},
 }
+GPU_STEPS = {"mlp": 4000, "cnn": 2000, "resnet20": 1000, "resnet18": 400}
 RATE, MOMENTUM = 0.01, 0.9
 TRAIN, TEST = 10000, 100
 
@@ -154,6 +162,8 @@ def train_pytorch(torch, spec, layout):
     x = x.to(memory_format=memory_format)
     loaded = memory("VmRSS")
     model = make_model(torch, spec["model"]).to(memory_format=memory_format)
+    if spec["device"] == "cuda":
+        return train_on_gpu(torch, spec, x, y, model)
     optimizer = torch.optim.SGD(model.parameters(), RATE, momentum=MOMENTUM)
     steps = pictures = 0
     begin = time.perf_counter()
@@ -172,6 +182,45 @@ def train_pytorch(torch, spec, layout):
     seconds = time.perf_counter() - begin
     peak = memory("VmHWM")
     return {"images_per_second": pictures / seconds, "peak_memory": peak - idle, "peak_memory_less_data": peak - loaded}
+
+
+def train_on_gpu(torch, spec, x, y, model):
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    x, y, model = x.cuda(), y.cuda(), model.cuda()
+    if x.is_contiguous(memory_format=torch.channels_last):
+        model = model.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(model.parameters(), RATE, momentum=MOMENTUM)
+    half = spec["precision"] == "bf16"
+
+    def step(rows):
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast("cuda", torch.bfloat16, enabled=half):
+            loss = torch.nn.functional.cross_entropy(forward(x[rows]), y[rows])
+        loss.backward()
+        optimizer.step()
+
+    forward = torch.compile(model) if spec["compiled"] else model
+
+    def train(steps):
+        done = pictures = 0
+        while done < steps:
+            for rows in torch.randperm(len(x), device="cuda").split(spec["batch_size"]):
+                if len(rows) == spec["batch_size"]:  # a short batch would be compiled anew
+                    step(rows)
+                    done, pictures = done + 1, pictures + len(rows)
+                if done == steps:
+                    break
+        torch.cuda.synchronize()
+        return pictures
+
+    train(20)
+    begin = time.perf_counter()
+    pictures = train(spec["steps"])
+    seconds = time.perf_counter() - begin
+    peak = torch.cuda.max_memory_allocated()
+    data = x.numel() * 4 + y.numel() * 8
+    return {"images_per_second": pictures / seconds, "peak_memory": peak, "peak_memory_less_data": peak - data}
 
 
 def child(spec):
@@ -214,9 +263,11 @@ def run_heddle(arguments, spec):
     command = [arguments.heddle, "train", spec["model"], "--data", spec["folder"], "--steps", str(spec["steps"])]
     command += ["--batch-size", str(spec["batch_size"]), "--optimizer", "sgd", "--lr", str(RATE)]
     command += ["--momentum", str(MOMENTUM), "--weight-decay", "0", "--schedule", "constant", "--augment", "none"]
-    command += ["--threads", str(arguments.threads), "--json"]
+    command += ["--threads", str(arguments.threads), "--json", "--device", arguments.device]
+    command += ["--precision", arguments.precision]
     record = checked(command, dict(os.environ, OMP_NUM_THREADS=str(arguments.threads)))
-    return {"images_per_second": record["images_per_second"], "peak_memory": record["peak_memory_bytes"]}
+    peak = record["peak_memory_bytes" if arguments.device == "cpu" else "peak_allocated_bytes"]
+    return {"images_per_second": record["images_per_second"], "peak_memory": peak}
 
 
 def run_pytorch(python, spec, threads, library_path=""):
@@ -249,16 +300,25 @@ def summarize(rounds):
 
 
 def compare(arguments, name, folders, tuned_libraries):
-    spec = dict(MODELS[name], model=name)
+    spec = dict(MODELS[name], model=name, device=arguments.device, precision=arguments.precision, compiled=False)
     spec["folder"] = folders[spec["data"]]
+    if arguments.device == "cuda":
+        spec["steps"] = GPU_STEPS[name]
     if arguments.steps:
         spec["steps"] = arguments.steps
-    sides = {
-        "heddle": lambda: run_heddle(arguments, spec),
-        "pytorch": lambda: run_pytorch(arguments.python, spec, arguments.threads, tuned_libraries),
-        "pytorch_default": lambda: run_pytorch(arguments.python, spec, 0),
-    }
-    if arguments.pytorch:
+    if arguments.device == "cuda":
+        sides = {
+            "heddle": lambda: run_heddle(arguments, spec),
+            "pytorch": lambda: run_pytorch(arguments.python, spec, 0),
+            "pytorch_compiled": lambda: run_pytorch(arguments.python, dict(spec, compiled=True), 0),
+        }
+    else:
+        sides = {
+            "heddle": lambda: run_heddle(arguments, spec),
+            "pytorch": lambda: run_pytorch(arguments.python, spec, arguments.threads, tuned_libraries),
+            "pytorch_default": lambda: run_pytorch(arguments.python, spec, 0),
+        }
+    if arguments.pytorch and arguments.device == "cpu":
         sides["pytorch_other"] = lambda: run_pytorch(arguments.pytorch, spec, arguments.threads)
     rounds = {side: [] for side in sides}
     for number in range(arguments.rounds):
@@ -271,6 +331,8 @@ def compare(arguments, name, folders, tuned_libraries):
         "batch_size": spec["batch_size"],
         "steps": spec["steps"],
         "threads": arguments.threads,
+        "device": arguments.device,
+        "precision": arguments.precision,
         "ratio": 0.0,
         "heddle": {
             "images_per_second": statistics.median(heddle),
@@ -289,7 +351,7 @@ def compare(arguments, name, folders, tuned_libraries):
 
 def print_row(record):
     cells = [f"{record['model']:10}", f"ratio {record['ratio']:5.2f}"]
-    for side in ("heddle", "pytorch", "pytorch_default", "pytorch_other"):
+    for side in ("heddle", "pytorch", "pytorch_default", "pytorch_other", "pytorch_compiled"):
         if side in record:
             column = record[side]
             cells.append(f"{side} {column['images_per_second']:8.0f}/s, {column['peak_memory'] / 1e6:5.0f} MB")
@@ -308,6 +370,8 @@ def main():
     parser.add_argument("--pytorch", default="", metavar="PYTHON", help="an interpreter with another PyTorch")
     parser.add_argument("--data", default="", metavar="DIR", help="CIFAR-10's binary files; default: random pictures")
     parser.add_argument("--idx-data", default="", metavar="DIR", help="IDX files for mlp; default: random pictures")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="[%(default)s]")
+    parser.add_argument("--precision", choices=("f32", "bf16"), default="f32", help="bf16: on a GPU [%(default)s]")
     parser.add_argument("--json", action="store_true", help="one JSON object a model")
     parser.add_argument("--child", default="", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -322,8 +386,10 @@ def main():
         parser.error("--rounds and --threads must be at least 1")
     if not os.access(arguments.heddle, os.X_OK):
         parser.error(f"{arguments.heddle} is no program: build it, or name it with --heddle")
-    libraries = glob.glob("/usr/lib/*/openblas-openmp")
-    if not libraries:
+    if arguments.device == "cpu" and arguments.precision != "f32":
+        parser.error("--precision bf16 needs --device cuda")
+    libraries = glob.glob("/usr/lib/*/openblas-openmp") or [""]
+    if arguments.device == "cpu" and not libraries[0]:
         parser.error("libopenblas0-openmp is missing: without it PyTorch's threads get in each other's way")
     with tempfile.TemporaryDirectory() as temporary:
         folders = {"cifar10": arguments.data, "idx": arguments.idx_data}

@@ -1,4 +1,5 @@
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 
 #include <cstring>
 #include <map>
@@ -8,9 +9,10 @@
 #include "core/parallel.h"
 #include "tests/cases/case.h"
 
-// Every benchmark case of tests/cases for every implementation: `operation/implementation/case`, with GFLOP/s, GB/s and
-// `error`, the Frobenius norm of the difference to the reference in f64 over that of the reference. A case is verified
-// before it is timed. Options of ours, beside Google Benchmark's:
+// Every benchmark case of tests/cases for every implementation: `operation/implementation/case` on the CPU,
+// `operation/implementation/cuda/bf16/case` on a GPU (where a run includes the launch and the wait), with GFLOP/s, GB/s
+// and `error`, the Frobenius norm of the difference to the reference in f64 over that of the reference. A case is
+// verified before it is timed. Options of ours, beside Google Benchmark's:
 //   --with_reference   times the naive reference implementations too
 //   --all_errors       computes `error` for the largest cases too, whose reference takes long
 namespace {
@@ -22,9 +24,9 @@ using namespace heddle::cases;
 constexpr double largest_verified = 2e9;
 
 void run(benchmark::State& state, const CaseSet& set, std::size_t index, const std::string& implementation,
-         bool all_errors) {
+         Device device, DType dtype, bool all_errors) {
     const FlushDenormals flush;
-    CaseSet::Prepared prepared = set.prepare(index, implementation, Device::cpu(), DType::f32);
+    CaseSet::Prepared prepared = set.prepare(index, implementation, device, dtype);
     if (!prepared.run) {
         state.SkipWithError(("not supported: " + prepared.reason).c_str());
         return;
@@ -32,8 +34,9 @@ void run(benchmark::State& state, const CaseSet& set, std::size_t index, const s
     if (all_errors || prepared.flops <= largest_verified) {
         // Google Benchmark calls this function several times while it looks for the number of iterations.
         static std::map<std::string, Outcome> verified;
-        const std::string key = std::string(set.table().operation()) + "/" + implementation + "/" + set.name(index);
-        if (!verified.contains(key)) verified[key] = set.check(index, implementation, Device::cpu(), DType::f32);
+        const std::string key = fmt::format("{}/{}/{}/{}/{}", set.table().operation(), implementation,
+                                            to_string(device.kind), to_string(dtype), set.name(index));
+        if (!verified.contains(key)) verified[key] = set.check(index, implementation, device, dtype);
         if (verified[key].status == Outcome::Status::failed) {
             state.SkipWithError(("wrong result: " + verified[key].message).c_str());
             return;
@@ -61,24 +64,33 @@ bool take_option(int& count, char** arguments, const char* option) {
     return false;
 }
 
+void add_benchmarks(const CaseSet& set, const std::string& implementation, Device device, DType dtype,
+                    bool all_errors) {
+    std::string name = fmt::format("{}/{}", set.table().operation(), implementation);
+    if (device.kind != DeviceKind::cpu) name += fmt::format("/{}/{}", to_string(device.kind), to_string(dtype));
+    for (std::size_t i = 0; i < set.size(); ++i)
+        if (set.is_benchmark(i))
+            benchmark::RegisterBenchmark(
+                fmt::format("{}/{}", name, set.name(i)).c_str(),
+                [=, &set](benchmark::State& state) { run(state, set, i, implementation, device, dtype, all_errors); })
+                ->UseRealTime()
+                ->Unit(benchmark::kMicrosecond);
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
     const bool with_reference = take_option(count, arguments, "--with_reference");
     const bool all_errors = take_option(count, arguments, "--all_errors");
     const std::vector<std::unique_ptr<CaseSet>> sets = all_cases();
+    const bool cuda = Device::best().kind == DeviceKind::cuda;
     for (const auto& set : sets)
         for (const auto& entry : set->table().entries()) {
-            if (entry.device != DeviceKind::cpu || (entry.name == "reference" && !with_reference)) continue;
-            for (std::size_t i = 0; i < set->size(); ++i)
-                if (set->is_benchmark(i))
-                    benchmark::RegisterBenchmark(
-                        (std::string(set->table().operation()) + "/" + entry.name + "/" + set->name(i)).c_str(),
-                        [&cases = *set, i, name = entry.name, all_errors](benchmark::State& state) {
-                            run(state, cases, i, name, all_errors);
-                        })
-                        ->UseRealTime()
-                        ->Unit(benchmark::kMicrosecond);
+            if (entry.name == "reference" && !with_reference) continue;
+            if (entry.device == DeviceKind::cpu) add_benchmarks(*set, entry.name, {}, DType::f32, all_errors);
+            if (entry.device == DeviceKind::cuda && cuda)
+                for (const DType dtype : {DType::f32, DType::f16, DType::bf16})
+                    add_benchmarks(*set, entry.name, {DeviceKind::cuda}, dtype, all_errors);
         }
     benchmark::AddCustomContext("heddle_threads", std::to_string(thread_count()));
     benchmark::Initialize(&count, arguments);

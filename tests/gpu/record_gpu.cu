@@ -1,0 +1,65 @@
+// record_gpu DIR: writes what the simulator and the checks of cuDNN's plans assume of a GPU, as this one has it:
+//   DIR/fragments_sm90.json   registers after each matrix instruction (tests/simt/fragments_test.cu compares)
+//   DIR/device_properties.json  what cudaGetDeviceProperties says
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "tests/simt/fragments.h"
+
+namespace {
+
+void must(cudaError_t error, const char* call) {
+    if (error == cudaSuccess) return;
+    std::fprintf(stderr, "record_gpu: %s: %s\n", call, cudaGetErrorString(error));
+    std::exit(1);
+}
+
+nlohmann::json fragments() {
+    using namespace heddle::kernels::cuda;
+    std::vector<std::uint32_t> words(fragment_count * fragment_words);
+    const std::size_t bytes = words.size() * sizeof(std::uint32_t);
+    std::uint32_t* device = nullptr;
+    must(cudaMalloc(&device, bytes), "cudaMalloc");
+    void* arguments[] = {&device};
+    must(cudaLaunchKernel(reinterpret_cast<const void*>(&record_fragments), dim3(1), dim3(32), arguments, 0, nullptr),
+         "cudaLaunchKernel");
+    must(cudaMemcpy(words.data(), device, bytes, cudaMemcpyDeviceToHost), "cudaMemcpy");
+    must(cudaFree(device), "cudaFree");
+    nlohmann::json result;
+    for (int i = 0; i < fragment_count; ++i)
+        result[fragment_names[i]] =
+            std::vector<std::uint32_t>(words.begin() + i * fragment_words, words.begin() + (i + 1) * fragment_words);
+    return result;
+}
+
+nlohmann::json properties() {
+    cudaDeviceProp p{};
+    must(cudaGetDeviceProperties(&p, 0), "cudaGetDeviceProperties");
+    return {{"name", p.name},
+            {"compute_capability", {p.major, p.minor}},
+            {"multiprocessors", p.multiProcessorCount},
+            {"global_memory_bytes", p.totalGlobalMem},
+            {"l2_bytes", p.l2CacheSize},
+            {"shared_bytes_per_block", p.sharedMemPerBlock},
+            {"shared_bytes_per_block_optin", p.sharedMemPerBlockOptin},
+            {"shared_bytes_per_multiprocessor", p.sharedMemPerMultiprocessor},
+            {"registers_per_block", p.regsPerBlock},
+            {"registers_per_multiprocessor", p.regsPerMultiprocessor},
+            {"threads_per_multiprocessor", p.maxThreadsPerMultiProcessor},
+            {"warp_size", p.warpSize}};
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    if (count != 2) {
+        std::fprintf(stderr, "usage: record_gpu DIR\n");
+        return 2;
+    }
+    const std::string folder = arguments[1];
+    std::ofstream(folder + "/fragments_sm90.json") << fragments().dump() << "\n";
+    std::ofstream(folder + "/device_properties.json") << properties().dump(1) << "\n";
+    return 0;
+}

@@ -1,0 +1,155 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "ops/autograd/grad_mode.h"
+#include "ops/conv.h"
+#include "ops/copy.h"
+#include "ops/elementwise.h"
+#include "ops/linear.h"
+#include "ops/loss.h"
+#include "ops/norm.h"
+#include "ops/pool.h"
+#include "ops/random.h"
+#include "ops/reduce.h"
+#include "ops/softmax.h"
+#include "tests/devices.h"
+
+// Every kind of operation through the tape, on a device and on the CPU: values and gradients agree.
+namespace {
+
+using namespace heddle;
+using namespace heddle::ops;
+
+using Tensors = std::vector<Tensor>;
+
+struct Example {
+    const char* name;
+    std::vector<Shape> inputs;
+    std::function<Tensor(const Tensors&)> function;
+    double tolerance = 2e-5;
+};
+
+const std::vector<Example>& examples() {
+    static const auto& list = *new std::vector<Example>{
+        {"arithmetic", {{3, 5}, {5}}, [](const Tensors& x) { return (x[0] + x[1]) * x[0] / (square(x[1]) + 1.0); }},
+        {"activations",
+         {{4, 7}},
+         [](const Tensors& x) { return relu(x[0]) + gelu(x[0]) + tanh(x[0]) + sigmoid(x[0]); }},
+        {"where",
+         {{6, 3}, {6, 3}},
+         [](const Tensors& x) { return where(greater(x[0], x[1]), x[0], clip(x[1], -1, 1)); }},
+        {"reductions", {{4, 5, 6}}, [](const Tensors& x) { return sum(x[0], {1}) * mean(x[0], {1}) + max(x[0], {1}); }},
+        {"topk", {{5, 9}}, [](const Tensors& x) { return topk(x[0], 3).first; }},
+        {"permute",
+         {{3, 4, 5}},
+         [](const Tensors& x) {
+             return permute(x[0], {2, 0, 1}) * 2.0;
+         }},
+        {"concat and slice",
+         {{3, 4}, {3, 2}},
+         [](const Tensors& x) {
+             const Tensor both = concat(x, 1);
+             return slice(both, {{}, {1, 5}}) * slice(both, {{}, {0, 4}});
+         }},
+        {"gather",
+         {{7, 3}},
+         [](const Tensors& x) {
+             return gather(x[0],
+                           Tensor::from({std::int64_t{2}, std::int64_t{2}, std::int64_t{6}}, Shape{3}, x[0].device()));
+         }},
+        {"softmax", {{5, 11}}, [](const Tensors& x) { return softmax(x[0]) + log_softmax(x[0]); }},
+        {"matmul", {{2, 5, 7}, {2, 7, 3}}, [](const Tensors& x) { return matmul(x[0], x[1]); }},
+        {"linear",
+         {{6, 10}, {4, 10}, {4}},
+         [](const Tensors& x) { return linear(x[0], x[1], x[2], FusedActivation::relu); }},
+        {"convolution",
+         {{2, 9, 8, 4}, {6, 3, 3, 4}, {6}},
+         [](const Tensors& x) {
+             return conv2d(x[0], x[1], x[2], {.stride = {2, 1}, .padding = {1, 0, 1, 1}}, FusedActivation::relu);
+         }},
+        {"batch norm",
+         {{3, 4, 4, 6}, {6}, {6}},
+         [](const Tensors& x) {
+             return batch_norm(x[0], x[1], x[2], Tensor(), Tensor(), true, {.activation = FusedActivation::relu});
+         },
+         1e-4},
+        {"cross-entropy",
+         {{8, 5}},
+         [](const Tensors& x) {
+             std::vector<std::int64_t> labels{0, 1, 2, 3, 4, 0, 1, 2};
+             return cross_entropy(x[0], Tensor::from(labels, Shape{8}, x[0].device()), {.label_smoothing = 0.1f});
+         }},
+        {"squared error", {{6, 2}, {6, 2}}, [](const Tensors& x) { return mean_squared_error(x[0], x[1]); }},
+    };
+    return list;
+}
+
+struct Results {
+    std::vector<std::vector<float>> values;  // the output, then each input's gradient
+};
+
+Results compute(const Example& example, Device device) {
+    Generator generator(17);
+    Tensors inputs;
+    for (const Shape& shape : example.inputs) {
+        Tensor input = random_normal(shape, 0, 1, {}, generator).to(device);
+        input.set_requires_grad();
+        inputs.push_back(input);
+    }
+    const Tensor y = example.function(inputs);
+    const Tensor weights = random_normal(y.shape(), 0, 1, {}, generator).to(device);
+    (y * weights).sum().backward();
+    Results results{{y.to_vector<float>()}};
+    for (const Tensor& input : inputs) results.values.push_back(input.grad().to_vector<float>());
+    return results;
+}
+
+class DeviceOps : public testing::TestWithParam<Device> {};
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(DeviceOps);
+INSTANTIATE_TEST_SUITE_P(Devices, DeviceOps, testing::ValuesIn(other_devices()),
+                         device_name<testing::TestParamInfo<Device>>);
+
+TEST_P(DeviceOps, ValuesAndGradientsMatchTheCpu) {
+    for (const Example& example : examples()) {
+        const Results cpu = compute(example, {}), device = compute(example, GetParam());
+        ASSERT_EQ(cpu.values.size(), device.values.size());
+        for (std::size_t k = 0; k < cpu.values.size(); ++k) {
+            ASSERT_EQ(cpu.values[k].size(), device.values[k].size()) << example.name;
+            for (std::size_t i = 0; i < cpu.values[k].size(); ++i)
+                ASSERT_NEAR(cpu.values[k][i], device.values[k][i],
+                            example.tolerance * std::max(1.0f, std::abs(cpu.values[k][i])))
+                    << example.name << ", " << (k == 0 ? "value" : "gradient") << ", element " << i;
+        }
+    }
+}
+
+TEST_P(DeviceOps, RandomBitsAreTheCpus) {
+    for (const bool masked : {false, true}) {
+        Generator a(3), b(3);
+        const Tensor ones = Tensor::ones(Shape{1001});
+        const auto draw = [&](Device device, Generator& generator) {
+            return (masked ? dropout(ones.to(device), 0.3f, true, generator)
+                           : random_uniform(Shape{1001}, 0, 1, {DType::f32, device}, generator))
+                .to_vector<float>();
+        };
+        EXPECT_EQ(draw({}, a), draw(GetParam(), b));
+    }
+}
+
+TEST_P(DeviceOps, OperandsOnTwoDevicesAreRefused) {
+    const Tensor here = Tensor::ones(Shape{2}), there = here.to(GetParam());
+    EXPECT_THROW(here + there, Error);
+    EXPECT_THROW(static_cast<void>(there.data<float>()), Error);
+}
+
+TEST_P(DeviceOps, CastsRoundToNearestEven) {
+    const Tensor x = Tensor::from({1.0f, 1.00390625f, 1.01171875f, -0.1f, 65504.0f}, Shape{5});
+    for (const DType dtype : {DType::f16, DType::bf16, DType::i32, DType::boolean})
+        EXPECT_EQ(x.to(dtype).to_vector<float>(), x.to(GetParam()).to(dtype).to_vector<float>()) << to_string(dtype);
+}
+
+}  // namespace

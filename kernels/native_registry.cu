@@ -3,8 +3,11 @@
 HEDDLE_KERNELS_BEGIN
 
 void register_native_kernels() {
+    register_arg_reduce();
     register_matmul();
+    register_reduce();
     register_softmax();
+    register_top_k();
 }
 
 HEDDLE_KERNELS_END

@@ -5,8 +5,11 @@
 // One function per file of native kernels, at the end of that file: it adds the file's implementations to the tables.
 HEDDLE_KERNELS_BEGIN
 
+void register_arg_reduce();
 void register_matmul();
+void register_reduce();
 void register_softmax();
+void register_top_k();
 
 /// All of them, for the library of the device that this is compiled for.
 void register_native_kernels();

@@ -2,7 +2,7 @@
 
 #include "kernels/strides.h"
 
-// How the CPU walks a reduction: neighbouring axes that are both kept, or both reduced, count as one.
+// How a reduction is walked: neighbouring axes that are both kept, or both reduced, count as one.
 namespace heddle::kernels {
 
 /// Some of x's merged axes, walked as one long one.

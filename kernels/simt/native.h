@@ -15,6 +15,11 @@ inline Support floating(DType dtype) {
     return Support::no("dtype " + std::string(to_string(dtype)) + " (only f32, f16 and bf16)");
 }
 
+/// The same, and the integers that are computed with.
+inline Support floating_or_integer(DType dtype) {
+    return dtype == DType::i32 || dtype == DType::i64 ? Support::yes() : floating(dtype);
+}
+
 /// Calls `body(T{})` with T = float, __half or __nv_bfloat16.
 template <class Body>
 void with_floating(DType dtype, const Body& body) {

@@ -58,6 +58,15 @@ void add_reduce(CaseSets& sets) {
         add(op, "threads_middle", {3, 997, 71}, 0b010);
         add(op, "threads_two_long_rows", {2, 300007}, 0b10);
         add(op, "threads_ends", {601, 3, 211}, 0b101);
+        add(op, "vector_rows", {37, 64}, 0b10);
+        add(op, "vector_rows_long", {3, 1024}, 0b10);
+        add(op, "misaligned_rows", {3, 2051}, 0b10);
+        add(op, "vector_columns", {131, 72}, 0b01);
+        add(op, "vector_columns_wide", {40, 264}, 0b01);
+        add(op, "vector_columns_tall", {3001, 64}, 0b01);
+        add(op, "vector_middle", {5, 131, 24}, 0b010);
+        add(op, "few_rows", {7, 300, 5}, 0b001);
+        add(op, "alternating_columns", {3, 7, 4, 5, 11}, 0b01010);
         add(op, "large", {5, 67}, 0b10, Fill::large);
         add(op, "tiny", {67, 5}, 0b01, Fill::tiny);
         add(op, "outliers", {5, 1031}, 0b10, Fill::outliers);
@@ -145,6 +154,11 @@ void add_places(CaseSets& sets) {
         add("threads", {2003, 101}, 1);
         add("infinities", {37, 11}, 1, Fill::infinities);
         add("infinities_first", {11, 37}, 0, Fill::infinities);
+        add("two_long_rows", {2, 20011}, 1);
+        add("tall", {9001, 5}, 0);
+        add("tall_middle", {2, 3001, 40}, 1);
+        add("ties_long", {2, 20011}, 1, Fill::zeros);
+        add("ties_tall", {9001, 5}, 0, Fill::zeros);
         add("ties", {3, 67}, 1, Fill::zeros);
         add("ties_first", {67, 3}, 0, Fill::zeros);
         add("65536x10", {65536, 10}, 1, Fill::normal, true);
@@ -178,7 +192,12 @@ void add_places(CaseSets& sets) {
     add_top("none", 3, 5, 0);
     add_top("five_of_prime", 7, 131, 5);
     add_top("sort", 5, 67, 67);
+    add_top("power_of_two", 3, 64, 32);
+    add_top("two_tiles_sorted", 2, 2100, 2100);
+    add_top("most_of_two_tiles", 2, 2100, 1500);
+    add_top("five_of_many", 1, 70001, 5);
     add_top("ties", 3, 67, 9, Fill::zeros);
+    add_top("ties_of_many", 1, 70001, 9, Fill::zeros);
     add_top("infinities", 5, 67, 9, Fill::infinities);
     add_top("threads", 211, 101, 3);
     add_top("128x1000_k5", 128, 1000, 5, Fill::normal, true);
@@ -188,6 +207,13 @@ void add_places(CaseSets& sets) {
              const View values = problem.output({2, 4});
              return TopK{.k = 4, .x = x, .values = values, .indices = problem.output({2, 4}, DType::i64)};
          }});
+    for (const DType dtype : {DType::i32, DType::i64})
+        top.push_back(
+            {std::string(to_string(dtype)), [=](Problem& problem) {
+                 const View x = problem.integers({5, 131}, -20, 20, dtype);
+                 const View values = problem.output({5, 31}, dtype);
+                 return TopK{.k = 31, .x = x, .values = values, .indices = problem.output({5, 31}, DType::i64)};
+             }});
     sets.push_back(make_case_set(top_k(), std::move(top)));
 }
 

@@ -4,7 +4,9 @@ HEDDLE_KERNELS_BEGIN
 
 void register_native_kernels() {
     register_arg_reduce();
+    register_cross_entropy();
     register_matmul();
+    register_point_losses();
     register_reduce();
     register_softmax();
     register_top_k();

@@ -6,7 +6,9 @@
 HEDDLE_KERNELS_BEGIN
 
 void register_arg_reduce();
+void register_cross_entropy();
 void register_matmul();
+void register_point_losses();
 void register_reduce();
 void register_softmax();
 void register_top_k();

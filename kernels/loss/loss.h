@@ -15,15 +15,15 @@ inline constexpr std::int64_t no_ignored_label = std::numeric_limits<std::int64_
 ///
 /// Labels are sparse (i32, i64 or u8, [rows]: the class of each row) or dense (the dtype of the logits, [rows,
 /// classes]: probabilities). With smoothing s the target is q = (1 - s) * label + s / classes, and loss = -sum_c q_c
-/// log softmax(logits)_c. Rows are shifted by their maximum, so that large logits do not overflow; a target of 0 on a
-/// logit of -inf contributes 0.
+/// log softmax(logits)_c. "Wide" is the dtype of the logits, or f32 where that has 16 bits. Rows are shifted by their
+/// maximum, so that large logits do not overflow; a target of 0 on a logit of -inf contributes 0.
 struct CrossEntropyForward {
     View logits;                                   ///< [rows, classes], floating (more leading axes count as rows)
     View labels;                                   ///< sparse or dense
     float label_smoothing = 0;                     ///< 0 <= s <= 1
     std::int64_t ignore_index = no_ignored_label;  ///< sparse rows of this label have loss 0 and no gradient
-    View loss;                                     ///< [rows], the dtype of the logits
-    View log_sum;  ///< [rows], for the backward step: log sum_c exp(logit_c - largest logit of the row)
+    View loss;                                     ///< [rows], wide
+    View log_sum;  ///< [rows], wide, for the backward step: log sum_c exp(logit_c - largest logit of the row)
 };
 HEDDLE_API KernelTable<CrossEntropyForward>& cross_entropy_forward();
 
@@ -34,7 +34,7 @@ struct CrossEntropyBackward {
     float label_smoothing = 0;
     std::int64_t ignore_index = no_ignored_label;
     View log_sum;     ///< as the forward step left it
-    View dloss;       ///< [rows], or one element: the same for every row
+    View dloss;       ///< [rows], or one element: the same for every row; wide
     float scale = 1;  ///< multiplies dloss: 1 / rows for a mean over rows
     View dlogits;     ///< [rows, classes]
 };
@@ -58,8 +58,9 @@ enum class PointLoss {
     bce  ///< binary cross-entropy of a probability, clipped to [1e-7, 1 - 1e-7] as in Keras: no gradient beyond
 };
 
-/// loss = kind(prediction, target), element by element; all three have one shape and one floating dtype. Means and
-/// sums are taken by reductions, or folded into `scale` of the backward step.
+/// loss = kind(prediction, target), element by element; all three have one shape. Predictions and targets have one
+/// floating dtype, the loss (and dloss) too, or f32 where that has 16 bits. Means and sums are taken by reductions, or
+/// folded into `scale` of the backward step.
 struct PointLossForward {
     PointLoss kind = PointLoss::mse;
     float delta = 1;  ///< of huber, > 0

@@ -43,8 +43,8 @@ Case<CrossEntropyForward> forward(std::string name, const Entropy& o) {
                 args.labels = labels_of(problem, o);
                 args.label_smoothing = o.smoothing;
                 args.ignore_index = o.ignored;
-                args.loss = problem.output({o.rows});
-                args.log_sum = problem.output({o.rows});
+                args.loss = problem.output({o.rows}, problem.wide());
+                args.log_sum = problem.output({o.rows}, problem.wide());
                 return args;
             },
             o.benchmark};
@@ -61,8 +61,8 @@ Case<CrossEntropyBackward> backward(std::string name, const Entropy& o) {
                 args.labels = labels_of(problem, o);
                 args.label_smoothing = o.smoothing;
                 args.ignore_index = o.ignored;
-                args.log_sum = problem.input({o.rows}, Fill::positive);
-                args.dloss = problem.input({o.one_dloss ? 1 : o.rows});
+                args.log_sum = problem.input({o.rows}, Fill::positive, problem.wide());
+                args.dloss = problem.input({o.one_dloss ? 1 : o.rows}, Fill::normal, problem.wide());
                 args.scale = 1.0f / static_cast<float>(o.rows);
                 args.dlogits = problem.output({o.rows, o.classes});
                 return args;
@@ -93,8 +93,8 @@ std::vector<Case<CrossEntropyForward>> special_forwards() {
                              CrossEntropyForward args;
                              args.logits = problem.values({3, 3}, rows.logits);
                              args.labels = problem.values({3}, {0, 1, 2}, DType::i32);
-                             args.loss = problem.output({3});
-                             args.log_sum = problem.output({3});
+                             args.loss = problem.output({3}, problem.wide());
+                             args.log_sum = problem.output({3}, problem.wide());
                              return args;
                          }});
     cases.push_back({"dense_zero_at_minus_infinity", [](Problem& problem) {
@@ -102,8 +102,8 @@ std::vector<Case<CrossEntropyForward>> special_forwards() {
                          CrossEntropyForward args;
                          args.logits = problem.values({2, 3}, {1, -inf, 2, -inf, 3, 4});
                          args.labels = problem.values({2, 3}, {0.5, 0, 0.5, 0, 1, 0});
-                         args.loss = problem.output({2});
-                         args.log_sum = problem.output({2});
+                         args.loss = problem.output({2}, problem.wide());
+                         args.log_sum = problem.output({2}, problem.wide());
                          return args;
                      }});
     return cases;
@@ -116,8 +116,8 @@ std::vector<Case<CrossEntropyBackward>> special_backwards() {
                              CrossEntropyBackward args;
                              args.logits = problem.values({3, 3}, rows.logits);
                              args.labels = problem.values({3}, {0, 1, 2}, DType::i32);
-                             args.log_sum = problem.values({3}, rows.log_sums);
-                             args.dloss = problem.values({1}, {1});
+                             args.log_sum = problem.values({3}, rows.log_sums, problem.wide());
+                             args.dloss = problem.values({1}, {1}, problem.wide());
                              args.dlogits = problem.output({3, 3});
                              return args;
                          }});
@@ -171,7 +171,7 @@ Case<PointLossForward> point(std::string name, const Kind& kind, const Shape& sh
     return {std::string(kind.name) + "_" + name,
             [=](Problem& problem) {
                 const auto [prediction, target] = points(problem, kind.kind, shape, fill);
-                return PointLossForward{kind.kind, delta, prediction, target, problem.output(shape)};
+                return PointLossForward{kind.kind, delta, prediction, target, problem.output(shape, problem.wide())};
             },
             benchmark};
 }
@@ -181,7 +181,7 @@ Case<PointLossBackward> point_back(std::string name, const Kind& kind, const Sha
     return {std::string(kind.name) + "_" + name,
             [=](Problem& problem) {
                 const auto [prediction, target] = points(problem, kind.kind, shape, fill);
-                const View dloss = problem.input(one_dloss ? Shape{1} : shape);
+                const View dloss = problem.input(one_dloss ? Shape{1} : shape, Fill::normal, problem.wide());
                 return PointLossBackward{kind.kind, delta, prediction, target, dloss, 0.37f, problem.output(shape)};
             },
             benchmark};
@@ -213,7 +213,12 @@ void add_loss_cases(CaseSets& sets) {
         {"ignored", {23, 7, Labels::i32, Fill::normal, 0.1f, 3}},
         {"dense", {13, 37, Labels::dense}},
         {"dense_smoothed", {13, 37, Labels::dense, Fill::normal, 0.2f}},
+        {"classes301", {7, 301, Labels::i64, Fill::normal, 0.1f}},
+        {"dense301", {3, 301, Labels::dense, Fill::normal, 0.1f}},
         {"long_row", {3, 5003}},
+        {"long_row_smoothed", {3, 1031, Labels::i64, Fill::normal, 0.1f}},
+        {"long_row_dense", {3, 1031, Labels::dense, Fill::normal, 0.1f}},
+        {"long_row_ignored", {17, 1031, Labels::u8, Fill::normal, 0, 46}},
         {"large", {7, 33, Labels::i32, Fill::large}},
         {"tiny", {7, 33, Labels::i32, Fill::tiny}},
         {"denormal", {7, 33, Labels::i32, Fill::denormal}},
@@ -259,15 +264,16 @@ void add_loss_cases(CaseSets& sets) {
         points_backward.push_back(point_back("outliers_delta", kind, {977}, true, Fill::outliers, 2.5f));
         points_backward.push_back(point_back("batch128x3072", kind, {128, 3072}, true, Fill::normal, 1, true));
         const PointLoss k = kind.kind;
-        points_forward.push_back({std::string(kind.name) + "_corners", [k](Problem& problem) {
-                                      const View prediction = problem.values({8}, corners(k));
-                                      const View target = problem.values({8}, corner_targets(k));
-                                      return PointLossForward{k, 1, prediction, target, problem.output({8})};
-                                  }});
+        points_forward.push_back(
+            {std::string(kind.name) + "_corners", [k](Problem& problem) {
+                 const View prediction = problem.values({8}, corners(k));
+                 const View target = problem.values({8}, corner_targets(k));
+                 return PointLossForward{k, 1, prediction, target, problem.output({8}, problem.wide())};
+             }});
         points_backward.push_back({std::string(kind.name) + "_corners", [k](Problem& problem) {
                                        const View prediction = problem.values({8}, corners(k));
                                        const View target = problem.values({8}, corner_targets(k));
-                                       const View dloss = problem.values({1}, {1});
+                                       const View dloss = problem.values({1}, {1}, problem.wide());
                                        return PointLossBackward{k,     1, prediction,         target,
                                                                 dloss, 1, problem.output({8})};
                                    }});

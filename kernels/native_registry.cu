@@ -5,7 +5,9 @@ HEDDLE_KERNELS_BEGIN
 void register_native_kernels() {
     register_arg_reduce();
     register_cross_entropy();
+    register_gradient_norm();
     register_matmul();
+    register_optimizer_steps();
     register_point_losses();
     register_reduce();
     register_softmax();

@@ -7,7 +7,9 @@ HEDDLE_KERNELS_BEGIN
 
 void register_arg_reduce();
 void register_cross_entropy();
+void register_gradient_norm();
 void register_matmul();
+void register_optimizer_steps();
 void register_point_losses();
 void register_reduce();
 void register_softmax();

@@ -34,6 +34,13 @@ TensorList inputs(Problem& problem, const Shapes& shapes, Fill fill = Fill::norm
     return list;
 }
 
+/// More tensors than any launch takes at once.
+Shapes many_shapes() {
+    Shapes shapes;
+    for (std::int64_t i = 0; i < 230; ++i) shapes.push_back({i % 37});
+    return shapes;
+}
+
 TensorList inouts(Problem& problem, const Shapes& shapes, Fill fill = Fill::normal) {
     TensorList list;
     for (const Shape& shape : shapes) list.push_back(problem.inout(shape, fill));
@@ -47,7 +54,16 @@ struct Options {
     Fill gradients = Fill::normal;
     bool scaled = false;  // a gradient scale
     bool benchmark = false;
+    double skip = -1;           // -1: no such operand
+    bool narrow_state = false;  // state of 16 bits where the parameters have them
 };
+
+TensorList states(Problem& problem, const Options& o, Fill fill = Fill::normal) {
+    TensorList list;
+    for (const Shape& shape : o.shapes)
+        list.push_back(problem.inout(shape, fill, o.narrow_state ? problem.dtype() : problem.wide()));
+    return list;
+}
 
 struct Sgd : Options {
     float momentum = 0, weight_decay = 0;
@@ -64,8 +80,9 @@ Case<SgdStep> sgd(std::string name, const Sgd& o) {
                              .momentum = o.momentum,
                              .weight_decay = o.weight_decay,
                              .nesterov = o.nesterov};
-                if (o.momentum != 0) step.momenta = inouts(problem, o.shapes);
+                if (o.momentum != 0) step.momenta = states(problem, o);
                 if (o.scaled) step.gradient_scale = scalar(problem, 0.37);
+                if (o.skip >= 0) step.skip = scalar(problem, o.skip);
                 return step;
             },
             o.benchmark};
@@ -83,14 +100,15 @@ Case<AdamStep> adam(std::string name, const Adam& o) {
                 problem.tolerance(2);  // a root and two quotients stand between the sums and the step
                 AdamStep step{.parameters = inouts(problem, o.shapes),
                               .gradients = inputs(problem, o.shapes, o.gradients),
-                              .first = inouts(problem, o.shapes),
-                              .second = inouts(problem, o.shapes, Fill::uniform),
+                              .first = states(problem, o),
+                              .second = states(problem, o, Fill::uniform),
                               .learning_rate = scalar(problem, 1e-2),
                               .step = scalar(problem, o.step),
                               .weight_decay = o.weight_decay,
                               .decoupled = o.decoupled};
-                if (o.amsgrad) step.max_second = inouts(problem, o.shapes, Fill::uniform);
+                if (o.amsgrad) step.max_second = states(problem, o, Fill::uniform);
                 if (o.scaled) step.gradient_scale = scalar(problem, 0.37);
+                if (o.skip >= 0) step.skip = scalar(problem, o.skip);
                 return step;
             },
             o.benchmark};
@@ -107,16 +125,17 @@ Case<RmspropStep> rmsprop(std::string name, const Rmsprop& o) {
                 problem.tolerance(2);
                 RmspropStep step{.parameters = inouts(problem, o.shapes),
                                  .gradients = inputs(problem, o.shapes, o.gradients),
-                                 .square_average = inouts(problem, o.shapes, Fill::positive),
+                                 .square_average = states(problem, o, Fill::positive),
                                  .learning_rate = scalar(problem, 1e-2),
                                  .rho = 0.9,
                                  .momentum = o.momentum,
                                  .weight_decay = o.weight_decay,
                                  .centered = o.centered};
-                if (o.momentum != 0) step.momenta = inouts(problem, o.shapes);
+                if (o.momentum != 0) step.momenta = states(problem, o);
                 // Small averages keep s - a^2 away from cancellation, which no tolerance would cover.
-                if (o.centered) step.gradient_average = inouts(problem, o.shapes, Fill::zeros);
+                if (o.centered) step.gradient_average = states(problem, o, Fill::zeros);
                 if (o.scaled) step.gradient_scale = scalar(problem, 0.37);
+                if (o.skip >= 0) step.skip = scalar(problem, o.skip);
                 return step;
             },
             o.benchmark};
@@ -142,6 +161,9 @@ void add_optim_cases(CaseSets& sets) {
          sgd("large", {{.gradients = Fill::large}, 0.9f}), sgd("tiny", {{.gradients = Fill::tiny}, 0.9f}),
          sgd("denormal", {{.gradients = Fill::denormal}, 0.9f}),
          sgd("infinities", {{.gradients = Fill::infinities}, 0.9f}), sgd("no_tensors", {{.shapes = {}}, 0.9f}),
+         sgd("many_tensors", {{.shapes = many_shapes()}, 0.9f}),
+         sgd("skipped", {{.gradients = Fill::infinities, .skip = 1}, 0.9f}), sgd("not_skipped", {{.skip = 0}, 0.9f}),
+         sgd("narrow_state", {{.narrow_state = true}, 0.9f, 5e-4f}),
          sgd("resnet20", {{.shapes = resnet20, .benchmark = true}, 0.9f, 1e-4f}),
          sgd("dense4096x1024", {{.shapes = dense, .benchmark = true}, 0.9f, 1e-4f})}));
     sets.push_back(make_case_set(
@@ -151,6 +173,9 @@ void add_optim_cases(CaseSets& sets) {
                       adam("amsgrad_decoupled_scaled", {{.scaled = true}, 3, 0.01f, true, true}),
                       adam("large", {{.gradients = Fill::large}}), adam("tiny", {{.gradients = Fill::tiny}}),
                       adam("zero_gradients", {{.gradients = Fill::zeros}}), adam("no_tensors", {{.shapes = {}}}),
+                      adam("many_tensors", {{.shapes = many_shapes()}}),
+                      adam("skipped", {{.gradients = Fill::infinities, .skip = 1}, 3, 0.01f, true, true}),
+                      adam("not_skipped", {{.skip = 0}}), adam("narrow_state", {{.narrow_state = true}}),
                       adam("resnet20", {{.shapes = resnet20, .benchmark = true}}),
                       adam("dense4096x1024", {{.shapes = dense, .benchmark = true}, 3, 0.01f, true})}));
     sets.push_back(make_case_set(
@@ -159,16 +184,19 @@ void add_optim_cases(CaseSets& sets) {
          rmsprop("centered", {{}, 0, 0, true}), rmsprop("centered_momentum_decay", {{}, 0.9f, 0.01f, true}),
          rmsprop("large", {{.gradients = Fill::large}, 0.9f}),
          rmsprop("zero_gradients", {{.gradients = Fill::zeros}, 0.9f}), rmsprop("no_tensors", {{.shapes = {}}}),
+         rmsprop("many_tensors", {{.shapes = many_shapes()}}),
+         rmsprop("skipped", {{.gradients = Fill::infinities, .skip = 1}, 0.9f, 0.01f, true}),
+         rmsprop("not_skipped", {{.skip = 0}, 0.9f}), rmsprop("narrow_state", {{.narrow_state = true}, 0.9f}),
          rmsprop("resnet20", {{.shapes = resnet20, .benchmark = true}, 0.9f}),
          rmsprop("dense4096x1024", {{.shapes = dense, .benchmark = true}, 0.9f})}));
     // The sum is taken in f64: only the last rounding remains, whatever the length.
     sets.push_back(make_case_set(
         gradient_norm(),
         {norm("one", {{1}}), norm("mixed", mixed_shapes()), norm("none", {}), norm("long", {{300007}}),
-         norm("zeros", mixed_shapes(), Fill::zeros), norm("large", mixed_shapes(), Fill::large),
-         norm("tiny", mixed_shapes(), Fill::tiny), norm("outliers", mixed_shapes(), Fill::outliers),
-         norm("infinities", mixed_shapes(), Fill::infinities), norm("resnet20", resnet20, Fill::normal, true),
-         norm("dense4096x1024", dense, Fill::normal, true)}));
+         norm("many_tensors", many_shapes()), norm("zeros", mixed_shapes(), Fill::zeros),
+         norm("large", mixed_shapes(), Fill::large), norm("tiny", mixed_shapes(), Fill::tiny),
+         norm("outliers", mixed_shapes(), Fill::outliers), norm("infinities", mixed_shapes(), Fill::infinities),
+         norm("resnet20", resnet20, Fill::normal, true), norm("dense4096x1024", dense, Fill::normal, true)}));
 }
 
 }  // namespace heddle::cases

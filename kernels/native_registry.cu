@@ -6,6 +6,7 @@ void register_native_kernels() {
     register_arg_reduce();
     register_cross_entropy();
     register_gradient_norm();
+    register_image();
     register_matmul();
     register_optimizer_steps();
     register_point_losses();

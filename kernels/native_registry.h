@@ -8,6 +8,7 @@ HEDDLE_KERNELS_BEGIN
 void register_arg_reduce();
 void register_cross_entropy();
 void register_gradient_norm();
+void register_image();
 void register_matmul();
 void register_optimizer_steps();
 void register_point_losses();

@@ -27,7 +27,7 @@ struct ImageBatch {
     View mean = {};               ///< f32 [channels]; absent: 0
     View inverse_deviation = {};  ///< f32 [channels]; absent: 1
     float scale = 1;              ///< 1 / 255 for u8, usually
-    View y;                       ///< f32 or f64, [n, out_height, out_width, channels]
+    View y;                       ///< floating, [n, out_height, out_width, channels]
 };
 HEDDLE_API KernelTable<ImageBatch>& image_batch();
 
@@ -36,7 +36,7 @@ HEDDLE_API KernelTable<ImageBatch>& image_batch();
 /// likewise.
 struct ResizeBilinear {
     View x;  ///< u8 or the dtype of y, [count, height, width, channels]
-    View y;  ///< f32 or f64, [count, out_height, out_width, channels]; values keep the range of x
+    View y;  ///< floating, [count, out_height, out_width, channels]; values keep the range of x
 };
 HEDDLE_API KernelTable<ResizeBilinear>& resize_bilinear();
 

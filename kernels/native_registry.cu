@@ -8,6 +8,8 @@ void register_native_kernels() {
     register_gradient_norm();
     register_image();
     register_matmul();
+    register_norm_backward();
+    register_norm_forward();
     register_optimizer_steps();
     register_point_losses();
     register_reduce();

@@ -10,6 +10,8 @@ void register_cross_entropy();
 void register_gradient_norm();
 void register_image();
 void register_matmul();
+void register_norm_backward();
+void register_norm_forward();
 void register_optimizer_steps();
 void register_point_losses();
 void register_reduce();

@@ -6,12 +6,14 @@
 
 /// Batch normalisation (Ioffe and Szegedy, 2015, arXiv:1502.03167) over the last axis of [..., C]. "Rows" are all other
 /// axes flattened: a channel's statistics are taken over the rows, of which there is at least one. Channel vectors
-/// (scale, mean, ...) are [C] and of the dtype of x.
+/// (scale, mean, ...) are [C] and of the dtype of x, or f32 where x has 16 bits; x, y, residual and their gradients
+/// have one floating dtype.
 namespace heddle::kernels {
 
 /// Training: y = activation((x - mean) * inverse_deviation * scale + offset + residual), with the mean and the biased
 /// variance of this batch, inverse_deviation = 1 / sqrt(variance + epsilon). The variance is taken about the mean,
-/// never as E[x²] - mean²; the statistics do not depend on the number of threads.
+/// never as E[x²] - mean²; the statistics do not depend on the number of threads. (On a GPU a variance above the range
+/// of f32 is infinite.)
 struct BatchNormForward {
     View x;              ///< [..., C]
     View scale = {};     ///< [C]; absent: 1

@@ -160,6 +160,7 @@ std::vector<Case<BiasGradient>> gradients() {
             add("channels3", {2, 33, 33, 3});
             add("channels10", {37, 10});
             add("channels67", {5, 131, 67});
+            add("channels64", {1031, 64});
             add("channels512", {128, 512});
             add("wide", {3, 2051});
             add("outliers", {1031, 17}, Fill::outliers);

@@ -38,23 +38,25 @@ Case<BatchNormForward> forward(std::string name, const NormSpec& spec, bool benc
     return {std::move(name),
             [=](Problem& problem) {
                 const Shape channels{spec.shape.back()};
+                const DType wide = problem.wide();
                 problem.reduction(rows(spec.shape));
                 // Two reads of x, one write of y: what the statistics need, however fused.
-                problem.bytes(static_cast<double>(spec.shape.elements()) * 4 * (spec.residual ? 4 : 3));
+                problem.bytes(static_cast<double>(spec.shape.elements()) *
+                              static_cast<double>(size_of(problem.dtype())) * (spec.residual ? 4 : 3));
                 BatchNormForward args;
                 args.x = make_x(problem, spec);
                 if (spec.affine) {
-                    args.scale = problem.input(channels, Fill::positive);
-                    args.offset = problem.input(channels);
+                    args.scale = problem.input(channels, Fill::positive, wide);
+                    args.offset = problem.input(channels, Fill::normal, wide);
                 }
                 if (spec.residual) args.residual = problem.input(spec.shape);
                 args.activation = activation(spec);
                 args.y = problem.output(spec.shape);
-                args.mean = problem.output(channels);
-                args.inverse_deviation = problem.output(channels);
+                args.mean = problem.output(channels, wide);
+                args.inverse_deviation = problem.output(channels, wide);
                 if (spec.running) {
-                    args.running_mean = problem.inout(channels);
-                    args.running_variance = problem.inout(channels, Fill::positive);
+                    args.running_mean = problem.inout(channels, Fill::normal, wide);
+                    args.running_variance = problem.inout(channels, Fill::positive, wide);
                 }
                 args.momentum = 0.1f;
                 args.unbiased_running_variance = spec.unbiased;
@@ -67,16 +69,17 @@ Case<BatchNormInference> inference(std::string name, const NormSpec& spec, bool 
     return {std::move(name),
             [=](Problem& problem) {
                 const Shape channels{spec.shape.back()};
+                const DType wide = problem.wide();
                 problem.tolerance(4);  // the terms of y are several times larger than y where they cancel
                 BatchNormInference args;
                 args.x = make_x(problem, spec);
                 if (spec.affine) {
-                    args.scale = problem.input(channels, Fill::positive);
-                    args.offset = problem.input(channels);
+                    args.scale = problem.input(channels, Fill::positive, wide);
+                    args.offset = problem.input(channels, Fill::normal, wide);
                 }
                 if (spec.residual) args.residual = problem.input(spec.shape);
-                args.mean = problem.input(channels);
-                args.variance = problem.input(channels, Fill::positive);
+                args.mean = problem.input(channels, Fill::normal, wide);
+                args.variance = problem.input(channels, Fill::positive, wide);
                 args.activation = activation(spec);
                 args.y = problem.output(spec.shape);
                 return args;
@@ -93,21 +96,22 @@ Case<BatchNormBackward> backward(std::string name, const NormSpec& spec, bool tr
     return {std::move(name),
             [=](Problem& problem) {
                 const Shape channels{spec.shape.back()};
+                const DType wide = problem.wide();
                 problem.reduction(rows(spec.shape));
                 problem.tolerance(4);  // dx is a difference of terms that are several times larger
                 BatchNormBackward args;
                 args.x = make_x(problem, spec);
                 if (spec.relu) args.y = problem.input(spec.shape);
                 args.dy = problem.input(spec.shape);
-                if (spec.affine) args.scale = problem.input(channels, Fill::positive);
-                args.mean = problem.input(channels);
-                args.inverse_deviation = problem.input(channels, Fill::positive);
+                if (spec.affine) args.scale = problem.input(channels, Fill::positive, wide);
+                args.mean = problem.input(channels, Fill::normal, wide);
+                args.inverse_deviation = problem.input(channels, Fill::positive, wide);
                 args.activation = activation(spec);
                 args.training = training;
                 if (wanted.dx) args.dx = problem.output(spec.shape);
                 if (wanted.sums) {
-                    args.dscale = problem.output(channels);
-                    args.doffset = problem.output(channels);
+                    args.dscale = problem.output(channels, wide);
+                    args.doffset = problem.output(channels, wide);
                 }
                 if (wanted.dresidual) args.dresidual = problem.output(spec.shape);
                 return args;
@@ -218,13 +222,13 @@ std::vector<Case<BatchNormBackward>> backwards() {
                              args.x = problem.input(shape);
                              args.y = problem.input(shape);
                              args.dy = problem.inout(shape);
-                             args.mean = problem.input(channels);
-                             args.inverse_deviation = problem.input(channels, Fill::positive);
+                             args.mean = problem.input(channels, Fill::normal, problem.wide());
+                             args.inverse_deviation = problem.input(channels, Fill::positive, problem.wide());
                              args.activation = FusedActivation::relu;
                              args.dx = residual ? problem.output(shape) : args.dy;
                              if (residual) args.dresidual = args.dy;
-                             args.dscale = problem.output(channels);
-                             args.doffset = problem.output(channels);
+                             args.dscale = problem.output(channels, problem.wide());
+                             args.doffset = problem.output(channels, problem.wide());
                              return args;
                          }});
     for (const auto& [name, shape] : benchmark_shapes()) {

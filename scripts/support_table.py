@@ -27,16 +27,18 @@ Generated from test results by `scripts/support_table.py --update`; `scripts/tes
 
 An operation *counts* when all four kinds of evidence exist: a reference implementation in f64 and f32 that its cases
 ran, gradients that agree with finite differences in f64, agreement with vectors that PyTorch made, and a benchmark.
-*Implementations* passed every case they support, against the reference in f64, in the test run that made this page: all
-on the CPU. "–": does not apply (no gradient flows through the result, or it is made of our own random numbers).
+The implementations named passed every case they support, against the reference in f64, in the test run that made this
+page: on the *CPU* in f32; `native`, the hand-written CUDA kernels, on the *simulator* in the types listed. *CUDA* lists what is
+compiled for GPUs; types are added where a run on a GPU made the page. "–": does not apply (no gradient flows through the
+result, or it is made of our own random numbers).
 
 """
 
 
 class Operation:
     def __init__(self):
-        self.registered = []
-        self.passed = set()
+        self.registered = []  # "cpu", "native/sim", "cudnn/cuda"
+        self.passed = set()  # the same, with "/bf16" and the like for other types than f32
         self.cases = set()
         self.kinds = set()
 
@@ -58,12 +60,38 @@ def read(path):
     return operations
 
 
+def on_device(operation, device):
+    """"native (f32, f16, bf16)", or "native" where nothing has run."""
+    names = []
+    for entry in sorted(operation.registered):
+        if not entry.endswith("/" + device):
+            continue
+        types = [dtype for dtype in ("f32", "f16", "bf16")
+                 if (entry if dtype == "f32" else f"{entry}/{dtype}") in operation.passed]
+        names.append(entry.split("/")[0] + (f" ({', '.join(types)})" if types else ""))
+    return ", ".join(names)
+
+
+def known_columns():
+    """{operation: (simulator, CUDA)} as the page has them."""
+    columns = {}
+    for line in PAGE.read_text().splitlines() if PAGE.exists() else []:
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| `") and len(cells) == 10:
+            columns[cells[0].strip("`")] = (cells[2], cells[3])
+    return columns
+
+
 def page(operations):
     unknown = sorted(name for name, operation in operations.items() if not operation.registered)
     if unknown:
         sys.exit("evidence for operations that no table has: " + ", ".join(unknown))
-    rows = ["| Operation | Implementations | Cases | Reference | Finite differences | PyTorch | Benchmark | Counts |",
-            "|---|---|---:|:-:|:-:|:-:|:-:|:-:|"]
+    rows = ["| Operation | CPU | Simulator | CUDA | Cases | Reference | Finite differences | PyTorch | Benchmark | Counts |",
+            "|---|---|---|---|---:|:-:|:-:|:-:|:-:|:-:|"]
+    # What was not built here (no CUDA toolkit) keeps what the page says of it.
+    built = {device: any(entry.endswith("/" + device) for o in operations.values() for entry in o.registered)
+             for device in ("sim", "cuda")}
+    known = known_columns()
     counted = 0
     yes = {True: "yes", False: "no"}
     for name, operation in sorted(operations.items()):
@@ -74,11 +102,13 @@ def page(operations):
         benchmark = "benchmark" in operation.kinds
         counts = reference and (differences or without_gradient) and (pytorch or without_pytorch) and benchmark
         counted += counts
-        names = [entry if entry in operation.passed else f"{entry} (no case passed)"
-                 for entry in sorted(operation.registered)]
+        cpu = ", ".join(entry if entry in operation.passed else f"{entry} (no case passed)"
+                        for entry in sorted(operation.registered) if "/" not in entry)
+        sim = on_device(operation, "sim") if built["sim"] else known.get(name, ("", ""))[0]
+        cuda = on_device(operation, "cuda") if built["cuda"] else known.get(name, ("", ""))[1]
         differences = "–" if without_gradient else yes[differences]
         pytorch = "–" if without_pytorch else yes[pytorch]
-        rows.append(f"| `{name}` | {', '.join(names)} | {len(operation.cases)} | {yes[reference]} | {differences} | "
+        rows.append(f"| `{name}` | {cpu} | {sim} | {cuda} | {len(operation.cases)} | {yes[reference]} | {differences} | "
                     f"{pytorch} | {yes[benchmark]} | {'**yes**' if counts else 'no'} |")
     return HEAD + f"{counted} of {len(operations)} operations count.\n\n" + "\n".join(rows) + "\n"
 

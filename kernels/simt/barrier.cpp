@@ -22,8 +22,7 @@ Votes Scheduler::barrier(bool predicate, Location at) {
     votes_.count += predicate;
     votes_.all = votes_.all && predicate;
     votes_.any = votes_.any || predicate;
-    // Two objects: who arrives at the next barrier must not be ordered before who has yet to leave this one.
-    char* const object = &barrier_objects_[generation_ % 2];
+    void* const object = barrier_objects_.at(generation_);
     race::release(object);
     if (++arrived_ == count_) {
         thread.state = Thread::State::at_barrier;

@@ -47,26 +47,4 @@ void copy_async_wait(unsigned groups) {
     });
 }
 
-// What fences and atomic operations order across blocks, for the race detector: a release or acquire at the address of
-// the atomic operation that follows the fence, or came before it. (A fence followed by writes and then an atomic
-// operation releases these writes, too: that mistake goes unseen.) A fence of the block's scope counts for shared
-// memory only.
-
-void note_fence(bool device) {
-    if (!race::enabled) return;
-    Scheduler& scheduler = Scheduler::active();
-    Thread& thread = scheduler.thread();
-    (device ? thread.fenced_device : thread.fenced_block) = true;
-    if (thread.last_atomic && (device || scheduler.shared().contains(thread.last_atomic)))
-        race::acquire(thread.last_atomic);
-}
-
-void note_atomic(void* address) {
-    if (!race::enabled) return;
-    Scheduler& scheduler = Scheduler::active();
-    Thread& thread = scheduler.thread();
-    thread.last_atomic = address;
-    if (thread.fenced_device || (thread.fenced_block && scheduler.shared().contains(address))) race::release(address);
-}
-
 }  // namespace heddle::simt

@@ -7,6 +7,7 @@
 // Every CUDA thread has a context of its own, whose clock moves by `release` and `acquire` alone: two accesses that no
 // barrier orders are a race, in whatever order the simulator ran them.
 #include <cstddef>
+#include <memory>
 
 #if HEDDLE_SIMT_RACES
 #include <sanitizer/tsan_interface.h>
@@ -53,6 +54,22 @@ class Unseen {
     Unseen& operator=(const Unseen&) = delete;
 };
 
+/// Two objects that threads of a block meet at by turns: who arrives at the next barrier must not be ordered before who
+/// has yet to leave this one. `renew` forgets what former blocks have left there, which would order their threads
+/// before this block's.
+class Objects {
+  public:
+    void renew() {
+        const Unseen unseen;
+        objects_.reset();  // with its memory the detector forgets an object
+        objects_ = std::make_unique<char[]>(2);
+    }
+    void* at(unsigned generation) { return &objects_[generation % 2]; }
+
+  private:
+    std::unique_ptr<char[]> objects_;
+};
+
 #else
 
 inline constexpr bool enabled = false;
@@ -69,6 +86,11 @@ inline void note_write(void*, std::size_t) {}
 struct Unseen {
     Unseen() {}
     ~Unseen() {}
+};
+
+struct Objects {
+    void renew() {}
+    void* at(unsigned) { return nullptr; }
 };
 
 #endif

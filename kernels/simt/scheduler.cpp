@@ -36,6 +36,7 @@ void Scheduler::begin_grid() {
     gridDim = launch_.grid;
     options_ = options();
     random_state_ = options_.seed;
+    fences_.begin_grid();
     threads_.resize(count_);
     turn_.resize(count_);
     if (warps_.size() < (count_ + 31) / 32) warps_.resize((count_ + 31) / 32);
@@ -59,6 +60,10 @@ void Scheduler::run(const Launch& launch, void (*body)(const void*), const void*
         const race::Unseen unseen;
         begin_grid();
     }
+    const struct Finish {  // with an error, too
+        char* object;
+        ~Finish() { race::acquire(object); }
+    } finish{&finished_};
     const dim3 grid = launch.grid;
     const std::uint64_t blocks = static_cast<std::uint64_t>(grid.x) * grid.y * grid.z;
     // Random order: block i is number i * stride + start, all different where stride and the number of blocks are
@@ -76,7 +81,6 @@ void Scheduler::run(const Launch& launch, void (*body)(const void*), const void*
                     static_cast<unsigned>(number / grid.x / grid.y)};
         run_block();
     }
-    race::acquire(&finished_);
 }
 
 // The block. ----------------------------------------------------------------------------------------------------------
@@ -86,13 +90,19 @@ void Scheduler::run_block() {
     live_ = count_;
     arrived_ = generation_ = 0;
     votes_ = {0, true, false};
+    if (race::enabled) {
+        const race::Unseen unseen;
+        fences_.begin_block();
+        barrier_objects_.renew();
+        for (Warp& warp : warps_)
+            for (auto& meeting : warp.meetings) meeting->barrier_objects.renew();
+    }
     ready_begin_ = ready_end_ = 0;
     for (Thread& thread : threads_) {
         thread.state = Thread::State::ready;
         thread.fiber = nullptr;
         thread.copy_group = 0;
         thread.fenced_device = thread.fenced_block = false;
-        thread.last_atomic = nullptr;
     }
     shuffle_threads();
     for (const unsigned number : turn_) push_back(number);
@@ -114,7 +124,6 @@ void Scheduler::run_block() {
         cancelling_ = false;
         for (Warp& warp : warps_)
             for (auto& meeting : warp.meetings) meeting->arrived = 0;
-        race::acquire(&finished_);
         heddle::fail(std::exchange(error_, {}));
     }
     if (const std::string place = shared_.overrun(); !place.empty())

@@ -3,11 +3,13 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "kernels/simt/control.h"
 #include "kernels/simt/fiber.h"
+#include "kernels/simt/race.h"
 #include "kernels/simt/runtime.h"
 #include "kernels/simt/shared_memory.h"
 #include "kernels/simt/warp.h"
@@ -37,12 +39,23 @@ struct Thread {
     Location waits_at = {};
     std::vector<AsyncCopy> copies = {};
     unsigned copy_group = 0;
-    // For the race detector (fence.cpp).
-    bool fenced_device = false, fenced_block = false;
-    void* last_atomic = nullptr;
+    bool fenced_device = false, fenced_block = false;  ///< for the race detector (fence.cpp)
 
     unsigned lane() const { return number % 32; }
     unsigned warp() const { return number / 32; }
+};
+
+/// What fences and atomic operations order (fence.cpp).
+class FenceOrder {
+  public:
+    void begin_grid() { released_.clear(); }
+    void begin_block() { of_block_.clear(); }
+    void fence(Thread& thread, bool device, const SharedMemory& shared);
+    void atomic(Thread& thread, void* address, const SharedMemory& shared);
+
+  private:
+    std::set<void*> released_;  ///< addresses of atomic operations that came after a fence
+    std::set<void*> of_block_;  ///< of those, where this block has done some
 };
 
 /// Runs the blocks of a grid one after another, and the threads of each in turns: a thread runs until it has to wait,
@@ -62,6 +75,7 @@ class Scheduler {
     unsigned thread_count() const { return count_; }
     Warp& warp(unsigned number) { return warps_[number]; }
     SharedMemory& shared() { return shared_; }
+    FenceOrder& fences() { return fences_; }
     const char* operation() const { return launch_.operation; }
     Votes barrier(bool predicate, Location at);
     /// The calling thread waits, until somebody makes it ready.
@@ -115,7 +129,8 @@ class Scheduler {
     unsigned arrived_ = 0, generation_ = 0, first_arrived_ = 0;
     Location barrier_at_ = {};
     Votes votes_{}, result_{};
-    std::array<char, 2> barrier_objects_{};
+    race::Objects barrier_objects_;
+    FenceOrder fences_;
 
     // Fibers.
     Fiber host_;

@@ -69,6 +69,7 @@ Rendezvous& Warp::meeting(std::uint32_t mask) {
         if (meeting->mask == mask) return *meeting;
     meetings.push_back(std::make_unique<Rendezvous>());
     meetings.back()->mask = mask;
+    meetings.back()->barrier_objects.renew();
     return *meetings.back();
 }
 
@@ -96,7 +97,7 @@ void warp_barrier(unsigned mask, Location at) {
     Scheduler& scheduler = Scheduler::active();
     const race::Unseen unseen;
     Rendezvous& meeting = scheduler.warp(scheduler.thread().warp()).meeting(mask);
-    char* const object = &meeting.barrier_objects[meeting.generation % 2];
+    void* const object = meeting.barrier_objects.at(meeting.generation);
     race::release(object);
     meet(mask, nullptr, 0, "__syncwarp", at, nullptr);
     race::acquire(object);

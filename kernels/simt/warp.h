@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/simt/race.h"
 #include "kernels/simt/runtime.h"
 
 namespace heddle::simt {
@@ -20,7 +21,7 @@ struct Rendezvous {
     Combine combine = nullptr;
     /// Lanes read their operands in turn, while early ones may have given the next: two sets.
     std::array<Operands, 2> operands = {};
-    std::array<char, 2> barrier_objects = {};  ///< for the race detector
+    race::Objects barrier_objects;
 
     Operands& current() { return operands[generation % 2]; }
 };

@@ -116,16 +116,18 @@ __global__ void syncwarp_instead_of_barrier(const float* x, float* y) {
 }
 __global__ void blocks_add(const float* x, float* y) { y[threadIdx.x] += x[threadIdx.x]; }
 __global__ void threads_write_one_cell(const float* x, float* y) { y[0] = x[threadIdx.x]; }
-/// The last block reads what others wrote without a fence between the writes and the counter.
-__global__ void last_block_without_fence(const float* x, float* y) {
+/// The last block reads what others wrote: with a fence before the counter, and one after it?
+template <bool before, bool after>
+__global__ void last_block(const float* x, float* y) {
     HEDDLE_SHARED(bool, last);
     if (threadIdx.x == 0) {
         y[1 + blockIdx.x] = x[0];
+        if (before) __threadfence();
         last = atomicAdd(reinterpret_cast<unsigned*>(y), 1u) == gridDim.x - 1;
     }
     __syncthreads();
     if (!last) return;
-    __threadfence();
+    if (after) __threadfence();
     if (threadIdx.x > 0 && threadIdx.x <= gridDim.x) y[32 + threadIdx.x] = y[threadIdx.x];
 }
 __global__ void copy_without_barrier(const float* x, float* y) {
@@ -161,7 +163,11 @@ TEST_F(Sanitizer, ShuffleInsteadOfSyncwarp) { EXPECT_DEATH(run(shuffle_instead_o
 TEST_F(Sanitizer, SyncwarpInsteadOfBarrier) { EXPECT_DEATH(run(syncwarp_instead_of_barrier), race); }
 TEST_F(Sanitizer, RaceBetweenBlocks) { EXPECT_DEATH(run(blocks_add, 2), race); }
 TEST_F(Sanitizer, RaceBetweenThreads) { EXPECT_DEATH(run(threads_write_one_cell), race); }
-TEST_F(Sanitizer, LastBlockWithoutFence) { EXPECT_DEATH(run(last_block_without_fence, 4), race); }
+TEST_F(Sanitizer, LastBlockWithoutFences) {
+    run(last_block<true, true>, 4);
+    EXPECT_DEATH((run(last_block<false, true>, 4)), race);
+    EXPECT_DEATH((run(last_block<true, false>, 4)), race);
+}
 TEST_F(Sanitizer, AsyncCopyWithoutBarrier) { EXPECT_DEATH(run(copy_without_barrier), race); }
 TEST_F(Sanitizer, AsyncCopyOverReaders) { EXPECT_DEATH(run(copy_over_readers), race); }
 TEST_F(Sanitizer, MatrixWithoutBarrier) { EXPECT_DEATH(run(matrix_without_barrier), race); }

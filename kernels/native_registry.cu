@@ -15,6 +15,20 @@ void register_native_kernels() {
     register_reduce();
     register_softmax();
     register_top_k();
+    register_binary();
+    register_cast();
+    register_gather();
+    register_join();
+    register_pad();
+    register_pad_backward();
+    register_permute();
+    register_permutation();
+    register_random();
+    register_scatter();
+    register_select();
+    register_strided();
+    register_unary();
+    register_unary_backward();
 }
 
 HEDDLE_KERNELS_END

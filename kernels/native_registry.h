@@ -17,6 +17,20 @@ void register_point_losses();
 void register_reduce();
 void register_softmax();
 void register_top_k();
+void register_binary();
+void register_cast();
+void register_gather();
+void register_join();
+void register_pad();
+void register_pad_backward();
+void register_permute();
+void register_permutation();
+void register_random();
+void register_scatter();
+void register_select();
+void register_strided();
+void register_unary();
+void register_unary_backward();
 
 /// All of them, for the library of the device that this is compiled for.
 void register_native_kernels();

@@ -6,7 +6,8 @@
 #include "core/random.h"
 #include "kernels/random/random.h"
 
-// The steps from random bits to values that every implementation shares, because they must agree in every bit.
+// The steps from random bits to values that implementations share: all of those that must agree in every bit, and the
+// fast paths' normals, which agree with the reference to their accuracy.
 namespace heddle::kernels {
 
 inline std::uint64_t stream_offset(const RandomState& state) {
@@ -52,8 +53,41 @@ HEDDLE_HD inline float symmetric_uniform(std::uint32_t bits) {
     return static_cast<float>(odd) * 0x1p-23f;
 }
 
+struct SineCosine {
+    float sine, cosine;
+};
+
+/// Of 2 pi `turns`, 0 <= turns < 1: the reduction to an eighth of a turn is exact.
+[[gnu::always_inline]] HEDDLE_HD inline SineCosine sine_cosine(float turns) {
+    const float quarter = __builtin_rintf(turns * 4);
+    const float a = (turns - quarter * 0.25f) * 6.28318530717958648f, z = a * a;
+    const float s = a + a * z * ((-1.9515295891e-4f * z + 8.3321608736e-3f) * z + -1.6666654611e-1f);
+    const float c = 1 - 0.5f * z + z * z * ((2.44331571e-5f * z + -1.38873163e-3f) * z + 4.16666457e-2f);
+    const std::int32_t q = static_cast<std::int32_t>(quarter);
+    const float sine = q & 1 ? c : s, cosine = q & 1 ? s : c;
+    return {q & 2 ? -sine : sine, (q + 1) & 2 ? -cosine : cosine};
+}
+
+/// The normal deviate with P(-2 .. it) / P(-2 .. 2) = (1 + symmetric_uniform(bits)) / 2, by M. Giles, "Approximating
+/// the erfinv function" (GPU Computing Gems, 2011): the branch for w < 5 is enough. `logarithm` is the caller's.
+template <class Logarithm>
+[[gnu::always_inline]] HEDDLE_HD inline float truncated_deviate(std::uint32_t bits, const Logarithm& logarithm) {
+    const float p = static_cast<float>(within_two_deviations) * symmetric_uniform(bits);
+    const float w = -logarithm((1 - p) * (1 + p)) - 2.5f;
+    float r = 2.81022636e-08f * w + 3.43273939e-07f;
+    r = r * w + -3.5233877e-06f;
+    r = r * w + -4.39150654e-06f;
+    r = r * w + 0.00021858087f;
+    r = r * w + -0.00125372503f;
+    r = r * w + -0.00417768164f;
+    r = r * w + 0.246640727f;
+    r = r * w + 1.50140941f;
+    const float z = r * p * 1.41421356237309505f;
+    return z > 2 ? 2 : (z < -2 ? -2 : z);  // not beyond the cut by a rounding
+}
+
 /// A choice among 0 .. count - 1 from 64 bits.
-inline std::int64_t choose_below(const Philox::Block& block, std::int64_t count) {
+HEDDLE_HD inline std::int64_t choose_below(const Philox::Block& block, std::int64_t count) {
     const std::uint64_t bits = (std::uint64_t{block.word[1]} << 32) | block.word[0];
     // The upper half of the 128-bit product, by 32-bit limbs of `count` (ISO C++ has no 128-bit integer).
     const std::uint64_t n = static_cast<std::uint64_t>(count), n0 = n & 0xFFFFFFFFu, n1 = n >> 32;

@@ -54,21 +54,6 @@ void uniform(const RandomUniform& args, KernelContext&) {
     });
 }
 
-struct SineCosine {
-    float sine, cosine;
-};
-
-/// Of 2 pi `turns`, 0 <= turns < 1: the reduction to an eighth of a turn is exact.
-[[gnu::always_inline]] inline SineCosine sine_cosine(float turns) {
-    const float quarter = __builtin_rintf(turns * 4);
-    const float a = (turns - quarter * 0.25f) * 6.28318530717958648f, z = a * a;
-    const float s = a + a * z * vec::detail::horner(z, -1.9515295891e-4f, 8.3321608736e-3f, -1.6666654611e-1f);
-    const float c = 1 - 0.5f * z + z * z * vec::detail::horner(z, 2.44331571e-5f, -1.38873163e-3f, 4.16666457e-2f);
-    const std::int32_t q = static_cast<std::int32_t>(quarter);
-    const float sine = q & 1 ? c : s, cosine = q & 1 ? s : c;
-    return {q & 2 ? -sine : sine, (q + 1) & 2 ? -cosine : cosine};
-}
-
 HEDDLE_SIMD_CLONES void normal_tile(Stream stream, std::int64_t first, float mean, float deviation, float* y) {
     std::uint32_t bits[tile];
     draw(stream, first, bits);
@@ -80,19 +65,15 @@ HEDDLE_SIMD_CLONES void normal_tile(Stream stream, std::int64_t first, float mea
     }
 }
 
+struct Logarithm {
+    HEDDLE_VECTOR_FUNCTION float operator()(float x) const { return vec::log(x); }
+};
+
 HEDDLE_SIMD_CLONES void truncated_tile(Stream stream, std::int64_t first, float mean, float deviation, float* y) {
     std::uint32_t bits[tile];
     draw(stream, first, bits);
     for (std::int64_t i = 0; i < tile; ++i) {
-        // M. Giles, "Approximating the erfinv function" (GPU Computing Gems, 2011): the branch for w < 5 is enough
-        // here.
-        const float p = static_cast<float>(within_two_deviations) * symmetric_uniform(bits[i]);
-        const float w = -vec::log((1 - p) * (1 + p)) - 2.5f;
-        const float r =
-            vec::detail::horner(w, 2.81022636e-08f, 3.43273939e-07f, -3.5233877e-06f, -4.39150654e-06f, 0.00021858087f,
-                                -0.00125372503f, -0.00417768164f, 0.246640727f, 1.50140941f);
-        const float z = r * p * 1.41421356237309505f;
-        y[i] = mean + deviation * (z > 2 ? 2 : (z < -2 ? -2 : z));  // not beyond the cut by a rounding
+        y[i] = mean + deviation * truncated_deviate(bits[i], Logarithm{});
     }
 }
 

@@ -7,8 +7,9 @@
 #include "kernels/table.h"
 #include "kernels/view.h"
 
-// Operations that move elements. Those that only copy take every dtype, the same on both sides; those that add up
-// (some backward steps) take f32 and f64. No output may overlap an input.
+// Operations that move elements. Those that only copy take every dtype, the same on both sides (no f64 on devices);
+// those that add up (some backward steps) take floating ones: f32 and f64 on the CPU, f32, f16 and bf16 on devices,
+// with sums in f32. No output may overlap an input.
 namespace heddle::kernels {
 
 /// y = x with its axes in another order: axis i of y is axis axes[i] of x. NHWC to NCHW is {0, 3, 1, 2}.
@@ -54,7 +55,7 @@ struct Pad {
 };
 HEDDLE_API KernelTable<Pad>& pad();
 
-/// dx = for each element of x the sum of dy over its copies; f32 and f64.
+/// dx = for each element of x the sum of dy over its copies; floating.
 struct PadBackward {
     PadMode mode = PadMode::constant;
     std::array<std::int64_t, Shape::max_rank> before = {};
@@ -100,7 +101,7 @@ struct Gather {
 HEDDLE_API KernelTable<Gather>& gather();
 
 /// dx = the sum of dy over the places where an element of x was taken, 0 where none was; in the order of the indices,
-/// so that it is deterministic. f32 and f64.
+/// so that it is deterministic. Floating.
 struct GatherBackward {
     int axis = 0;
     View indices;
@@ -118,7 +119,7 @@ struct TakeAlong {
 };
 HEDDLE_API KernelTable<TakeAlong>& take_along();
 
-/// dx[..., i] = the sum of dy[..., j] where indices[..., j] = i. f32 and f64.
+/// dx[..., i] = the sum of dy[..., j] where indices[..., j] = i. Floating.
 struct TakeAlongBackward {
     View indices;
     View dy;

@@ -28,8 +28,11 @@ enum class BinaryOp : std::uint8_t {
 /// Comparisons and logical operations give boolean results.
 constexpr bool gives_boolean(BinaryOp op) { return op >= BinaryOp::equal; }
 
-/// y = a op b with numpy's broadcasting: y has the broadcast shape. a and b: the same dtype, f32, f64, i32, i64, u8 or
+/// y = a op b with numpy's broadcasting: y has the broadcast shape. a and b: the same dtype, floating, i32, i64, u8 or
 /// boolean; y: the same, or boolean for comparisons and logical operations. y may be a or b where the shapes agree.
+///
+/// Here and in all contracts floating is f32 and f64 on the CPU, f32, f16 and bf16 on devices; 16 bits are computed in
+/// f32 and rounded at the end.
 ///
 /// maximum and minimum hand on a NaN. Integer arithmetic wraps around; integer division truncates and gives 0 for a
 /// zero divisor; an integer to a negative power is 0 unless the base is 1 or -1. logical_and and logical_or test
@@ -53,7 +56,7 @@ struct ScalarBinary {
 };
 HEDDLE_API KernelTable<ScalarBinary>& scalar_binary();
 
-/// y = alpha * x + beta * y, in place: joins gradients (alpha = beta = 1). x and y: one shape, f32 or f64. beta = 0
+/// y = alpha * x + beta * y, in place: joins gradients (alpha = beta = 1). x and y: one shape, floating. beta = 0
 /// does not read y.
 struct ScaleAdd {
     float alpha = 1;

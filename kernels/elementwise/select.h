@@ -15,8 +15,9 @@ struct Where {
 };
 HEDDLE_API KernelTable<Where>& where();
 
-/// y = x in the dtype of y; one shape, any two dtypes. To boolean is a test against zero (NaN is true); to an integer
-/// truncates, and a value beyond its range gives an unspecified one; to f16 and bf16 rounds to nearest even.
+/// y = x in the dtype of y; one shape, any two dtypes (no f64 on devices). To boolean is a test against zero (NaN is
+/// true); to an integer truncates, and a value beyond its range gives an unspecified one; to f16 and bf16 rounds to
+/// nearest even.
 struct Cast {
     View x;
     View y;
@@ -30,7 +31,7 @@ struct Fill {
 };
 HEDDLE_API KernelTable<Fill>& fill();
 
-/// y = min(max(x, low), high); NaN stays NaN; f32 or f64; y may be x.
+/// y = min(max(x, low), high); NaN stays NaN; floating; y may be x.
 struct Clip {
     double low = 0;
     double high = 0;
@@ -39,7 +40,7 @@ struct Clip {
 };
 HEDDLE_API KernelTable<Clip>& clip();
 
-/// dx = low <= x <= high ? dy : 0; f32 or f64; dx may be dy.
+/// dx = low <= x <= high ? dy : 0; floating; dx may be dy.
 struct ClipBackward {
     double low = 0;
     double high = 0;

@@ -66,7 +66,7 @@ constexpr DerivativeNeeds needs(UnaryOp op) {
     }
 }
 
-/// y = op(x), element by element; x and y: one shape and dtype, f32 or f64; negate, abs, sign, square and relu also
+/// y = op(x), element by element; x and y: one shape and dtype, floating; negate, abs, sign, square and relu also
 /// i32 and i64. y may be x.
 struct Unary {
     UnaryOp op = UnaryOp::relu;
@@ -76,7 +76,7 @@ struct Unary {
 };
 HEDDLE_API KernelTable<Unary>& unary();
 
-/// dx = dy * op'(x), f32 or f64. Of x and y only what `needs(op)` names is read; the other may be absent. dx may be dy.
+/// dx = dy * op'(x), floating. Of x and y only what `needs(op)` names is read; the other may be absent. dx may be dy.
 /// At a kink the derivative is the left one for relu and its kin (0, alpha), and 0 for abs.
 struct UnaryBackward {
     UnaryOp op = UnaryOp::relu;

@@ -19,7 +19,8 @@ struct RandomState {
     const std::uint64_t* device_offset = nullptr;
 };
 
-/// y uniform in [low, high), in steps of (high - low) / 2^24. y: floating.
+/// y uniform in [low, high), in steps of (high - low) / 2^24; 16 bits are the f32 value rounded, but below high. y:
+/// floating.
 struct RandomUniform {
     RandomState state;
     double low = 0;

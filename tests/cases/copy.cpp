@@ -53,8 +53,16 @@ void add_permute(CaseSets& sets) {
     add("rank8", {2, 1, 3, 2, 1, 2, 3, 2}, {7, 2, 4, 0, 3, 6, 1, 5});
     add("empty", {3, 0, 5}, {2, 1, 0});
     add("threads", {67, 41, 37}, {2, 0, 1});
+    add("planes_of_tiles", {2, 131, 77}, {0, 2, 1});
+    add("heads_of_vectors", {3, 5, 7, 16}, {0, 2, 1, 3});
     for (const DType dtype : sizes)
         add("nhwc_to_nchw_" + std::string(to_string(dtype)), {3, 5, 7, 19}, {0, 3, 1, 2}, dtype);
+    for (const DType dtype : sizes)
+        add("planes_of_tiles_" + std::string(to_string(dtype)), {2, 131, 77}, {0, 2, 1}, dtype);
+    cases.push_back({"unaligned_transpose", [](Problem& problem) {
+                         const View x = problem.input({32 * 48 + 1});
+                         return Permute{.axes = {1, 0}, .x = off_by_one(x, {32, 48}), .y = problem.output({48, 32})};
+                     }});
     add("nhwc_to_nchw_128x32x32x64", {128, 32, 32, 64}, {0, 3, 1, 2}, DType::f32, true);
     add("nchw_to_nhwc_128x64x32x32", {128, 64, 32, 32}, {0, 2, 3, 1}, DType::f32, true);
     add("nchw_to_nhwc_128x3x224x224", {128, 3, 224, 224}, {0, 2, 3, 1}, DType::f32, true);
@@ -94,9 +102,21 @@ void add_joins(CaseSets& sets) {
     add("last", {7, 5}, 1, {5, 13, 2});
     add("middle", {3, 5, 7}, 1, {5, 1, 2});
     add("empty_part", {3, 5}, 1, {2, 0, 3});
+    add("last_of_16_bytes", {37, 5}, 1, {16, 8, 32});
+    add("last_of_8_bytes", {37, 5}, 1, {4, 12, 20}, DType::f16);
+    add("forty_parts", {5, 3}, 1, {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4,
+                                   6, 2, 6, 4, 3, 3, 8, 3, 2, 7, 9, 5, 0, 2, 8, 8, 4, 1, 9, 7});
     add("threads", {1009, 67}, 1, {67, 131});
     for (const DType dtype : sizes) add("last_" + std::string(to_string(dtype)), {7, 5}, 1, {5, 13, 2}, dtype);
     add("channels_128x32x32", {128, 32, 32, 32}, 3, {32, 32}, DType::f32, true);
+    // More elements than the threads of a launch, one by one.
+    concats.push_back({"several_rounds_unaligned", [](Problem& problem) {
+                           const View first = problem.integers({600012}, 0, 100, DType::u8),
+                                      second = problem.integers({5}, 0, 100, DType::u8);
+                           return Concat{.axis = 0,
+                                         .parts = {off_by_one(first, {600011}), second},
+                                         .y = problem.output({600016}, DType::u8)};
+                       }});
     splits.push_back({"absent_part", [](Problem& problem) {
                           Split args{.axis = 1, .x = problem.input({3, 9}), .parts = {}};
                           args.parts.push_back(problem.output({3, 2}));
@@ -147,6 +167,8 @@ void add_pads(CaseSets& sets) {
     add("behind", {4, 5}, {}, {6, 9});
     add("all_axes", {3, 4, 5}, {2, 1, 3}, {7, 7, 12});
     add("threads", {7, 61, 67, 5}, {0, 4, 4, 0}, {7, 69, 75, 5});
+    add("picture_of_vectors", {2, 5, 7, 8}, {0, 2, 1, 0}, {2, 9, 9, 8});
+    add("lines_of_vectors", {2, 6, 8, 3}, {0, 1, 8, 0}, {2, 9, 24, 3});
     for (const DType dtype : {DType::u8, DType::f16, DType::i64, DType::boolean})
         add(std::string(to_string(dtype)), {3, 4, 5}, {2, 1, 3}, {7, 7, 12}, dtype);
     add("128x32x32x3_by_4", {128, 32, 32, 3}, {0, 4, 4, 0}, {128, 40, 40, 3}, DType::f32, true);
@@ -186,6 +208,9 @@ void add_slices(CaseSets& sets) {
     add("box", {5, 7, 11, 3}, {1, 2, 3, 0}, {1, 2, 1, 1}, {3, 2, 5, 3});
     add("empty", {5, 7}, {2, 0}, {1, 1}, {0, 7});
     add("threads", {67, 71, 73}, {1, 2, 3}, {1, 1, 1}, {65, 67, 69});
+    add("box_of_vectors", {5, 7, 11, 8}, {1, 2, 3, 0}, {1, 2, 1, 1}, {3, 2, 5, 8});
+    add("columns_of_vectors", {7, 40}, {0, 8}, {1, 1}, {7, 16});
+    add("flip_of_vectors", {3, 7, 16}, {0, 6, 0}, {1, -1, 1}, {3, 7, 16});
     for (const DType dtype : sizes)
         add("strided_" + std::string(to_string(dtype)), {13, 17}, {1, 2}, {3, 5}, {4, 3}, dtype);
     add("crop_128x32x32x32", {128, 34, 34, 32}, {0, 1, 1}, {1, 1, 1, 1}, {128, 32, 32, 32}, DType::f32, true);
@@ -212,6 +237,8 @@ void add_slices(CaseSets& sets) {
     add_broadcast("threads", {1, 67}, {2003, 67});
     add_broadcast("threads_column", {2003, 1}, {2003, 67});
     add_broadcast("empty", {1, 5}, {0, 5});
+    add_broadcast("rows_of_vectors", {3, 1, 16}, {3, 5, 16});
+    add_broadcast("columns_of_vectors", {3, 5, 1}, {3, 5, 16});
     for (const DType dtype : sizes)
         add_broadcast("middle_" + std::string(to_string(dtype)), {3, 1, 7}, {3, 5, 7}, dtype);
     add_broadcast("row_4096x1024", {1024}, {4096, 1024}, DType::f32, true);
@@ -255,6 +282,10 @@ void add_gathers(CaseSets& sets) {
     add("none", {13, 7}, 0, {0});
     add("threads", {1009, 67}, 0, {2003});
     add("threads_outer", {67, 101, 11}, 1, {103});
+    add("rows_of_vectors", {13, 16}, 0, {31});
+    add("long_rows", {37, 301}, 0, {53});
+    add("single_elements", {5003}, 0, {1501});
+    add("middle_of_several_tiles", {3, 700, 7}, 1, {1100}, DType::i32);
     for (const DType dtype : sizes) add("rows_" + std::string(to_string(dtype)), {13, 7}, 0, {31}, DType::i64, dtype);
     add("10000x256_8192", {10000, 256}, 0, {8192}, DType::i32, DType::f32, true);
     sets.push_back(make_case_set(gather(), std::move(gathers)));
@@ -290,6 +321,8 @@ void add_gathers(CaseSets& sets) {
     add_take("repeated", {5, 3}, 31);
     add_take("rank3", {3, 5, 7}, 4);
     add_take("threads", {2003, 67}, 5);
+    add_take("all_in_another_order", {3, 67}, 67);
+    add_take("many", {2, 4500}, 1100, DType::i32);
     for (const DType dtype : sizes) add_take("labels_" + std::string(to_string(dtype)), {37, 10}, 2, DType::i64, dtype);
     add_take("8192x1000_5", {8192, 1000}, 5, DType::i64, DType::f32, true);
     sets.push_back(make_case_set(take_along(), std::move(takes)));

@@ -113,6 +113,26 @@ void add_unary(CaseSets& sets) {
         backwards.push_back(backward_case(op, "odd", {7, 31, 5}, op.fill));
         backwards.push_back(backward_in_place(op));
     }
+    for (const bool input : {false, true}) {
+        forwards.push_back(
+            {input ? "relu_unaligned_input" : "relu_unaligned_output", [=](Problem& problem) {
+                 const Shape shape{7, 131}, more = one_more(shape);
+                 const View x = problem.input(input ? more : shape), y = problem.output(input ? shape : more);
+                 return Unary{
+                     .op = UnaryOp::relu, .x = input ? off_by_one(x, shape) : x, .y = input ? y : off_by_one(y, shape)};
+             }});
+        backwards.push_back({input ? "tanh_unaligned_input" : "tanh_unaligned_output", [=](Problem& problem) {
+                                 const Shape shape{7, 131}, more = one_more(shape);
+                                 const View y = problem.input(input ? more : shape), dy = problem.input(shape),
+                                            dx = problem.output(input ? shape : more);
+                                 return UnaryBackward{.op = UnaryOp::tanh,
+                                                      .alpha = 0,
+                                                      .x = {},
+                                                      .y = input ? off_by_one(y, shape) : y,
+                                                      .dy = dy,
+                                                      .dx = input ? dx : off_by_one(dx, shape)};
+                             }});
+    }
     for (const UnaryOp op : {UnaryOp::exp, UnaryOp::relu, UnaryOp::sigmoid, UnaryOp::tanh, UnaryOp::gelu,
                              UnaryOp::softplus, UnaryOp::sin, UnaryOp::erf}) {
         const NamedUnary& named = unary_ops[static_cast<std::size_t>(op)];
@@ -246,6 +266,21 @@ void add_binary(CaseSets& sets) {
     cases.push_back(binary_case(subtract, "threads", {3, 70001}, {3, 70001}));
     cases.push_back(binary_case(subtract, "threads_row", {2003, 67}, {67}));
     cases.push_back(binary_case(subtract, "threads_column", {2003, 67}, {2003, 1}));
+    cases.push_back(binary_case(subtract, "row_of_vectors", {13, 64}, {64}));
+    cases.push_back(binary_case(subtract, "column_of_vectors", {13, 1}, {13, 64}));
+    cases.push_back(binary_case(subtract, "middle_of_vectors", {3, 1, 16}, {3, 5, 16}));
+    cases.push_back(binary_case(subtract, "outer_of_vectors", {11, 1}, {1, 64}));
+    for (const int operand : {0, 1, 2})
+        cases.push_back({"subtract_unaligned_" + std::to_string(operand), [=](Problem& problem) {
+                             const Shape shape{13, 64}, row{64}, more = one_more(shape);
+                             const View a = problem.input(operand == 0 ? more : shape),
+                                        b = problem.input(operand == 1 ? one_more(row) : row),
+                                        y = problem.output(operand == 2 ? more : shape);
+                             return Binary{.op = BinaryOp::subtract,
+                                           .a = operand == 0 ? off_by_one(a, shape) : a,
+                                           .b = operand == 1 ? off_by_one(b, row) : b,
+                                           .y = operand == 2 ? off_by_one(y, shape) : y};
+                         }});
     cases.push_back({"add_in_place", [](Problem& problem) {
                          const View b = problem.input({5, 67}), a = problem.inout({5, 67});
                          return Binary{.op = BinaryOp::add, .a = a, .b = b, .y = a};
@@ -312,6 +347,8 @@ void add_select(CaseSets& sets) {
     where_case("mask_column", {37, 1}, {37, 5}, {5}, DType::f32);
     where_case("scalar_mask", {}, {3, 5}, {3, 5}, DType::f32);
     where_case("threads", {2003, 67}, {67}, {2003, 1}, DType::f32);
+    where_case("rows_of_vectors", {16}, {5, 3, 1}, {3, 16}, DType::f32);
+    where_case("columns_of_vectors", {5, 3, 1}, {16}, {5, 3, 16}, DType::f32);
     for (const DType dtype : {DType::u8, DType::i32, DType::i64, DType::boolean})
         where_case(std::string("same_") + std::string(to_string(dtype)), {67}, {67}, {67}, dtype);
     where_case("128x32x32x32", {128, 32, 32, 32}, {128, 32, 32, 32}, {}, DType::f32, true);
@@ -352,6 +389,11 @@ void add_select(CaseSets& sets) {
                          const View x = problem.integers({140003}, 0, 256, DType::u8);
                          return Cast{.x = x, .y = problem.output({140003}, DType::f32)};
                      }});
+    casts.push_back({"unaligned", [](Problem& problem) {
+                         const Shape shape{331};
+                         const View x = problem.values(one_more(shape), {0.5, -1.25, 3, 7, -2, 0.125, 9}, DType::f32);
+                         return Cast{.x = off_by_one(x, shape), .y = problem.output(shape, DType::i32)};
+                     }});
     sets.push_back(make_case_set(cast(), std::move(casts)));
 
     std::vector<Case<kernels::Fill>> fills;
@@ -361,6 +403,15 @@ void add_select(CaseSets& sets) {
                          }});
     fills.push_back(
         {"threads", [](Problem& problem) { return kernels::Fill{.value = -0.5, .y = problem.output({140003})}; }});
+    fills.push_back({"several_rounds", [](Problem& problem) {
+                         return kernels::Fill{.value = 1,
+                                              .y = problem.output({5000011}, DType::u8)};  // vectors of 8 bytes
+                     }});
+    fills.push_back({"several_rounds_unaligned", [](Problem& problem) {
+                         const Shape shape{600011};
+                         return kernels::Fill{.value = 3,
+                                              .y = off_by_one(problem.output(one_more(shape), DType::u8), shape)};
+                     }});
     fills.push_back({"128x32x32x32",
                      [](Problem& problem) {
                          return kernels::Fill{.value = 0, .y = problem.output({128, 32, 32, 32})};

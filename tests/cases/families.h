@@ -7,6 +7,12 @@ namespace heddle::cases {
 
 using CaseSets = std::vector<std::unique_ptr<CaseSet>>;
 
+/// `view`, which has one element more than `shape`, from its second on: an address that suits no vector.
+inline View off_by_one(const View& view, const Shape& shape) {
+    return {view.as<char>() + size_of(view.dtype), shape, view.dtype};
+}
+inline Shape one_more(const Shape& shape) { return {shape.elements() + 1}; }
+
 void add_elementwise_cases(CaseSets& sets);
 void add_reduce_cases(CaseSets& sets);
 void add_copy_cases(CaseSets& sets);

@@ -35,7 +35,7 @@ Data pictures(std::int64_t count, const Shape& shape) {
 Sequential cnn() {
     return Sequential{Conv2D(4, 3, {.activation = Activation::relu}),
                       MaxPooling2D(2),
-                      Conv2D(6, 3, {.padding = "same"}),
+                      Conv2D(6, 3, {.padding = Padding::same}),
                       BatchNormalization(),
                       ReLU(),
                       Flatten(),
@@ -67,7 +67,7 @@ struct Outcome {
     std::vector<float> weights;
 };
 
-struct Run {
+struct Plan {
     Device device = {};
     bool capture = true;
     Precision precision = Precision::f32;
@@ -75,7 +75,7 @@ struct Run {
     double rate = 0.05;
 };
 
-Outcome train(const Run& run) {
+Outcome train(const Plan& run) {
     set_seed(5);
     Sequential model = cnn();
     const Data data = pictures(run.count, Shape{8, 8, 2});
@@ -116,8 +116,8 @@ TEST_P(DeviceTraining, FiveStepsOfACnnMatchTheCpu) {
 
 TEST_P(DeviceTraining, ReplayedStepsGiveTheBitsOfEagerOnes) {
     // Two epochs with a short last batch: eager in both runs.
-    const Run run{.device = GetParam(), .steps = 18};
-    Run eager = run;
+    const Plan run{.device = GetParam(), .steps = 18};
+    Plan eager = run;
     eager.capture = false;
     const Outcome a = train(run), b = train(eager);
     EXPECT_EQ(a.weights, b.weights);
@@ -127,12 +127,12 @@ TEST_P(DeviceTraining, ReplayedStepsGiveTheBitsOfEagerOnes) {
     EXPECT_EQ(b.replayed, 0);
 }
 
-TEST_P(DeviceTraining, SixteenBitsLearnToo) {
+TEST_P(DeviceTraining, SixteenBitsFollowF32) {
     const Outcome full = train({.device = GetParam(), .steps = 18});
     for (const Precision precision : {Precision::bf16, Precision::f16}) {
         const Outcome half = train({.device = GetParam(), .precision = precision, .steps = 18});
-        EXPECT_NEAR(half.losses.front(), full.losses.front(), 0.03) << to_string(precision);
-        EXPECT_LT(half.losses.back(), 0.9 * half.losses.front()) << to_string(precision);
+        for (std::size_t i = 0; i < 5; ++i)
+            EXPECT_NEAR(half.losses[i], full.losses[i], 0.05) << to_string(precision) << ", step " << i;
         EXPECT_NE(half.losses, full.losses);
         for (const float weight : half.weights) ASSERT_TRUE(std::isfinite(weight)) << to_string(precision);
     }

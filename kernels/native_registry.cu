@@ -7,6 +7,7 @@ void register_native_kernels() {
     register_cross_entropy();
     register_gradient_norm();
     register_image();
+    register_conv();
     register_matmul();
     register_norm_backward();
     register_norm_forward();

@@ -9,6 +9,7 @@ void register_arg_reduce();
 void register_cross_entropy();
 void register_gradient_norm();
 void register_image();
+void register_conv();
 void register_matmul();
 void register_norm_backward();
 void register_norm_forward();

@@ -131,6 +131,37 @@ std::vector<Geometry> geometries() {
          .x = {1, 7, 7, 6},
          .w = {12, 3, 3, 1},
          .params = {.padding = {1, 1, 1, 1}, .groups = 6}});
+    add({.name = "depthwise5x5_wide",
+         .x = {2, 6, 7, 264},
+         .w = {264, 5, 5, 1},
+         .params = {.padding = {2, 2, 2, 2}, .groups = 264},
+         .bias = true});
+    add({.name = "depthwise_dilated_stride",
+         .x = {1, 17, 12, 24},
+         .w = {72, 3, 2, 1},
+         .params = {.stride = {3, 2}, .dilation = {2, 3}, .padding = {3, 1, 0, 2}, .groups = 24},
+         .bias = true,
+         .relu = true});
+    // Channels that 16-byte loads allow: each kind of tile of the native kernels, with tails, and sums that are split.
+    add({.name = "tiles", .x = {2, 9, 9, 40}, .w = {72, 3, 3, 40}, .params = same3, .bias = true});
+    add({.name = "tiles_large", .x = {3, 75, 75, 40}, .w = {40, 1, 2, 40}, .params = {.padding = {0, 0, 1, 0}}});
+    add({.name = "tiles_large_weights", .x = {1, 4, 5, 936}, .w = {136, 3, 3, 936}, .params = same3, .bias = true});
+    add({.name = "tiles_strided",
+         .x = {2, 15, 14, 64},
+         .w = {40, 3, 4, 64},
+         .params = {.stride = {2, 3}, .dilation = {1, 2}, .padding = {1, 2, 0, 3}},
+         .bias = true});
+    add({.name = "split_strided",
+         .x = {2, 7, 6, 40},
+         .w = {264, 3, 3, 40},
+         .params = {.stride = {2, 2}, .padding = {0, 1, 0, 1}},
+         .bias = true});
+    add({.name = "split_groups",
+         .x = {1, 6, 5, 176},
+         .w = {48, 4, 4, 88},
+         .params = {.padding = {1, 2, 2, 1}, .groups = 2},
+         .bias = true,
+         .relu = true});
     add({.name = "winograd16", .x = {2, 9, 11, 16}, .w = {16, 3, 3, 16}, .params = same3});
     add({.name = "winograd64", .x = {2, 13, 10, 64}, .w = {64, 3, 3, 64}, .params = same3, .bias = true, .relu = true});
     add({.name = "winograd_tail", .x = {3, 7, 5, 48}, .w = {80, 3, 3, 48}, .params = same3, .bias = true});

@@ -1,0 +1,74 @@
+#include "kernels/conv/native_conv.h"
+#include "kernels/matmul/tile_plan.h"
+
+// y [pixels, outputs] = x's windows [pixels, taps * channels] times the filters, a product for each group.
+HEDDLE_KERNELS_BEGIN
+namespace {
+
+constexpr TileKinds forward_kinds{.tall = true, .wide = false};
+
+template <class T>
+struct ForwardProblem {
+    using Element = T;
+    static constexpr bool a_along_k = true, b_along_k = true;
+    static constexpr TileKinds kinds = forward_kinds;
+    GatherSource<T> a;
+    MatrixSource<T> b;
+    TileOutput<T, DenseRows> output;
+    int k, group_channels;
+
+    __device__ void select(int group) {
+        a.data += static_cast<std::int64_t>(group) * group_channels;
+        b.data += static_cast<std::int64_t>(group) * b.rows * b.step;
+        output.select(group);
+    }
+};
+
+template <class T>
+ForwardProblem<T> problem_of(const Conv2dForward& args) {
+    const ConvExtents e(args);
+    const std::int64_t depth = e.taps() * e.group_channels;
+    const bool vectors =
+        e.group_outputs % vector_width<T> == 0 && is_aligned(args.y.data) && is_aligned(args.bias.data);
+    return {.a = gather_windows(args.x.as<const T>(), e, args.params),
+            .b = matrix_source(args.w.as<const T>(), e.group_outputs, depth, depth),
+            .output = {.c = args.y.as<T>(),
+                       .rows = {e.outputs},
+                       .m = static_cast<int>(e.out_pixels()),
+                       .n = static_cast<int>(e.group_outputs),
+                       .vectors = vectors,
+                       .bias = args.bias.as<const T>(),
+                       .relu = args.activation == FusedActivation::relu,
+                       .c_step = e.group_outputs,
+                       .bias_step = static_cast<int>(e.group_outputs)},
+            .k = static_cast<int>(depth),
+            .group_channels = static_cast<int>(e.group_channels)};
+}
+
+template <class T>
+TilePlan plan_of(const ForwardProblem<T>& problem, std::int64_t groups) {
+    return {problem.output.m, problem.output.n, problem.k, groups, sizeof(T), problem.a.vectors && problem.b.vectors,
+            forward_kinds};
+}
+
+}  // namespace
+
+std::size_t forward_tiles_workspace(const Conv2dForward& args) {
+    std::size_t bytes = 0;
+    with_floating(args.x.dtype, [&](auto zero) {
+        const auto problem = problem_of<decltype(zero)>(args);
+        const std::int64_t groups = args.params.groups;
+        bytes = plan_of(problem, groups).workspace_bytes(problem.output.m, problem.output.n, groups);
+    });
+    return bytes;
+}
+
+void run_forward_tiles(const Conv2dForward& args, KernelContext& context) {
+    with_floating(args.x.dtype, [&](auto zero) {
+        const auto problem = problem_of<decltype(zero)>(args);
+        const std::int64_t groups = args.params.groups;
+        run_tiles(problem, static_cast<int>(groups), plan_of(problem, groups), context);
+    });
+}
+
+HEDDLE_KERNELS_END

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "core/allocator.h"
+#include "core/driver/driver.h"
 #include "core/parallel.h"
 
 // What the cases cannot see: that implementations and thread counts agree in every bit, and that the numbers have the
@@ -145,6 +147,39 @@ TEST(Random, UniformStaysBelowItsUpperEnd) {
         const double last = std::nextafter(1.0f, 2.0f);
         for (const float value : draw(random_uniform(), implementation, 1, last)) ASSERT_EQ(value, 1.0f);
     }
+}
+
+// In 16 bits a thousandth of the values below 1 is nearest to 1.
+TEST(Random, UniformsOf16BitsStayBelowTheirUpperEnd) {
+    const Device device{DeviceKind::sim};
+    const DeviceStatus status = device_status().at(static_cast<std::size_t>(device.kind));
+    if (status.count == 0) GTEST_SKIP() << status.why_missing;
+    const auto* native = random_uniform().find("native", device.kind);
+    ASSERT_NE(native, nullptr);
+    constexpr std::int64_t size = 30011;
+    std::vector<std::uint16_t> bits(size);
+    void* memory = allocator(device).allocate(size * sizeof(std::uint16_t), 0, "uniforms");
+    struct {
+        DType dtype;
+        double low, high;
+        std::uint16_t last;  // the largest number below `high`
+    } const ranges[] = {{DType::f16, 0, 1, 0x3BFF},
+                        {DType::f16, -2, -1, 0xBC01},
+                        {DType::bf16, 0, 1, 0x3F7F},
+                        {DType::bf16, -2, -1, 0xBF81}};
+    for (const auto& range : ranges) {
+        run_implementation(*native, {state, range.low, range.high, View(memory, Shape{size}, range.dtype)}, device, 0);
+        driver(device).copy(bits.data(), memory, size * sizeof(std::uint16_t), CopyKind::device_to_host, 0);
+        driver(device).synchronize(0);
+        double largest = -2;
+        for (const std::uint16_t value : bits)
+            largest = std::max(largest,
+                               double(range.dtype == DType::f16 ? to_float(Half{value}) : to_float(BFloat16{value})));
+        const float last = range.dtype == DType::f16 ? to_float(Half{range.last}) : to_float(BFloat16{range.last});
+        EXPECT_LT(largest, range.high) << to_string(range.dtype);
+        EXPECT_EQ(largest, double(last)) << to_string(range.dtype);
+    }
+    allocator(device).free(memory);
 }
 
 TEST(Random, NormalDistribution) {

@@ -13,17 +13,12 @@
 #include "kernels/simt/report.h"
 
 namespace heddle::simt {
-namespace {
 
-constinit thread_local Scheduler* active_scheduler = nullptr;
-
-}  // namespace
-
-Scheduler& Scheduler::active() { return *active_scheduler; }
+constinit thread_local Scheduler* Scheduler::active_ = nullptr;
 
 Scheduler& Scheduler::of_this_os_thread() {
     thread_local const std::unique_ptr<Scheduler> instance(new Scheduler);
-    active_scheduler = instance.get();
+    active_ = instance.get();
     return *instance;
 }
 
@@ -98,6 +93,8 @@ void Scheduler::run_block() {
             for (auto& meeting : warp.meetings) meeting->barrier_objects.renew();
     }
     ready_begin_ = ready_end_ = 0;
+    for (unsigned first = 0; first < count_; first += 32)
+        warps_[first / 32].live = count_ - first < 32 ? (1u << (count_ - first)) - 1 : 0xffffffffu;
     for (Thread& thread : threads_) {
         thread.state = Thread::State::ready;
         thread.fiber = nullptr;

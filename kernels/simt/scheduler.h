@@ -63,7 +63,7 @@ class FenceOrder {
 class Scheduler {
   public:
     /// The one that runs the calling kernel thread.
-    static Scheduler& active();
+    static Scheduler& active() { return *active_; }
     static Scheduler& of_this_os_thread();
 
     void run(const Launch& launch, void (*body)(const void*), const void* call);
@@ -84,6 +84,8 @@ class Scheduler {
     void make_ready(unsigned warp, std::uint32_t lanes);
 
   private:
+    static constinit thread_local Scheduler* active_;
+
     struct Cancelled {};  // thrown through the stacks of threads that will not go on
 
     static void fiber_main();

@@ -1,5 +1,6 @@
 #include "kernels/simt/warp.h"
 
+#include <bit>
 #include <cstring>
 
 #include "core/check.h"
@@ -20,53 +21,57 @@ void complete(Rendezvous& meeting, unsigned warp) {
     ++meeting.generation;
 }
 
-void begin(Rendezvous& meeting, const Thread& thread, const char* name, Location at, Combine combine) {
-    Scheduler& scheduler = Scheduler::active();
+void begin(Rendezvous& meeting, const Warp& warp, const char* name, Location at, Combine combine) {
     meeting.name = name;
     meeting.at = at;
     meeting.combine = combine;
-    meeting.expected = 0;
-    for (unsigned lane = 0; lane < 32; ++lane) {
-        const unsigned number = thread.warp() * 32 + lane;
-        const bool there = (meeting.mask >> lane & 1) != 0 && number < scheduler.thread_count() &&
-                           scheduler.thread(number).state != Thread::State::done;
-        if (there)
-            meeting.expected |= 1u << lane;
-        else
-            std::memset(meeting.current().lane[lane], absent, operand_bytes);
-    }
+    meeting.expected = meeting.mask & warp.live;
+    for (std::uint32_t others = ~meeting.expected; others != 0; others &= others - 1)
+        std::memset(meeting.current().lane[std::countr_zero(others)], absent, operand_bytes);
 }
 
-/// Waits in the meeting of `mask`, with the operand given; returns the meeting's generation.
-Rendezvous& meet(unsigned mask, const void* operand, std::size_t bytes, const char* name, Location at,
-                 Combine combine) {
-    Scheduler& scheduler = Scheduler::active();
+[[noreturn]] void fail_mask(const Thread& thread, std::uint32_t mask, const char* name, Location at) {
+    fail(at, fmt::format("{}: lane {} is not in the mask {:#010x} that it names", name, thread.lane(), mask));
+}
+
+[[noreturn]] void fail_elsewhere(const Thread& thread, const Rendezvous& meeting, const char* name, Location at) {
+    fail(at, fmt::format("{}: lane {} is here, other lanes of the mask {:#010x} wait in {} at {}", name, thread.lane(),
+                         meeting.mask, meeting.name, to_string(meeting.at)));
+}
+
+/// Waits for the other lanes, and returns what all have given.
+const Operands& meet(Scheduler& scheduler, Rendezvous& meeting, const void* operand, std::size_t bytes,
+                     const char* name, Location at, Combine combine) {
     const Thread& thread = scheduler.thread();
-    const unsigned lane = thread.lane();
-    if ((mask >> lane & 1) == 0)
-        fail(at, fmt::format("{}: lane {} is not in the mask {:#010x} that it names", name, lane, mask));
-    Rendezvous& meeting = scheduler.warp(thread.warp()).meeting(mask);
+    const std::uint32_t bit = 1u << thread.lane();
+    if ((meeting.mask & bit) == 0) [[unlikely]]
+        fail_mask(thread, meeting.mask, name, at);
     if (meeting.arrived == 0)
-        begin(meeting, thread, name, at, combine);
-    else if (!same_place(meeting.at, at) || std::strcmp(meeting.name, name) != 0)
-        fail(at, fmt::format("{}: lane {} is here, other lanes of the mask {:#010x} wait in {} at {}", name, lane, mask,
-                             meeting.name, to_string(meeting.at)));
-    if (bytes > 0) std::memcpy(meeting.current().lane[lane], operand, bytes);
-    meeting.arrived |= 1u << lane;
+        begin(meeting, scheduler.warp(thread.warp()), name, at, combine);
+    else if (!same_place(meeting.at, at) || (meeting.name != name && std::strcmp(meeting.name, name) != 0)) [[unlikely]]
+        fail_elsewhere(thread, meeting, name, at);
+    Operands& operands = meeting.current();
+    if (bytes == 4)
+        std::memcpy(operands.lane[thread.lane()], operand, 4);
+    else if (bytes > 0)
+        std::memcpy(operands.lane[thread.lane()], operand, bytes);
+    meeting.arrived |= bit;
     if (meeting.arrived == meeting.expected) {
         complete(meeting, thread.warp());
         scheduler.park(Thread::State::ready, name, at);
     } else {
         scheduler.park(Thread::State::in_warp, name, at);
     }
-    return meeting;
+    return operands;
+}
+
+Rendezvous& meeting_of(Scheduler& scheduler, unsigned mask) {
+    return scheduler.warp(scheduler.thread().warp()).meeting(mask);
 }
 
 }  // namespace
 
-Rendezvous& Warp::meeting(std::uint32_t mask) {
-    for (const auto& meeting : meetings)
-        if (meeting->mask == mask) return *meeting;
+Rendezvous& Warp::add_meeting(std::uint32_t mask) {
     meetings.push_back(std::make_unique<Rendezvous>());
     meetings.back()->mask = mask;
     meetings.back()->barrier_objects.renew();
@@ -75,7 +80,9 @@ Rendezvous& Warp::meeting(std::uint32_t mask) {
 
 void leave_warp(const Thread& thread) {
     const std::uint32_t bit = 1u << thread.lane();
-    for (const auto& meeting : Scheduler::active().warp(thread.warp()).meetings) {
+    Warp& warp = Scheduler::active().warp(thread.warp());
+    warp.live &= ~bit;
+    for (const auto& meeting : warp.meetings) {
         if (meeting->arrived == 0 || (meeting->expected & bit) == 0) continue;
         meeting->expected &= ~bit;
         const race::Unseen unseen;
@@ -88,18 +95,16 @@ const Operands& warp_exchange(unsigned mask, const void* operand, std::size_t by
                               Combine combine) {
     const race::Unseen unseen;
     Scheduler& scheduler = Scheduler::active();
-    Warp& warp = scheduler.warp(scheduler.thread().warp());
-    const unsigned generation = warp.meeting(mask).generation;
-    return meet(mask, operand, bytes, name, at, combine).operands[generation % 2];
+    return meet(scheduler, meeting_of(scheduler, mask), operand, bytes, name, at, combine);
 }
 
 void warp_barrier(unsigned mask, Location at) {
-    Scheduler& scheduler = Scheduler::active();
     const race::Unseen unseen;
-    Rendezvous& meeting = scheduler.warp(scheduler.thread().warp()).meeting(mask);
+    Scheduler& scheduler = Scheduler::active();
+    Rendezvous& meeting = meeting_of(scheduler, mask);
     void* const object = meeting.barrier_objects.at(meeting.generation);
     race::release(object);
-    meet(mask, nullptr, 0, "__syncwarp", at, nullptr);
+    meet(scheduler, meeting, nullptr, 0, "__syncwarp", at, nullptr);
     race::acquire(object);
 }
 

@@ -29,9 +29,17 @@ struct Rendezvous {
 struct Thread;
 
 struct Warp {
+    std::uint32_t live = 0;  ///< lanes that have not exited
     std::vector<std::unique_ptr<Rendezvous>> meetings;
 
-    Rendezvous& meeting(std::uint32_t mask);
+    Rendezvous& meeting(std::uint32_t mask) {
+        for (const auto& meeting : meetings)
+            if (meeting->mask == mask) return *meeting;
+        return add_meeting(mask);
+    }
+
+  private:
+    Rendezvous& add_meeting(std::uint32_t mask);
 };
 
 /// A thread exits: those who wait for it need not.

@@ -30,6 +30,7 @@ inline constexpr bool enabled = true;
 
 /// A context inherits the clock of the one that creates it.
 inline void* create_context() { return __tsan_create_fiber(0); }
+inline void name_context(void* context, const char* name) { __tsan_set_fiber_name(context, name); }
 inline void destroy_context(void* context) { __tsan_destroy_fiber(context); }
 inline void* current_context() { return __tsan_get_current_fiber(); }
 inline void switch_to(void* context) { __tsan_switch_to_fiber(context, __tsan_switch_to_fiber_no_sync); }
@@ -75,6 +76,7 @@ class Objects {
 inline constexpr bool enabled = false;
 
 inline void* create_context() { return nullptr; }
+inline void name_context(void*, const char*) {}
 inline void destroy_context(void*) {}
 inline void* current_context() { return nullptr; }
 inline void switch_to(void*) {}

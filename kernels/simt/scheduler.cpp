@@ -42,7 +42,11 @@ void Scheduler::begin_grid() {
     }
     if (race::enabled)  // made here: a context inherits the clock of the one that makes it
         for (auto& contexts : contexts_)
-            while (contexts.size() < count_) contexts.push_back(&new_fiber());
+            while (contexts.size() < count_) {
+                contexts.push_back(&new_fiber());
+                race::name_context(contexts.back()->race_context,
+                                   fmt::format("number {} of its block", contexts.size() - 1).c_str());
+            }
 }
 
 void Scheduler::run(const Launch& launch, void (*body)(const void*), const void* call) {

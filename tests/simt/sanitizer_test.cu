@@ -4,8 +4,8 @@
 // find is tested in that build only (docs/simulator.md has the table).
 #if HEDDLE_TEST_TSAN
 // A finding ends the program, whoever starts it.
-extern "C" const char* __tsan_default_options();
-extern "C" const char* __tsan_default_options() { return "halt_on_error=1"; }
+extern "C" [[gnu::visibility("default")]] const char* __tsan_default_options();
+const char* __tsan_default_options() { return "halt_on_error=1"; }
 #endif
 
 HEDDLE_KERNELS_BEGIN

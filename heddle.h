@@ -8,6 +8,7 @@
 #include "core/device.h"
 #include "core/dtype.h"
 #include "core/error.h"
+#include "core/graph.h"
 #include "core/parallel.h"
 #include "core/profile.h"
 #include "core/random.h"

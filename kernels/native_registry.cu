@@ -4,11 +4,13 @@ HEDDLE_KERNELS_BEGIN
 
 void register_native_kernels() {
     register_arg_reduce();
+    register_average_pool();
+    register_conv();
     register_cross_entropy();
     register_gradient_norm();
     register_image();
-    register_conv();
     register_matmul();
+    register_max_pool();
     register_norm_backward();
     register_norm_forward();
     register_optimizer_steps();

@@ -6,11 +6,13 @@
 HEDDLE_KERNELS_BEGIN
 
 void register_arg_reduce();
+void register_average_pool();
+void register_conv();
 void register_cross_entropy();
 void register_gradient_norm();
 void register_image();
-void register_conv();
 void register_matmul();
+void register_max_pool();
 void register_norm_backward();
 void register_norm_forward();
 void register_optimizer_steps();

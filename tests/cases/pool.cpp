@@ -95,6 +95,11 @@ std::vector<Geometry> geometries() {
          .params = {.kernel = {4, 3}, .stride = {2, 3}, .padding = {3, 0, 1, 2}}});
     add({.name = "global8", .x = {3, 8, 8, 64}, .params = {.kernel = {8, 8}, .stride = {8, 8}}});
     add({.name = "global_i32_index", .x = {2, 17, 19, 21}, .params = {.kernel = {17, 19}, .stride = {1, 1}}});
+    add({.name = "global_i32_vectors", .x = {2, 17, 19, 24}, .params = {.kernel = {17, 19}, .stride = {1, 1}}});
+    add({.name = "several_blocks", .x = {3, 18, 17, 40}, .params = {.padding = {0, 0, 1, 0}}});
+    add({.name = "large_windows",  // threads share a window
+         .x = {2, 16, 15, 24},
+         .params = {.kernel = {7, 6}, .stride = {3, 2}, .padding = {3, 0, 2, 1}}});
     add({.name = "large", .x = {2, 6, 6, 19}, .fill = Fill::large});
     add({.name = "tiny", .x = {2, 6, 6, 19}, .fill = Fill::tiny});
     add({.name = "denormal", .x = {2, 6, 6, 19}, .fill = Fill::denormal, .index = false});
@@ -119,11 +124,11 @@ std::vector<Geometry> geometries() {
 }
 
 /// A NaN in each place of a window, beside larger values: it must win, the first of several by index.
-MaxPool2dForward with_nan(Problem& problem, bool relu) {
+MaxPool2dForward with_nan(Problem& problem, std::array<std::int64_t, 2> kernel, bool relu) {
     const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
     const Shape x{2, 6, 6, 17};
     const View picture = problem.values(x, {3, -1, nan, -inf, 5, inf, -2, -7, 1, -4, 2, -3, nan});
-    const Pool2dParams params{.kernel = {2, 3}, .stride = {2, 1}};
+    const Pool2dParams params{.kernel = kernel, .stride = {2, 1}};
     const View y = problem.output(params.output_shape(x));
     const View index = problem.output(params.output_shape(x), params.index_dtype());
     return {.x = picture, .params = params, .activation = activation(relu), .y = y, .index = index};
@@ -153,8 +158,14 @@ void add_pool_cases(CaseSets& sets) {
                 {name, [=](Problem& problem) { return average_backward(problem, g, count_padding); }, g.benchmark});
         }
     }
-    for (const bool relu : {false, true})
-        max_forwards.push_back({"nan" + suffix(relu), [=](Problem& problem) { return with_nan(problem, relu); }});
+    for (const bool relu : {false, true}) {
+        max_forwards.push_back({"nan" + suffix(relu), [=](Problem& problem) {
+                                    return with_nan(problem, {2, 3}, relu);
+                                }});
+        max_forwards.push_back({"nan_global" + suffix(relu), [=](Problem& problem) {
+                                    return with_nan(problem, {6, 6}, relu);
+                                }});
+    }
     sets.push_back(make_case_set(max_pool2d_forward(), std::move(max_forwards)));
     sets.push_back(make_case_set(max_pool2d_backward(), std::move(max_backwards)));
     sets.push_back(make_case_set(avg_pool2d_forward(), std::move(average_forwards)));

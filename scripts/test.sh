@@ -88,7 +88,8 @@ if [ -e build/ci/libheddle_cuda.so ]; then check "docs/registers.md" scripts/ker
 if $full; then
     step "kernels on the simulator under ThreadSanitizer"
     check "build test_kernels_tsan" cmake --build build/ci --parallel "$jobs" --target test_kernels_tsan
-    check "kernels_sim_tsan" ctest --test-dir build/ci -C tsan -R '^kernels_sim_tsan$' --output-on-failure
+    check "test_kernels_tsan" env HEDDLE_DEVICE_LIBRARIES="$PWD/build/ci/sim_tsan" HEDDLE_ALLOCATOR=passthrough \
+        TSAN_OPTIONS=halt_on_error=1 GTEST_BRIEF=1 build/ci/tests/test_kernels_tsan '--gtest_filter=*/sim.*:*/sim/bf16.*'
     run_preset asan
     run_preset tsan
     step "reference documentation"

@@ -13,7 +13,7 @@ foreach(order latest random)
 endforeach()
 
 # The same cases with the simulator under a sanitizer (kernels/simt/CMakeLists.txt): heddle_sim_tsan and
-# test_kernels_tsan are built by `cmake --build DIR --target test_kernels_tsan` alone, and run by test.sh --full.
+# test_kernels_tsan are built and run by test.sh --full alone.
 if(HEDDLE_SANITIZE)
   return()
 endif()
@@ -30,6 +30,3 @@ set(sanitized_kernels "HEDDLE_ALLOCATOR=passthrough;HEDDLE_EVIDENCE=")
 add_test(NAME kernels_sim_asan COMMAND test_kernels_asan ${rounds})
 set_tests_properties(kernels_sim_asan PROPERTIES LABELS unit ENVIRONMENT
   "HEDDLE_DEVICE_LIBRARIES=${PROJECT_BINARY_DIR}/sim_asan;${sanitized_kernels};ASAN_OPTIONS=detect_leaks=0;UBSAN_OPTIONS=print_stacktrace=1")
-add_test(NAME kernels_sim_tsan COMMAND test_kernels_tsan ${rounds})
-set_tests_properties(kernels_sim_tsan PROPERTIES LABELS full CONFIGURATIONS tsan ENVIRONMENT
-  "HEDDLE_DEVICE_LIBRARIES=${PROJECT_BINARY_DIR}/sim_tsan;${sanitized_kernels};TSAN_OPTIONS=halt_on_error=1")

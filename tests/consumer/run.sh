@@ -4,6 +4,7 @@
 #   find_package      the CMake package of an installed Heddle, also after the prefix was moved
 #   add_subdirectory  the sources inside the user's build
 #   fetch_content     FetchContent with a local SOURCE_DIR
+#                     (both without the devices' libraries, which would be compiled once more for nothing new)
 #   install           not a consumer: what cmake --install puts down, and how large
 set -euo pipefail
 
@@ -67,7 +68,7 @@ add_subdirectory | fetch_content)
     launcher=()
     # The compiler cache has our objects already.
     if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
-    cmake -S "$here" -B "$work/build" -G Ninja -DWAY="$way" -DHEDDLE_SOURCE="$source" -DCMAKE_BUILD_TYPE=Release \
+    cmake -S "$here" -B "$work/build" -G Ninja -DWAY="$way" -DHEDDLE_SOURCE="$source" -DCMAKE_BUILD_TYPE=Release -DHEDDLE_CUDA=OFF -DHEDDLE_SIM=OFF \
         -DHEDDLE_WERROR="${HEDDLE_WERROR:-OFF}" "${launcher[@]}" >"$work/configure.log"
     cmake --build "$work/build" --parallel "${HEDDLE_JOBS:-$(nproc)}" >"$work/build.log" || { cat "$work/build.log"; exit 1; }
     "$work/build/consumer"

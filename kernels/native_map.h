@@ -181,7 +181,8 @@ T bits_of(double value, DType dtype) {
     T bits{};
     with_storage_type(dtype, [&](auto zero) {
         const auto converted = convert<decltype(zero)>(value);
-        if constexpr (sizeof(converted) == sizeof(bits)) std::memcpy(static_cast<void*>(&bits), &converted, sizeof(bits));
+        if constexpr (sizeof(converted) == sizeof(bits))
+            std::memcpy(static_cast<void*>(&bits), &converted, sizeof(bits));
     });
     return bits;
 }

@@ -2,8 +2,8 @@
 #include "kernels/native_map.h"
 #include "kernels/native_registry.h"
 
-// pad_backward. Of a constant padding it is a slice; else each element of dx collects its copies, its own place first. The
-// floor is the bytes of both sides.
+// pad_backward. Of a constant padding it is a slice; else each element of dx collects its copies, its own place first.
+// The floor is the bytes of both sides.
 HEDDLE_KERNELS_BEGIN
 namespace {
 

@@ -66,14 +66,17 @@ find_package)
     ;;
 add_subdirectory | fetch_content)
     launcher=()
-    # The compiler cache has our objects already.
+    # The compiler cache has our objects already; it finds them from a folder as deep as the build's.
     if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
-    cmake -S "$here" -B "$work/build" -G Ninja -DWAY="$way" -DHEDDLE_SOURCE="$source" -DCMAKE_BUILD_TYPE=Release -DHEDDLE_CUDA=OFF -DHEDDLE_SIM=OFF \
-        -DHEDDLE_WERROR="${HEDDLE_WERROR:-OFF}" "${launcher[@]}" >"$work/configure.log"
-    cmake --build "$work/build" --parallel "${HEDDLE_JOBS:-$(nproc)}" >"$work/build.log" || { cat "$work/build.log"; exit 1; }
-    "$work/build/consumer"
+    export CCACHE_BASEDIR=$source CCACHE_NOHASHDIR=1
+    work=$(dirname "$build")/consumer_$way
+    rm -rf "$work"
+    cmake -S "$here" -B "$work" -G Ninja -DWAY="$way" -DHEDDLE_SOURCE="$source" -DCMAKE_BUILD_TYPE=Release -DHEDDLE_CUDA=OFF -DHEDDLE_SIM=OFF \
+        -DHEDDLE_WERROR="${HEDDLE_WERROR:-OFF}" "${launcher[@]}" >"$build/consumer/$way/configure.log"
+    cmake --build "$work" --parallel "${HEDDLE_JOBS:-$(nproc)}" >"$work/build.log" || { cat "$work/build.log"; exit 1; }
+    "$work/consumer"
     # Consumers see the written headers, never our root.
-    if ninja -C "$work/build" -t commands consumer | grep main.cpp | grep -F -- "-I$source "; then
+    if ninja -C "$work" -t commands consumer | grep main.cpp | grep -F -- "-I$source "; then
         echo "the consumer is compiled with our root in its include path" >&2
         exit 1
     fi

@@ -1,15 +1,26 @@
-# cmake --install: library, headers, CMake package heddle::heddle, pkg-config file, command.
+# cmake --install: library, the devices' libraries that were built, headers, CMake package heddle::heddle, pkg-config
+# file, command.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 install(TARGETS heddle EXPORT heddle LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT heddle
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+# Beside libheddle, which opens them: programs link neither, so they stay out of the exported targets.
+set(heddle_installed heddle)
+foreach(device sim cuda)
+  if(TARGET heddle_${device})
+    install(TARGETS heddle_${device} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT heddle_${device} NAMELINK_SKIP)
+    list(APPEND heddle_installed heddle_${device})
+  endif()
+endforeach()
 if(CMAKE_STRIP)
-  install(CODE "
-    if(CMAKE_INSTALL_CONFIG_NAME STREQUAL \"Release\")
-      execute_process(COMMAND ${CMAKE_STRIP} --strip-unneeded
-        \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/$<TARGET_FILE_NAME:heddle>\" COMMAND_ERROR_IS_FATAL ANY)
-    endif()")
+  foreach(library ${heddle_installed})
+    install(COMPONENT ${library} CODE "
+      if(CMAKE_INSTALL_CONFIG_NAME STREQUAL \"Release\")
+        execute_process(COMMAND ${CMAKE_STRIP} --strip-unneeded
+          \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/$<TARGET_FILE_NAME:${library}>\" COMMAND_ERROR_IS_FATAL ANY)
+      endif()")
+  endforeach()
 endif()
 foreach(header heddle.h ${heddle_public_headers})
   get_filename_component(folder heddle/${header} DIRECTORY)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# gpu_report.sh [--build DIR] [--out DIR] [--python PYTHON] [--data DIR] [STAGE...]: everything worth knowing about Heddle
-# on this machine's GPU, as one JSON file and one page, DIR/report.json and DIR/report.md.
+# gpu_report.sh [--build DIR] [--deps DIR] [--out DIR] [--python PYTHON] [--data DIR] [STAGE...]: everything worth
+# knowing about Heddle on this machine's GPU, as one JSON file and one page, DIR/report.json and DIR/report.md.
 #   --build   where Heddle is built [build/gpu]; binaries built beforehand are used as they are, else it is built here
-#             (CMAKE_PREFIX_PATH names a folder that scripts/fetch_deps.sh filled, where packages are missing)
+#   --deps    a folder that scripts/fetch_deps.sh filled, where packages are missing
 #   --out     where results go [runs/gpu]; what a stage left there is kept, so a run that was cut goes on
 #   --python  an interpreter with PyTorch, to compare with [python3]
 #   --data    CIFAR-10's binary files [random pictures]
@@ -12,6 +12,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 build=build/gpu
+deps=
 out=runs/gpu
 python=python3
 data=()
@@ -19,11 +20,12 @@ stages=()
 while [ $# -gt 0 ]; do
     case $1 in
     --build) build=$2 && shift 2 ;;
+    --deps) deps=$2 && shift 2 ;;
     --out) out=$2 && shift 2 ;;
     --python) python=$2 && shift 2 ;;
     --data) data=(--data "$2") && shift 2 ;;
     --help | -h)
-        sed -n '2,12s/^# //p' "$0"
+        sed -n '2,13s/^# //p' "$0"
         exit 0
         ;;
     -*)
@@ -41,6 +43,12 @@ case $build in /*) ;; *) build=$PWD/$build ;; esac
 if ! nvidia-smi --query-gpu=name --format=csv,noheader >/dev/null 2>&1; then
     echo "gpu_report.sh: nvidia-smi finds no GPU here" >&2
     exit 1
+fi
+if [ -n "$deps" ]; then
+    deps=$(cd "$deps" && pwd)
+    libraries=$deps/usr/lib/$(uname -m)-linux-gnu
+    export CMAKE_PREFIX_PATH=$deps/usr${CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PATH}
+    export LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 fi
 if [ ! -x "$build/tests/test_kernels" ]; then
     cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEDDLE_CUDA=ON

@@ -3,19 +3,24 @@
 #   --python  also PyTorch (Debian's python3-torch): to make test vectors and to compare speed; tests do not need it
 #   --docs    also Doxygen, for scripts/docs.sh
 #   --data    also Fashion-MNIST (Debian's dataset-fashion-mnist), for the quick start
+#   --print-libraries  installs nothing and names the libraries' packages (scripts/fetch_deps.sh)
 # Quick and silent about packages that are there already. Needs root, or sudo, only when something is missing.
 set -euo pipefail
 
-packages=(g++ cmake ninja-build ccache git pkg-config ca-certificates python3
-    libdnnl-dev libfmt-dev nlohmann-json3-dev libjpeg-dev libpng-dev zlib1g-dev
-    libcli11-dev libgtest-dev libbenchmark-dev clang-format shellcheck)
+libraries=(libdnnl-dev libfmt-dev nlohmann-json3-dev libjpeg-dev libpng-dev zlib1g-dev
+    libcli11-dev libgtest-dev libbenchmark-dev)
+packages=(g++ cmake ninja-build ccache git pkg-config ca-certificates python3 clang-format shellcheck "${libraries[@]}")
 for argument in "$@"; do
     case $argument in
     --python) packages+=(python3-torch python3-numpy) ;;
     --docs) packages+=(doxygen) ;;
     --data) packages+=(dataset-fashion-mnist) ;;
+    --print-libraries)
+        printf '%s\n' "${libraries[@]}"
+        exit 0
+        ;;
     --help | -h)
-        sed -n '2,6s/^# //p' "$0"
+        sed -n '2,7s/^# //p' "$0"
         exit 0
         ;;
     *)

@@ -29,6 +29,16 @@ install)
     bytes=$(stat --dereference --format=%s "$lib/libheddle.so")
     echo "libheddle.so: $bytes bytes"
     [ "$bytes" -lt 20000000 ] || { echo "libheddle.so is larger than 20 MB" >&2; exit 1; }
+    # The devices' libraries are found from where they are installed, also after the prefix was moved.
+    if [ -e "$build/libheddle_sim.so" ] && [ -x "$work/prefix/bin/heddle" ]; then
+        mv "$work/prefix" "$work/moved"
+        (unset HEDDLE_DEVICE_LIBRARIES && "$work/moved/bin/heddle" info) >"$work/info.txt"
+        mv "$work/moved" "$work/prefix"
+        if ! grep -E '^  sim ' "$work/info.txt" | grep -v none:; then
+            echo "the installed command finds no simulator" >&2
+            exit 1
+        fi
+    fi
     # Private headers stay home, and nothing installed names our root.
     if find "$work/prefix/include" -name check.h -o -name implementations.h | grep .; then
         echo "a private header is installed" >&2

@@ -30,6 +30,7 @@ void add_evaluate(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 void add_models(CLI::App& app, Action& action);
+void add_recipes(CLI::App& app, Action& action);
 void add_datasets(CLI::App& app, Action& action);
 
 }  // namespace heddle::cli

@@ -2,13 +2,13 @@
 
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/recipe.h"
 #include "cli/validators.h"
 #include "core/check.h"
 #include "data/sources.h"
 #include "models/models.h"
+#include "models/recipe.h"
 
-// heddle models, heddle datasets.
+// heddle models, heddle recipes, heddle datasets.
 namespace heddle::cli {
 namespace {
 
@@ -20,16 +20,29 @@ int list_models(bool json) {
             print_json(Config()
                            .set("name", std::string(entry.name))
                            .set("description", std::string(entry.description))
-                           .set("optimizer", recipe.optimizer)
-                           .set("learning_rate", recipe.learning_rate)
-                           .set("momentum", recipe.momentum)
-                           .set("weight_decay", recipe.weight_decay)
-                           .set("schedule", recipe.schedule)
-                           .set("batch_size", recipe.batch_size)
-                           .set("epochs", recipe.epochs)
-                           .set("augment", recipe.augment));
+                           .set("recipe", recipe.to_config()));
         else
-            text += fmt::format("{:<10}{}\n          {}\n", entry.name, entry.description, recipe.to_string());
+            text += fmt::format("{}\n    {}\n    {}{}\n", entry.name, entry.description,
+                                recipe.name.empty() ? "" : recipe.name + ": ", recipe.to_string());
+    }
+    if (!json) print(text);
+    return 0;
+}
+
+int list_recipes(bool json) {
+    std::string text;
+    for (const Recipe& recipe : recipe_list()) {
+        if (json) {
+            print_json(recipe.to_config());
+            continue;
+        }
+        text += fmt::format("{} (for {})\n    {}\n    {}\n", recipe.name, fmt::join(recipe.models, ", "),
+                            recipe.description, recipe.to_string());
+        for (const RecipeResult& r : recipe.measured)
+            text += fmt::format("    measured: {:.2f} % on {} in {:.0f} s, {} on {}, {}{}\n", 100 * r.accuracy, r.data,
+                                r.seconds, r.precision, r.machine, r.date,
+                                r.epochs > 0 ? fmt::format(" ({} epochs)", r.epochs) : "");
+        if (recipe.measured.empty()) text += "    not measured yet\n";
     }
     if (!json) print(text);
     return 0;
@@ -73,6 +86,10 @@ void add_list(CLI::App& app, Action& action, const char* name, const char* descr
 
 void add_models(CLI::App& app, Action& action) {
     add_list(app, action, "models", "The reference models and how each is trained", list_models);
+}
+
+void add_recipes(CLI::App& app, Action& action) {
+    add_list(app, action, "recipes", "Ways to train them, and what each has reached", list_recipes);
 }
 
 void add_datasets(CLI::App& app, Action& action) {

@@ -33,6 +33,7 @@ int run(int count, char** words) {
     cli::add_predict(app, action);
     cli::add_info(app, action);
     cli::add_models(app, action);
+    cli::add_recipes(app, action);
     cli::add_datasets(app, action);
     app.footer(
         "\nEvery subcommand explains itself: heddle train --help.\n"

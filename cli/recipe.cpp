@@ -1,98 +1,49 @@
 #include "cli/recipe.h"
 
-#include <algorithm>
-
 #include "core/check.h"
 
 namespace heddle::cli {
+namespace {
 
-std::string Recipe::to_string() const {
-    std::string text = fmt::format("{}, learning rate {}", optimizer, learning_rate);
-    if (momentum > 0) text += fmt::format(", {}momentum {}", nesterov ? "Nesterov " : "", momentum);
-    if (weight_decay > 0) text += fmt::format(", weight decay {}", weight_decay);
-    text += fmt::format(", {} schedule", schedule);
-    if (warmup > 0) text += fmt::format(", {} steps of warm-up", warmup);
-    text += fmt::format(", batch {}, {} epoch{}", batch_size, epochs, epochs == 1 ? "" : "s");
-    if (augment != "none") text += ", " + augment;
-    return text;
-}
-
-Recipe default_recipe(std::string_view model) {
-    if (model == "cnn") return {.schedule = "linear", .epochs = 8};
-    if (model == "resnet20" || model == "resnet56")  // He et al. 2015: 64,000 steps of 128
-        return {.optimizer = "sgd",
-                .learning_rate = 0.1,
-                .momentum = 0.9,
-                .weight_decay = 1e-4,
-                .schedule = "step",
-                .epochs = 164,
-                .augment = "crop-flip"};
-    if (model == "resnet18")
-        return {.optimizer = "sgd",
-                .learning_rate = 0.1,
-                .momentum = 0.9,
-                .weight_decay = 5e-4,
-                .schedule = "cosine",
-                .epochs = 200,
-                .augment = "crop-flip"};
-    return {};
-}
-
-Recipe changed_recipe(std::string_view model, const RecipeChanges& changes) {
-    Recipe recipe = default_recipe(model);
-    if (changes.optimizer && *changes.optimizer != recipe.optimizer) {
-        recipe.optimizer = *changes.optimizer;
-        recipe.learning_rate = recipe.optimizer == "sgd" ? 0.05 : 1e-3;
-        recipe.momentum = recipe.optimizer == "sgd" ? 0.9 : 0;
-        recipe.weight_decay = recipe.optimizer == "adamw" ? 0.01 : 0;
+void change_optimizer(RecipeOptimizer& o, const RecipeChanges& changes) {
+    if (changes.optimizer && *changes.optimizer != o.kind) {
+        o = {.kind = *changes.optimizer, .schedule = o.schedule, .warmup = o.warmup};
+        const bool sgd = o.kind == "sgd", muon = o.kind == "muon";
+        o.learning_rate = sgd ? 0.05 : muon ? 0.02 : 1e-3;
+        o.momentum = sgd ? 0.9 : muon ? 0.95 : 0;
+        o.weight_decay = o.kind == "adamw" ? 0.01 : 0;
     }
-    recipe.schedule = changes.schedule.value_or(recipe.schedule);
-    recipe.augment = changes.augment.value_or(recipe.augment);
-    recipe.learning_rate = changes.learning_rate.value_or(recipe.learning_rate);
-    recipe.momentum = changes.momentum.value_or(recipe.momentum);
-    recipe.weight_decay = changes.weight_decay.value_or(recipe.weight_decay);
-    recipe.warmup = changes.warmup.value_or(recipe.warmup);
+    o.schedule = changes.schedule.value_or(o.schedule);
+    o.learning_rate = changes.learning_rate.value_or(o.learning_rate);
+    o.momentum = changes.momentum.value_or(o.momentum);
+    o.weight_decay = changes.weight_decay.value_or(o.weight_decay);
+    o.warmup = changes.warmup.value_or(o.warmup);
+    o.nesterov = changes.nesterov || o.nesterov;
+    const bool has_momentum = o.kind == "sgd" || o.kind == "rmsprop" || o.kind == "muon";
+    check(!changes.momentum || has_momentum, "--momentum goes with sgd, rmsprop and muon, not with {}", o.kind);
+    check(!o.nesterov || (o.kind != "adam" && o.kind != "adamw" && o.kind != "rmsprop" && o.momentum > 0),
+          "--nesterov goes with sgd or muon and a momentum above 0");
+    check(o.warmup == 0 || o.schedule != "one-cycle",
+          "--warmup does not go with the one-cycle schedule, which rises by itself");
+}
+
+}  // namespace
+
+Recipe changed_recipe(Recipe recipe, const RecipeChanges& changes) {
+    const bool changes_optimizer = changes.optimizer || changes.schedule || changes.learning_rate || changes.momentum ||
+                                   changes.weight_decay || changes.warmup || changes.nesterov;
+    check(recipe.optimizers.size() == 1 || !changes_optimizer || changes.optimizer,
+          "the recipe {} has {} groups of parameters with settings of their own: change a copy of it "
+          "(models/recipes/{}.json, --recipe FILE.json), or choose one --optimizer for all",
+          recipe.name, recipe.optimizers.size(), recipe.name);
+    if (recipe.optimizers.size() > 1 && changes.optimizer) recipe.optimizers = {RecipeOptimizer{.kind = ""}};
+    if (changes_optimizer) change_optimizer(recipe.optimizers[0], changes);
+    if (changes.augment)
+        recipe.augment = *changes.augment == "none" ? std::nullopt : std::optional<Augmentation>(Augmentation{});
+    recipe.label_smoothing = changes.label_smoothing.value_or(recipe.label_smoothing);
     recipe.batch_size = changes.batch_size.value_or(recipe.batch_size);
     recipe.epochs = changes.epochs.value_or(recipe.epochs);
-    recipe.nesterov = changes.nesterov;
-    const bool has_momentum = recipe.optimizer == "sgd" || recipe.optimizer == "rmsprop";
-    check(!changes.momentum || has_momentum, "--momentum goes with sgd and rmsprop, not with {}", recipe.optimizer);
-    check(!recipe.nesterov || (recipe.optimizer == "sgd" && recipe.momentum > 0),
-          "--nesterov goes with sgd and a momentum above 0");
-    check(recipe.warmup == 0 || recipe.schedule != "one-cycle",
-          "--warmup does not go with the one-cycle schedule, which rises by itself");
     return recipe;
-}
-
-Schedule make_schedule(const Recipe& recipe, std::int64_t steps) {
-    check(recipe.warmup < steps, "--warmup {} leaves none of the {} steps for the {} schedule", recipe.warmup, steps,
-          recipe.schedule);
-    const double rate = recipe.learning_rate;
-    const std::int64_t rest = steps - recipe.warmup;
-    Schedule schedule = rate;
-    if (recipe.schedule == "linear")
-        schedule = LinearDecay({.initial_learning_rate = rate, .decay_steps = rest});
-    else if (recipe.schedule == "cosine")
-        schedule = CosineDecay({.initial_learning_rate = rate, .decay_steps = rest});
-    else if (recipe.schedule == "one-cycle")
-        schedule = OneCycle({.max_learning_rate = rate, .total_steps = std::max<std::int64_t>(rest, 2)});
-    else if (recipe.schedule == "step")
-        schedule = Schedule([rate, rest](std::int64_t step) {
-            return 4 * step >= 3 * rest ? rate * 0.01 : 2 * step >= rest ? rate * 0.1 : rate;
-        });
-    return recipe.warmup > 0 ? Warmup(recipe.warmup, schedule) : schedule;
-}
-
-Optimizer make_optimizer(const Recipe& recipe, std::int64_t steps) {
-    const Schedule rate = make_schedule(recipe, steps);
-    if (recipe.optimizer == "sgd")
-        return SGD({.learning_rate = rate,
-                    .momentum = recipe.momentum,
-                    .nesterov = recipe.nesterov,
-                    .weight_decay = recipe.weight_decay});
-    if (recipe.optimizer == "adam") return Adam({.learning_rate = rate, .weight_decay = recipe.weight_decay});
-    if (recipe.optimizer == "adamw") return AdamW({.learning_rate = rate, .weight_decay = recipe.weight_decay});
-    return RMSprop({.learning_rate = rate, .momentum = recipe.momentum, .weight_decay = recipe.weight_decay});
 }
 
 }  // namespace heddle::cli

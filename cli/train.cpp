@@ -15,6 +15,7 @@
 #include "core/random.h"
 #include "data/sources.h"
 #include "models/models.h"
+#include "models/speednet.h"
 #include "train/checkpoint.h"
 #include "train/model.h"
 
@@ -79,7 +80,7 @@ class Run {
 
 Run::Run(const TrainArguments& arguments) : a_(arguments) {
     try {
-        recipe_ = changed_recipe(a_.model, a_.changes);
+        recipe_ = changed_recipe(a_.recipe.empty() ? default_recipe(a_.model) : find_recipe(a_.recipe), a_.changes);
     } catch (const Error& error) {
         throw UsageError(error.what());
     }
@@ -97,8 +98,8 @@ void Run::open_data() {
     if (a_.validation_split > 0)
         std::tie(source_.train, validation_) = source_.train.split(a_.validation_split, a_.seed);
     // A recipe's augmentation is for pictures; asked for by name, it must be possible.
-    if (recipe_.augment == "crop-flip" && (a_.changes.augment || source_.preprocessing))
-        source_.train = source_.train.with_augmentation();
+    if (recipe_.augment && (a_.changes.augment || source_.preprocessing))
+        source_.train = source_.train.with_augmentation(*recipe_.augment);
 
     steps_per_epoch_ = (source_.train.size() + recipe_.batch_size - 1) / recipe_.batch_size;
     if (a_.steps && !a_.changes.epochs)
@@ -122,9 +123,9 @@ void Run::describe() const {
 }
 
 History Run::fit() {
-    model_.compile({.optimizer = make_optimizer(recipe_, schedule_steps_),
+    model_.compile({.optimizer = recipe_.make_optimizer(schedule_steps_),
                     .loss = SparseCategoricalCrossentropy(
-                        {.from_logits = true, .label_smoothing = static_cast<float>(a_.label_smoothing)}),
+                        {.from_logits = true, .label_smoothing = static_cast<float>(recipe_.label_smoothing)}),
                     .metrics = {"accuracy"},
                     .precision = parse_precision(a_.precision)});
     reporter_ = std::make_shared<Reporter>(ReporterOptions{
@@ -166,7 +167,7 @@ void Run::finish(const History& history) {
                     .loss = SparseCategoricalCrossentropy({.from_logits = true}),
                     .metrics = {"accuracy"},
                     .precision = parse_precision(a_.precision)});
-    const Result test = model_.evaluate(source_.test);
+    const Result test = model_.evaluate(source_.test, {.test_augmentation = recipe_.test_augmentation});
     if (*out_) plot_curves(*out_ / "curves.png", fmt::format("{} on {}", a_.model, source_.name), history, test);
 
     const double seconds = reporter_->seconds();
@@ -208,11 +209,12 @@ int Run::operator()() {
     open_data();
     set_seed(a_.seed);
     model_ = make_model(a_.model, source_.train.input_shape(), static_cast<std::int64_t>(source_.class_names.size()));
+    if (recipe_.whiten > 0) whiten(model_, source_.train, recipe_.whiten);
     model_.to(Device::parse(a_.device));
     try {
-        make_schedule(recipe_, schedule_steps_);
+        recipe_.make_optimizer(schedule_steps_);
     } catch (const Error& error) {
-        throw UsageError(error.what());
+        throw UsageError(fmt::format("the recipe, with --epochs, --steps and --warmup: {}", error.what()));
     }
     out_ = std::make_unique<OutputFolder>(a_.out);
     describe();

@@ -11,9 +11,9 @@ namespace heddle::cli {
 /// The options of `heddle train`.
 struct TrainArguments {
     std::string model = {}, data = {};
+    std::string recipe = {};  ///< empty: the model's own
     RecipeChanges changes = {};
     std::optional<std::int64_t> steps = {};
-    double label_smoothing = 0;
     double validation_split = 0;
     int image_size = 0;
     std::uint64_t seed = 0;

@@ -17,17 +17,22 @@ void add_recipe(CLI::App& command, TrainArguments& a) {
             ->type_name(type)
             ->group("Training (defaults: the model's recipe, see heddle models)");
     };
+    command
+        .add_option("--recipe", a.recipe,
+                    "A recipe by name (heddle recipes), or a file NAME.json; what other options say comes on top")
+        ->type_name("NAME|FILE")
+        ->group("Training (defaults: the model's recipe, see heddle models)");
     add("--epochs", changes.epochs, "N", "Passes over the training set")->check(whole_in(1, 1'000'000));
     add("--steps", a.steps, "N",
         "End after this many steps in all. The schedule still spans the epochs, or the steps where they are more")
         ->check(whole_in(1, many));
     add("--batch-size", changes.batch_size, "N", "Examples a step")->check(whole_in(1, 1 << 20));
-    add("--optimizer", changes.optimizer, "sgd|adam|adamw|rmsprop",
-        "The rule of the steps. Defaults of another one than the recipe's: sgd with rate 0.05 and momentum 0.9, the "
-        "others with rate 0.001")
-        ->check(one_of({"sgd", "adam", "adamw", "rmsprop"}));
+    add("--optimizer", changes.optimizer, "sgd|adam|adamw|rmsprop|muon",
+        "The rule of the steps. Defaults of another one than the recipe's: sgd with rate 0.05 and momentum 0.9, "
+        "muon (for models without vectors as parameters) 0.02 and 0.95, the others with rate 0.001")
+        ->check(one_of({"sgd", "adam", "adamw", "rmsprop", "muon"}));
     add("--lr", changes.learning_rate, "X", "Learning rate")->check(number_in(0, false, 1e6, "a number above 0"));
-    add("--momentum", changes.momentum, "X", "Momentum of sgd and rmsprop")
+    add("--momentum", changes.momentum, "X", "Momentum of sgd, rmsprop and muon")
         ->check(number_in(0, true, 1, "a number in [0, 1)"));
     command.add_flag("--nesterov", changes.nesterov, "Nesterov's momentum")
         ->group("Training (defaults: the model's recipe, see heddle models)");
@@ -42,7 +47,7 @@ void add_recipe(CLI::App& command, TrainArguments& a) {
     add("--augment", changes.augment, "none|crop-flip",
         "crop-flip: random crops out of 4 more pixels on each side, and mirror images")
         ->check(one_of({"none", "crop-flip"}));
-    add("--label-smoothing", a.label_smoothing, "X", "Label smoothing of the training loss")
+    add("--label-smoothing", changes.label_smoothing, "X", "Label smoothing of the training loss")
         ->check(number_in(0, true, 1, "a number in [0, 1)"));
 }
 

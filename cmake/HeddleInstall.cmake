@@ -15,11 +15,11 @@ foreach(device sim cuda)
 endforeach()
 if(CMAKE_STRIP)
   foreach(library ${heddle_installed})
-    install(COMPONENT ${library} CODE "
+    install(CODE "
       if(CMAKE_INSTALL_CONFIG_NAME STREQUAL \"Release\")
         execute_process(COMMAND ${CMAKE_STRIP} --strip-unneeded
           \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/$<TARGET_FILE_NAME:${library}>\" COMMAND_ERROR_IS_FATAL ANY)
-      endif()")
+      endif()" COMPONENT ${library})
   endforeach()
 endif()
 foreach(header heddle.h ${heddle_public_headers})

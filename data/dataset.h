@@ -28,6 +28,9 @@ struct Augmentation {
     int pad = 4;                      ///< pixels added on every side before a crop of the old size; 0: no crop
     bool flip = true;                 ///< left and right exchanged for half of the pictures
     Padding padding = Padding::zero;  ///< zero: the added pixels are black (0 before normalisation)
+    /// Flips alternate (Jordan 2024, arXiv:2404.00498): a picture is flipped or not at random in the first epoch, and
+    /// the other way round in every next one, so that two epochs show both of its sides.
+    bool alternating_flip = false;
 };
 
 /// Where in training a batch stands: what its random choices depend on, besides the example's index.

@@ -106,8 +106,16 @@ class Images final : public DatasetImpl {
                 Philox::block(context.seed ^ augmentation_key, context.epoch, static_cast<std::uint64_t>(index));
             shifts.push_back(shift(bits.word[0]));
             shifts.push_back(shift(bits.word[1]));
-            flips.push_back(settings_.augmentation->flip ? static_cast<std::uint8_t>(bits.word[2] >> 31) : 0);
+            flips.push_back(flipped(index, context, bits));
         }
+    }
+
+    std::uint8_t flipped(std::int64_t index, const FillContext& context, const Philox::Block& bits) const {
+        if (!settings_.augmentation->flip) return 0;
+        if (!settings_.augmentation->alternating_flip) return static_cast<std::uint8_t>(bits.word[2] >> 31);
+        const std::uint32_t first =
+            Philox::block(context.seed ^ augmentation_key, 0, static_cast<std::uint64_t>(index)).word[2] >> 31;
+        return static_cast<std::uint8_t>(first ^ (context.epoch & 1));
     }
 
     Tensor pictures_, labels_;

@@ -1,72 +1,74 @@
 #include "models/resnet.h"
 
+#include <map>
+#include <optional>
+
 #include "core/check.h"
 #include "layers/containers.h"
-#include "layers/conv.h"
-#include "layers/core.h"
-#include "layers/detail/registry.h"
-#include "layers/norm.h"
 #include "layers/pool.h"
+#include "models/detail/blocks.h"
+#include "models/detail/registry.h"
 #include "ops/copy.h"
 
 namespace heddle {
 namespace {
 
-Conv2D convolution(std::int64_t filters, std::int64_t kernel, std::int64_t stride) {
-    return Conv2D(filters, kernel,
-                  {.strides = stride,
-                   // Symmetric, as in PyTorch; Keras' "same" would pad a stride of 2 at the bottom and right only.
-                   .padding = Padding::pixels(kernel / 2),
-                   .use_bias = false,
-                   .kernel_initializer = Initializer::he_normal_fan_out});
-}
+using detail::resnet_convolution;
+using detail::torch_batch_norm;
 
-BatchNormalization normalization() {
-    return BatchNormalization({.momentum = 0.9f, .epsilon = 1e-5f, .unbiased_running_variance = true});
-}
+constexpr std::int64_t expansion = 4;  // of a bottleneck
 
-/// relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut(x)), each batch norm fused with what follows it. The shortcut must
-/// not be dropped where the shape changes: that is the usual mistake.
-struct BasicBlock final : LayerImpl {
+/// relu(residual(x) + shortcut(x)), each batch norm fused with what follows it. The residual is a chain of convolutions
+/// with batch norms: two of 3x3, or the three of a bottleneck. The shortcut must not be dropped where the shape
+/// changes: that is the usual mistake.
+struct ResidualBlock final : LayerImpl {
     std::int64_t channels, stride;
     bool projection;
-    Conv2D conv1, conv2;
-    BatchNormalization bn1, bn2;
+    std::vector<Conv2D> convolutions;
+    std::vector<BatchNormalization> norms;
     Layer downsample;
 
-    BasicBlock(std::int64_t width, std::int64_t step, bool project)
-        : channels(width),
-          stride(step),
-          projection(project),
-          conv1(convolution(width, 3, step)),
-          conv2(convolution(width, 3, 1)),
-          bn1(normalization()),
-          bn2(normalization()) {
-        add_child("conv1", conv1);
-        add_child("bn1", bn1);
-        add_child("conv2", conv2);
-        add_child("bn2", bn2);
+    ResidualBlock(std::int64_t width, std::int64_t step, const ResNetOptions& options)
+        : channels(options.bottleneck ? expansion * width : width), stride(step), projection(options.projection) {
+        if (options.bottleneck)
+            convolutions = {resnet_convolution(width, 1, 1), resnet_convolution(width, 3, step),
+                            resnet_convolution(channels, 1, 1)};
+        else
+            convolutions = {resnet_convolution(width, 3, step), resnet_convolution(width, 3, 1)};
+        for (std::size_t i = 0; i < convolutions.size(); ++i) {
+            norms.push_back(torch_batch_norm());
+            add_child("conv" + std::to_string(i + 1), convolutions[i]);
+            add_child("bn" + std::to_string(i + 1), norms[i]);
+        }
     }
-    const char* class_name() const override { return "BasicBlock"; }
+    const char* class_name() const override { return "ResidualBlock"; }
 
     void build(const Shape& input) override {
-        const Shape output = output_shape(input);
-        conv1.build({input});
-        bn1.build({output});
-        conv2.build({output});
-        bn2.build({output});
-        if (projection && output != input) {
-            downsample = add_child("downsample", make_chain({convolution(channels, 1, stride), normalization()}));
+        Shape shape = input;
+        for (std::size_t i = 0; i < convolutions.size(); ++i) {
+            convolutions[i].build({shape});
+            shape = convolutions[i]->output_shape(shape);
+            norms[i].build({shape});
+        }
+        if (projection && shape != input) {
+            downsample =
+                add_child("downsample", make_chain({resnet_convolution(channels, 1, stride), torch_batch_norm()}));
             downsample.build({input});
         }
     }
     Tensor forward(const Tensor& x, bool training) override {
         const Tensor residual = shortcut(x, training);
-        Tensor h = bn1(conv1(x, training), training, {.relu = true});
-        h = conv2(h, training);
-        return bn2(h, training, {.residual = residual, .relu = true});
+        Tensor h = x;
+        for (std::size_t i = 0; i + 1 < convolutions.size(); ++i)
+            h = norms[i](convolutions[i](h, training), training, {.relu = true});
+        h = convolutions.back()(h, training);
+        return norms.back()(h, training, {.residual = residual, .relu = true});
     }
-    Shape output_shape(const Shape& input) const override { return conv1->output_shape(input); }
+    Shape output_shape(const Shape& input) const override {
+        Shape shape = input;
+        for (const Conv2D& convolution : convolutions) shape = convolution->output_shape(shape);
+        return shape;
+    }
 
   private:
     Tensor shortcut(const Tensor& x, bool training) const {
@@ -80,10 +82,16 @@ struct BasicBlock final : LayerImpl {
     }
 };
 
+Conv2D stem_convolution(const ResNetOptions& options) {
+    const std::int64_t width = options.widths.empty() ? 1 : options.widths[0];
+    return options.stem == Stem::cifar ? resnet_convolution(width, 3, 1) : resnet_convolution(width, 7, 2);
+}
+
 struct ResNetImpl final : LayerImpl {
     ResNetOptions options;
     Conv2D conv1;
     BatchNormalization bn1;
+    std::optional<MaxPooling2D> stem_pool;
     std::vector<Layer> stages;
     GlobalAveragePooling2D pool;
     Dense fc;
@@ -91,20 +99,21 @@ struct ResNetImpl final : LayerImpl {
     explicit ResNetImpl(const ResNetOptions& o)
         : LayerImpl(o.name),
           options(o),
-          conv1(convolution(o.widths.empty() ? 1 : o.widths[0], 3, 1)),
-          bn1(normalization()),
-          fc(o.classes,
-             {.kernel_initializer = Initializer::fan_in_uniform, .bias_initializer = Initializer::fan_in_uniform}) {
+          conv1(stem_convolution(o)),
+          bn1(torch_batch_norm()),
+          fc(detail::torch_linear(o.classes)) {
         check(!options.blocks.empty() && options.blocks.size() == options.widths.size(),
               "ResNet: {} numbers of blocks for {} widths", options.blocks.size(), options.widths.size());
         add_child("conv1", conv1);
         add_child("bn1", bn1);
+        if (options.stem == Stem::imagenet)
+            stem_pool.emplace(3, Pooling2DOptions{.strides = 2, .padding = Padding::pixels(1)});
         for (std::size_t stage = 0; stage < options.blocks.size(); ++stage) {
             check(options.blocks[stage] >= 1, "ResNet: stage {} has no blocks", stage);
             std::vector<Layer> blocks;
             for (std::int64_t block = 0; block < options.blocks[stage]; ++block)
-                blocks.emplace_back(std::make_shared<BasicBlock>(options.widths[stage], stage > 0 && block == 0 ? 2 : 1,
-                                                                 options.projection));
+                blocks.emplace_back(
+                    std::make_shared<ResidualBlock>(options.widths[stage], stage > 0 && block == 0 ? 2 : 1, options));
             stages.push_back(add_child("layer" + std::to_string(stage + 1), make_chain(blocks)));
         }
         add_child("fc", fc);
@@ -119,11 +128,13 @@ struct ResNetImpl final : LayerImpl {
         };
         step(conv1);
         step(bn1);
+        if (stem_pool) step(*stem_pool);
         for (const Layer& stage : stages) step(stage);
         fc.build({Shape{shape.back()}});
     }
     Tensor forward(const Tensor& x, bool training) override {
         Tensor h = bn1(conv1(x, training), training, {.relu = true});
+        if (stem_pool) h = (*stem_pool)(h, training);
         for (const Layer& stage : stages) h = stage(h, training);
         return fc(pool(h, training), training);
     }
@@ -134,7 +145,9 @@ struct ResNetImpl final : LayerImpl {
             .set("blocks", options.blocks)
             .set("widths", options.widths)
             .set("classes", options.classes)
-            .set("projection", options.projection);
+            .set("projection", options.projection)
+            .set("bottleneck", options.bottleneck)
+            .set("stem", std::string(options.stem == Stem::cifar ? "cifar" : "imagenet"));
     }
 };
 
@@ -148,16 +161,27 @@ ResNet make_cifar_resnet(std::int64_t depth, std::int64_t classes) {
     return ResNet({.blocks = {n, n, n}, .classes = classes});
 }
 
-ResNet make_resnet18(std::int64_t classes) {
-    return ResNet({.blocks = {2, 2, 2, 2}, .widths = {64, 128, 256, 512}, .classes = classes, .projection = true});
+ResNet make_resnet(std::int64_t depth, std::int64_t classes, Stem stem) {
+    const std::map<std::int64_t, std::vector<std::int64_t>> blocks_of = {
+        {18, {2, 2, 2, 2}}, {34, {3, 4, 6, 3}}, {50, {3, 4, 6, 3}}, {101, {3, 4, 23, 3}}, {152, {3, 8, 36, 3}}};
+    const auto blocks = blocks_of.find(depth);
+    check(blocks != blocks_of.end(), "ResNet: depth must be 18, 34, 50, 101 or 152, got {}", depth);
+    return ResNet({.blocks = blocks->second,
+                   .widths = {64, 128, 256, 512},
+                   .classes = classes,
+                   .projection = true,
+                   .bottleneck = depth >= 50,
+                   .stem = stem});
 }
 
-void add_model_layers(LayerMakers& makers) {
+void add_resnet(LayerMakers& makers) {
     makers["ResNet"] = [](const Config& c) {
         return ResNet({.blocks = c.at("blocks").integers(),
                        .widths = c.at("widths").integers(),
                        .classes = c.at("classes").integer(),
-                       .projection = c.at("projection").boolean()});
+                       .projection = c.at("projection").boolean(),
+                       .bottleneck = c.at("bottleneck").boolean(),
+                       .stem = c.at("stem").string() == "cifar" ? Stem::cifar : Stem::imagenet});
     };
 }
 

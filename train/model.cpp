@@ -69,7 +69,7 @@ Result gathered(const Model& model, GatheredMean& loss) {
     return result;
 }
 
-Result evaluate(const Model& model, DataLoader& loader) {
+Result evaluate(const Model& model, DataLoader& loader, TestAugmentation augmentation) {
     const NoGrad no_grad;
     const Device device = device_of(model);
     GatheredMean loss;
@@ -77,7 +77,7 @@ Result evaluate(const Model& model, DataLoader& loader) {
     loader.start(0);
     for (Batch batch; loader.next(batch);) {
         const Tensor target = batch.target.to(device);
-        const Tensor prediction = first_output(model, prepared_inputs(model, batch.inputs, device), false);
+        const Tensor prediction = averaged_output(model, prepared_inputs(model, batch.inputs, device), augmentation);
         loss.add_mean(model.loss()(prediction, target), static_cast<double>(batch.size()));
         for (const Metric& metric : model.metrics()) metric.update(prediction, target);
     }
@@ -161,7 +161,7 @@ Result Model::evaluate(const Dataset& data, const EvaluateOptions& options) cons
     check(data.defined() && data.size() > 0, "evaluate: the data set is empty");
     build(data.input_shapes());
     DataLoader loader(data.without_augmentation(), {.batch_size = options.batch_size});
-    return detail::evaluate(*this, loader);
+    return detail::evaluate(*this, loader, options.test_augmentation);
 }
 
 Result Model::evaluate(const Tensor& x, const Tensor& y, const EvaluateOptions& options) const {

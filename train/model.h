@@ -20,6 +20,7 @@
 #include "train/metric.h"
 #include "train/optimizer.h"
 #include "train/precision.h"
+#include "train/test_augmentation.h"
 
 namespace heddle {
 
@@ -80,6 +81,7 @@ struct FitOptions {
 
 struct EvaluateOptions {
     std::int64_t batch_size = 128;
+    TestAugmentation test_augmentation = TestAugmentation::none;
 };
 
 struct LoadOptions {

@@ -13,6 +13,11 @@
 
 namespace heddle {
 
+struct OptimizerGroup;
+namespace detail {
+struct GradientFactors;
+}
+
 /// What all optimizers take besides their own settings.
 struct UpdateRules {
     Schedule learning_rate = 0.001;
@@ -27,6 +32,7 @@ struct UpdateRules {
 class HEDDLE_API OptimizerImpl {
   public:
     explicit OptimizerImpl(UpdateRules rules);
+    OptimizerImpl(UpdateRules rules, std::vector<OptimizerGroup> groups);
     virtual ~OptimizerImpl();
 
     virtual const char* class_name() const = 0;
@@ -52,7 +58,7 @@ class HEDDLE_API OptimizerImpl {
     std::unique_ptr<State> state_;
 };
 
-/// A shared handle to an optimizer; "sgd", "adam", "adamw" and "rmsprop" give one with its defaults.
+/// A shared handle to an optimizer; "sgd", "adam", "adamw", "rmsprop" and "muon" give one with its defaults.
 class HEDDLE_API Optimizer {
   public:
     Optimizer() = default;
@@ -88,7 +94,8 @@ class HEDDLE_API Optimizer {
     std::int64_t iterations() const;
 
     /// All that the next step depends on besides parameters and gradients: "momentum.conv1.weight", ..., "iterations"
-    /// (i64) and "learning_rate" (f64); with loss scaling also "loss_scale" and "steps_since_overflow" (f32).
+    /// (i64) and "learning_rate" (f64); with loss scaling also "loss_scale" and "steps_since_overflow" (f32). Of
+    /// parameter groups all of that, led by "group0." and so on.
     NamedTensors state() const;
     /// Throws `Error` for names or shapes that are not of this optimizer and these parameters.
     void set_state(const NamedTensors& state, const NamedTensors& parameters) const;
@@ -97,6 +104,9 @@ class HEDDLE_API Optimizer {
     explicit operator bool() const { return impl_ != nullptr; }
 
   private:
+    friend class OptimizerImpl;
+    void apply(const NamedTensors& parameters, const detail::GradientFactors& factors) const;
+
     std::shared_ptr<OptimizerImpl> impl_;
 };
 

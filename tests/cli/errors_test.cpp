@@ -144,6 +144,8 @@ TEST_F(Errors, Options) {
     refused({"--device", "tpu"}, {"--device", "tpu"});
     refused({"--precision", "f8"}, {"--precision"});
     refused({"--warmup", "1000"}, {"--warmup"});
+    refused({"--recipe", "nothing"}, {"\"nothing\"", "speed94"});
+    refused({"--recipe", "speed94", "--lr", "1"}, {"speed94", "groups"});
     refused({"extra"}, {"extra"});
     expect_complaint(heddle({"train", "vgg", "--data", data}), 2, {"MODEL", "vgg", "resnet20"});
     expect_complaint(heddle({"train", "linear"}), 2, {"--data"});

@@ -9,7 +9,7 @@ namespace {
 TEST(Info, Version) { EXPECT_EQ(expect_done({"--version"}).out, "heddle " + std::string(version()) + "\n"); }
 
 TEST(Info, Help) {
-    for (const char* name : {"train", "evaluate", "predict", "info", "models", "datasets"}) {
+    for (const char* name : {"train", "evaluate", "predict", "info", "models", "recipes", "datasets"}) {
         EXPECT_NE(expect_done({"--help"}).out.find(name), std::string::npos) << name;
         EXPECT_NE(expect_done({name, "--help"}).out.find("--json"), std::string::npos) << name;
     }
@@ -43,8 +43,12 @@ TEST(Info, Json) {
 TEST(Info, Lists) {
     const std::vector<Json> models = expect_done({"models", "--json"}).records();
     EXPECT_GE(models.size(), 6u);
-    for (const Json& model : models) EXPECT_GT(model.at("epochs"), 0) << model;
+    for (const Json& model : models) EXPECT_GT(model.at("recipe").at("epochs"), 0) << model;
     EXPECT_NE(expect_done({"models"}).out.find("resnet20"), std::string::npos);
+    const std::vector<Json> recipes = expect_done({"recipes", "--json"}).records();
+    EXPECT_GE(recipes.size(), 5u);
+    for (const Json& recipe : recipes) EXPECT_FALSE(recipe.at("optimizers").empty()) << recipe;
+    EXPECT_NE(expect_done({"recipes"}).out.find("speed94"), std::string::npos);
     const std::vector<Json> sets = expect_done({"datasets", "--json"}).records();
     EXPECT_GE(sets.size(), 4u);
     for (const Json& set : sets) EXPECT_FALSE(set.at("how_to_get").get<std::string>().empty()) << set;

@@ -187,6 +187,29 @@ TEST(ImageDataset, AugmentationDependsOnSeedEpochAndIndexAlone) {
     EXPECT_NE(augmented.batch(0, 40, {4, 8}).inputs[0].to_vector<float>(), whole);
 }
 
+TEST(ImageDataset, AlternatingFlipsShowBothSidesInTwoEpochs) {
+    const Dataset plain = pictures(64), augmented = plain.with_augmentation({.pad = 0, .alternating_flip = true});
+    const auto original = plain.batch(0, 64).inputs[0].to_vector<float>();
+    const auto epoch = [&](std::uint64_t number) {
+        return augmented.batch(0, 64, {5, number}).inputs[0].to_vector<float>();
+    };
+    const auto first = epoch(0), second = epoch(1);
+    EXPECT_EQ(epoch(2), first);
+    EXPECT_EQ(epoch(3), second);
+    const std::ptrdiff_t picture = 6 * 6 * 3;
+    int unflipped = 0;
+    for (std::ptrdiff_t i = 0; i < 64; ++i) {
+        const auto same = [&](const std::vector<float>& shown) {
+            return std::equal(original.begin() + i * picture, original.begin() + (i + 1) * picture,
+                              shown.begin() + i * picture);
+        };
+        EXPECT_NE(same(first), same(second)) << "picture " << i;
+        unflipped += same(first);
+    }
+    EXPECT_GT(unflipped, 16);
+    EXPECT_LT(unflipped, 48);
+}
+
 TEST(ImageDataset, PixelStatistics) {
     const Tensor pixels = Tensor::from<std::uint8_t>({0, 255, 255, 255, 0, 255, 255, 255}, Shape{2, 1, 2, 2});
     const PixelStatistics statistics = pixel_statistics(pixels);

@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <set>
+#include <string_view>
 
 #include "core/error.h"
 #include "data/files/safetensors.h"
+#include "models/preact_resnet.h"
 #include "models/resnet.h"
 #include "ops/random.h"
 
@@ -49,20 +52,46 @@ TEST(Models, ParameterCountsOfThePapers) {
     EXPECT_EQ(make_model("cnn", {28, 28, 1}, 10).parameter_count(), 121930);
     EXPECT_EQ(make_model("resnet20", {32, 32, 3}, 10).parameter_count(), 269722);
     EXPECT_EQ(make_model("resnet56", {32, 32, 3}, 10).parameter_count(), 853018);
+    EXPECT_EQ(make_model("resnet110", {32, 32, 3}, 10).parameter_count(), 1727962);
     EXPECT_EQ(make_model("resnet18", {32, 32, 3}, 10).parameter_count(), 11173962);
+    // torchvision's tables, for 1000 classes.
+    EXPECT_EQ(make_model("resnet18-imagenet", {224, 224, 3}, 1000).parameter_count(), 11689512);
+    EXPECT_EQ(make_model("resnet34-imagenet", {224, 224, 3}, 1000).parameter_count(), 21797672);
+    EXPECT_EQ(make_model("resnet50-imagenet", {224, 224, 3}, 1000).parameter_count(), 25557032);
+    EXPECT_EQ(make_model("vgg16-imagenet", {224, 224, 3}, 1000).parameter_count(), 138357544);
 }
 
 TEST(Models, EveryListedModelRunsForwardAndBackward) {
+    // Two of each kind; the long tests take all, which is 600 million parameters.
+    const std::set<std::string_view> quick = {
+        "linear",     "mlp",   "cnn",      "resnet20",        "resnet18", "resnet50",
+        "speednet94", "vgg11", "vgg11-bn", "preact-resnet18", "resnet32", "resnet18-imagenet"};
     for (const ModelEntry& entry : model_list()) {
+        if (!std::getenv("HEDDLE_TEST_FULL") && !quick.contains(entry.name)) continue;
         set_seed(3);
-        const Model model = make_model(entry.name, {16, 16, 3}, 7);
-        const Tensor x = ops::random_normal({2, 16, 16, 3});
+        const std::int64_t extent = entry.name.starts_with("vgg") || entry.name == "speednet94" ? 32 : 16;
+        const Model model = make_model(entry.name, {extent, extent, 3}, 7);
+        const Tensor x = ops::random_normal({2, extent, extent, 3});
         const Tensor y = model(x, true);
         EXPECT_EQ(y.shape(), (Shape{2, 7})) << entry.name;
         y.sum().backward();
         for (const auto& [name, tensor] : model.parameters())
             EXPECT_TRUE(tensor.grad().defined()) << entry.name << " " << name;
-        EXPECT_EQ(model->output_shape(Shape{16, 16, 3}), Shape{7}) << entry.name;
+        EXPECT_EQ(model->output_shape(Shape{extent, extent, 3}), Shape{7}) << entry.name;
+    }
+}
+
+TEST(Models, ConfigurationsMakeTheSameModelAgain) {
+    for (const char* name : {"resnet50-imagenet", "preact-resnet18", "vgg11-bn"}) {
+        const Model model = make_model(name, {32, 32, 3}, 7);
+        const Layer again = Layer::from_config(model.config());
+        again.build({Shape{32, 32, 3}});
+        EXPECT_EQ(again.config(), model.config()) << name;
+        ASSERT_EQ(again.parameters().size(), model.parameters().size()) << name;
+        for (std::size_t i = 0; i < again.parameters().size(); ++i) {
+            EXPECT_EQ(again.parameters()[i].first, model.parameters()[i].first) << name;
+            EXPECT_EQ(again.parameters()[i].second.shape(), model.parameters()[i].second.shape()) << name;
+        }
     }
 }
 
@@ -70,6 +99,9 @@ TEST(Models, UnknownNamesAndShapesSaySo) {
     EXPECT_THROW(make_model("resnet19", {32, 32, 3}, 10), Error);
     EXPECT_THROW(make_model("cnn", {13}, 10), Error);
     EXPECT_THROW(make_cifar_resnet(21), Error);
+    EXPECT_THROW(make_resnet(20), Error);
+    EXPECT_THROW(make_wide_resnet(27, 10), Error);
+    EXPECT_THROW(make_model("vgg16", {28, 28, 1}, 10), Error);
 }
 
 TEST(Models, ResNet18LoadsATorchvisionNamedFile) {

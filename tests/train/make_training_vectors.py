@@ -3,75 +3,31 @@
 
 Weights and batches come from Philox 4x32-10 (core/random.h), which both sides compute, so the files stay small: of every
 parameter's first gradient in f64 the norm and 16 projections on vectors of random signs, of small ones all numbers; the
-losses of 20 steps of SGD in f32 and in f64. Everything is in PyTorch's names and layouts.
+losses of 20 steps (ResNet-18: 50) of SGD in f32 and in f64. Everything is in PyTorch's names and layouts.
 
-    python3 tests/train/make_training_vectors.py [NAME ...]        needs numpy and torch
+    python3 tests/train/make_training_vectors.py [NAME ...]        needs numpy, torch, torchvision
 
 The rates are small: where training amplifies rounding, as ResNet-20 does at 0.001 already, the drift of one f32 run says
-little about that of another.
+little about that of another. ResNet-18 begins at batch 5: in batch 0 one input of a ReLU lies so close to 0 that PyTorch's
+own f32 has it on the other side, which moves the gradients of all layers before it by 0.5 %.
 """
 
 import json
-import math
 import pathlib
 import struct
 import sys
 
 import numpy as np
 import torch
+import torchvision
 from torch import nn
 from torch.nn import functional as F
 
-STEPS = 20
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from torch_models import CifarResNet, batch, cifar_stem, fill, philox
+
 PROJECTIONS = 16
 SMALL = 256  # gradients up to this size are stored whole
-
-
-def stream(name):
-    """FNV-1a: the number of the random stream of this name."""
-    value = 2166136261
-    for byte in name.encode():
-        value = ((value ^ byte) * 16777619) & 0xFFFFFFFF
-    return value
-
-
-def philox(name, count):
-    """Words 0 and 1 of blocks 0 .. count - 1 of a stream (seed 0)."""
-    mask = np.uint64(0xFFFFFFFF)
-    shift = np.uint64(32)
-    index = np.arange(count, dtype=np.uint64)
-    c = [index & mask, index >> shift, np.full(count, stream(name), np.uint64), np.zeros(count, np.uint64)]
-    key = [np.uint64(0), np.uint64(0)]
-    for _ in range(10):
-        p0 = np.uint64(0xD2511F53) * c[0]
-        p1 = np.uint64(0xCD9E8D57) * c[2]
-        c = [(p1 >> shift) ^ c[1] ^ key[0], p1 & mask, (p0 >> shift) ^ c[3] ^ key[1], p0 & mask]
-        key = [(key[0] + np.uint64(0x9E3779B9)) & mask, (key[1] + np.uint64(0xBB67AE85)) & mask]
-    return c[0], c[1]
-
-
-def symmetric(name, shape):
-    """In -1 .. 1, numbers that f32 holds."""
-    bits, _ = philox(name, math.prod(shape))
-    return ((bits >> np.uint64(8)).astype(np.float64) * (2.0 / 2**24) - 1.0).reshape(shape)
-
-
-def initial(name, shape):
-    """He's uniform bound for weights; scales of norms in 0.5 .. 1.5, all else in -0.1 .. 0.1. Rounded to f32."""
-    values = symmetric(name, shape)
-    if len(shape) > 1:
-        values = values * math.sqrt(6.0 / math.prod(shape[1:]))
-    elif "bn" in name and name.endswith("weight"):
-        values = values * 0.5 + 1.0
-    else:
-        values = values * 0.1
-    return torch.from_numpy(values.astype(np.float32))
-
-
-def batch(step, size, shape):
-    x = torch.from_numpy(symmetric(f"x{step}", (size, *shape)).astype(np.float32))
-    _, words = philox(f"labels{step}", size)
-    return x, torch.from_numpy((words % np.uint64(10)).astype(np.int64))
 
 
 def image_cnn(channels, flat):
@@ -93,49 +49,13 @@ def image_cnn(channels, flat):
     return Cnn()
 
 
-class Block(nn.Module):
-    """A basic block with He et al.'s shortcut A: every other pixel, zeros for the new channels."""
-
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outputs)
-        self.stride, self.new = stride, (outputs - inputs) // 2
-
-    def forward(self, x):
-        shortcut = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.new, self.new))
-        return F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))) + shortcut)
-
-
-class ResNet20(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        before = 16
-        for stage, width in enumerate((16, 32, 64), 1):
-            blocks = [Block(before, width, 1 if stage == 1 else 2)] + [Block(width, width, 1) for _ in range(2)]
-            self.add_module(f"layer{stage}", nn.Sequential(*blocks))
-            before = width
-        self.fc = nn.Linear(64, 10)
-
-    def forward(self, x):
-        x = F.relu(self.bn1(self.conv1(x)))
-        return self.fc(self.layer3(self.layer2(self.layer1(x))).mean((2, 3)))
-
-
-def train(make, shape, size, rate, dtype):
+def train(make, shape, size, rate, steps, start, dtype):
     """The first step's gradients and all losses."""
-    model = make().to(dtype)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(initial(name, tuple(parameter.shape)))
+    model = fill(make(), buffers=False).to(dtype)
     optimizer = torch.optim.SGD(model.parameters(), rate, momentum=0.9)
     first, losses = {}, []
-    for step in range(STEPS):
-        x, y = batch(step, size, shape)
+    for step in range(steps):
+        x, y = batch(start + step, size, shape)
         optimizer.zero_grad()
         loss = F.cross_entropy(model(x.to(dtype)), y)
         loss.backward()
@@ -161,15 +81,16 @@ def main():
     torch.manual_seed(0)
     folder = pathlib.Path(__file__).parent / "fixtures"
     folder.mkdir(exist_ok=True)
-    for label, make, shape, size, rate in (
-        ("cnn_28x28x1", lambda: image_cnn(1, 1600), (1, 28, 28), 16, 0.01),
-        ("cnn_32x32x3", lambda: image_cnn(3, 2304), (3, 32, 32), 16, 0.01),
-        ("resnet20", ResNet20, (3, 32, 32), 8, 0.0001),
+    for label, make, shape, size, rate, steps, start in (
+        ("cnn_28x28x1", lambda: image_cnn(1, 1600), (1, 28, 28), 16, 0.01, 20, 0),
+        ("cnn_32x32x3", lambda: image_cnn(3, 2304), (3, 32, 32), 16, 0.01, 20, 0),
+        ("resnet20", lambda: CifarResNet(20), (3, 32, 32), 8, 0.0001, 20, 0),
+        ("resnet18", lambda: cifar_stem(torchvision.models.resnet18(num_classes=10)), (3, 16, 16), 8, 0.0001, 50, 0),
     ):
         if len(sys.argv) > 1 and label not in sys.argv[1:]:
             continue
-        exact, losses = train(make, shape, size, rate, torch.float64)
-        single, losses_f32 = train(make, shape, size, rate, torch.float32)
+        exact, losses = train(make, shape, size, rate, steps, start, torch.float64)
+        single, losses_f32 = train(make, shape, size, rate, steps, start, torch.float32)
         tensors = {"losses_f64": losses, "losses_f32": losses_f32}
         worst = 0.0
         for name, gradient in exact.items():
@@ -183,7 +104,7 @@ def main():
             tensors[name + "/f32_error"] = [error]
             if gradient.size <= SMALL:
                 tensors[name + "/gradient"] = gradient
-        metadata = {"batch_size": str(size), "learning_rate": str(rate), "torch": torch.__version__}
+        metadata = {"batch_size": str(size), "learning_rate": str(rate), "first_batch": str(start), "torch": torch.__version__}
         write(folder / f"training_{label}.safetensors", tensors, metadata)
         drift = max(abs(a - b) for a, b in zip(losses, losses_f32))
         print(f"{label}: losses {losses[0]:.4f} to {losses[-1]:.4f}, drift of f32 {drift:.1e}, gradients {worst:.1e}")

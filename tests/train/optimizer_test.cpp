@@ -172,7 +172,7 @@ TEST(Optimizer, Names) {
         Optimizer("adagrad");
         FAIL() << "there is no adagrad";
     } catch (const Error& error) {
-        EXPECT_STREQ(error.what(), "no optimizer is called \"adagrad\"; there are: sgd, adam, adamw, rmsprop");
+        EXPECT_STREQ(error.what(), "no optimizer is called \"adagrad\"; there are: sgd, adam, adamw, rmsprop, muon");
     }
     EXPECT_THROW(SGD({.nesterov = true}), Error);
     EXPECT_THROW(Adam({.beta_2 = 1}), Error);

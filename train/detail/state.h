@@ -29,7 +29,7 @@ struct ModelAccess {
 Tensor penalty(const Model& model, const NamedTensors& parameters);
 
 /// "loss" and the metrics (which are reset) over an epoch of the loader.
-Result evaluate(const Model& model, DataLoader& loader);
+Result evaluate(const Model& model, DataLoader& loader, TestAugmentation augmentation = TestAugmentation::none);
 
 /// "loss" and the metrics as gathered so far.
 Result gathered(const Model& model, GatheredMean& loss);

@@ -17,6 +17,9 @@ std::vector<Tensor> prepared_inputs(const Model& model, const std::vector<Tensor
 /// The model's first output, in f32 where the layers compute in 16 bits.
 Tensor first_output(const Model& model, const std::vector<Tensor>& inputs, bool training);
 
+/// The same without training, averaged over changed copies of the pictures (train/test_augmentation.h).
+Tensor averaged_output(const Model& model, const std::vector<Tensor>& inputs, TestAugmentation augmentation);
+
 /// The steps of one training run: forward, backward, optimizer; the loss and the metrics gather each batch.
 ///
 /// On a device that can capture, the second step of a shape is recorded as a graph, and it and all later ones of that

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/check.h"
+#include "ops/elementwise.h"
+#include "train/optimizer.h"
+#include "train/optimizer_groups.h"
+
+namespace heddle {
+namespace detail {
+
+/// The factor of dynamic loss scaling and how long it has stood, on the device, so that following it makes nobody wait.
+struct LossScale {
+    static constexpr double first = 65536, interval = 2000;
+    Tensor factor, good;  // f32 [1]
+
+    void place(Device device) {
+        if (!factor.defined()) {
+            factor = Tensor::full(Shape{1}, first, {DType::f32, device});
+            good = Tensor::zeros(Shape{1}, {DType::f32, device});
+        }
+        factor = factor.to(device);
+        good = good.to(device);
+    }
+
+    /// Halves the factor where `skip` is not zero, doubles it when it has stood long enough.
+    void follow(const Tensor& skip) const {
+        const Tensor bad = ops::binary(ops::BinaryOp::not_equal, skip, 0.0), count = good + 1.0;
+        const Tensor due = ops::binary(ops::BinaryOp::greater_equal, count, interval);
+        const Tensor zero = Tensor::zeros(Shape{1}, factor.options());
+        factor.copy_(ops::where(bad, factor * 0.5, ops::where(due, factor * 2.0, factor)));
+        good.copy_(ops::where(bad, zero, ops::where(due, zero, count)));
+    }
+};
+
+/// What a step multiplies all gradients by, and whether it changes nothing: undefined for 1 and for "no".
+struct GradientFactors {
+    Tensor scale = {}, skip = {};
+};
+
+}  // namespace detail
+
+struct OptimizerImpl::State {
+    explicit State(UpdateRules update_rules) : rules(std::move(update_rules)) {}
+
+    /// What is kept of one parameter.
+    struct Entry {
+        std::string name;
+        Tensor parameter;
+        std::vector<Tensor> slots;  // empty until the first gradient comes
+    };
+
+    UpdateRules rules;
+    std::int64_t iterations = 0;
+    std::vector<Entry> entries;
+    Tensor learning_rate, step;  // f32 [1], on the parameters' device, always at one address
+    std::optional<detail::LossScale> loss_scale;
+    /// Where parameters are dealt out to other optimizers (train/optimizer_groups.h): those.
+    std::vector<OptimizerGroup> groups;
+    NamedTensors dealt;                // the parameters that `shares` are made of
+    std::vector<NamedTensors> shares;  // of each group
+
+    /// Each group's parameters.
+    const std::vector<NamedTensors>& deal(const NamedTensors& parameters);
+
+    void place(Device device) {
+        if (step.defined() && step.device() == device) return;
+        step = Tensor::zeros(Shape{1}, {DType::f32, device});
+        learning_rate = Tensor::zeros(Shape{1}, {DType::f32, device});
+    }
+
+    /// Makes `entries` those of `parameters`, in their order; what is known of a name stays.
+    void bind(const NamedTensors& parameters) {
+        const bool same =
+            entries.size() == parameters.size() &&
+            std::equal(entries.begin(), entries.end(), parameters.begin(), [](const Entry& entry, const auto& named) {
+                return entry.parameter.is_same(named.second) && entry.name == named.first;
+            });
+        if (same) return;
+        std::map<std::string, std::vector<Tensor>> known;
+        for (Entry& entry : entries) known[entry.name] = std::move(entry.slots);
+        entries.clear();
+        for (const auto& [name, tensor] : parameters) {
+            const auto place = known.find(name);
+            Entry entry{name, tensor, place != known.end() ? std::move(place->second) : std::vector<Tensor>{}};
+            if (!entry.slots.empty())
+                check(entry.slots.front().shape() == tensor.shape(),
+                      "optimizer: parameter \"{}\" was {}, now it is {}: use another optimizer for another model", name,
+                      entry.slots.front().shape().to_string(), tensor.shape().to_string());
+            entries.push_back(std::move(entry));
+        }
+    }
+
+    void make_slots(Entry& entry, std::size_t count) {
+        if (entry.slots.size() != count) {
+            entry.slots.clear();
+            for (std::size_t i = 0; i < count; ++i)
+                entry.slots.push_back(Tensor::zeros(entry.parameter.shape(), entry.parameter.options()));
+        }
+        for (Tensor& slot : entry.slots)
+            if (slot.device() != entry.parameter.device()) slot = slot.to(entry.parameter.device());
+    }
+};
+
+}  // namespace heddle

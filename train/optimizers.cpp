@@ -1,0 +1,140 @@
+#include "train/detail/optimizer_run.h"
+
+// SGD, Adam, AdamW, RMSprop: one kernel each, over all parameters.
+namespace heddle {
+namespace {
+
+using detail::check_fraction;
+using detail::check_rules;
+using detail::rules_of;
+using detail::run;
+using detail::views;
+
+class SGDImpl final : public OptimizerImpl {
+  public:
+    explicit SGDImpl(const SGDOptions& options) : OptimizerImpl(rules_of(options)), options_(options) {
+        check_rules("SGD", rules_of(options));
+        check(options.momentum >= 0, "SGD: momentum must not be negative, got {}", options.momentum);
+        check(!options.nesterov || options.momentum > 0, "SGD: nesterov needs momentum");
+    }
+    const char* class_name() const override { return "SGD"; }
+    std::vector<std::string> slots() const override {
+        return options_.momentum > 0 ? std::vector<std::string>{"momentum"} : std::vector<std::string>{};
+    }
+    void update(const Group& group) override {
+        kernels::SgdStep step{};
+        step.parameters = views(group.parameters);
+        step.gradients = views(group.gradients);
+        if (options_.momentum > 0) step.momenta = views(group.slots[0]);
+        step.learning_rate = ops::view(group.learning_rate);
+        step.momentum = static_cast<float>(options_.momentum);
+        step.weight_decay = static_cast<float>(group.weight_decay);
+        step.nesterov = options_.nesterov;
+        step.gradient_scale = ops::view(group.gradient_scale);
+        step.skip = ops::view(group.skip);
+        run(kernels::sgd_step(), step, group);
+    }
+
+  private:
+    SGDOptions options_;
+};
+
+class AdamImpl final : public OptimizerImpl {
+  public:
+    AdamImpl(const char* name, const AdamOptions& options, bool decoupled)
+        : OptimizerImpl(rules_of(options)), name_(name), options_(options), decoupled_(decoupled) {
+        check_rules(name, rules_of(options));
+        check_fraction(name, "beta_1", options.beta_1);
+        check_fraction(name, "beta_2", options.beta_2);
+        check(options.epsilon >= 0, "{}: epsilon must not be negative, got {}", name, options.epsilon);
+    }
+    const char* class_name() const override { return name_; }
+    std::vector<std::string> slots() const override {
+        std::vector<std::string> names{"exp_avg", "exp_avg_sq"};
+        if (options_.amsgrad) names.emplace_back("max_exp_avg_sq");
+        return names;
+    }
+    void update(const Group& group) override {
+        kernels::AdamStep step{};
+        step.parameters = views(group.parameters);
+        step.gradients = views(group.gradients);
+        step.first = views(group.slots[0]);
+        step.second = views(group.slots[1]);
+        if (options_.amsgrad) step.max_second = views(group.slots[2]);
+        step.learning_rate = ops::view(group.learning_rate);
+        step.step = ops::view(group.step);
+        step.beta1 = options_.beta_1;
+        step.beta2 = options_.beta_2;
+        step.epsilon = static_cast<float>(options_.epsilon);
+        step.weight_decay = static_cast<float>(group.weight_decay);
+        step.decoupled = decoupled_;
+        step.gradient_scale = ops::view(group.gradient_scale);
+        step.skip = ops::view(group.skip);
+        run(kernels::adam_step(), step, group);
+    }
+
+  private:
+    const char* name_;
+    AdamOptions options_;
+    bool decoupled_;
+};
+
+class RMSpropImpl final : public OptimizerImpl {
+  public:
+    explicit RMSpropImpl(const RMSpropOptions& options) : OptimizerImpl(rules_of(options)), options_(options) {
+        check_rules("RMSprop", rules_of(options));
+        check_fraction("RMSprop", "rho", options.rho);
+        check(options.momentum >= 0, "RMSprop: momentum must not be negative, got {}", options.momentum);
+        check(options.epsilon >= 0, "RMSprop: epsilon must not be negative, got {}", options.epsilon);
+    }
+    const char* class_name() const override { return "RMSprop"; }
+    std::vector<std::string> slots() const override {
+        std::vector<std::string> names{"square_avg"};
+        if (options_.momentum > 0) names.emplace_back("momentum");
+        if (options_.centered) names.emplace_back("grad_avg");
+        return names;
+    }
+    void update(const Group& group) override {
+        kernels::RmspropStep step{};
+        step.parameters = views(group.parameters);
+        step.gradients = views(group.gradients);
+        step.square_average = views(group.slots[0]);
+        if (options_.momentum > 0) step.momenta = views(group.slots[1]);
+        if (options_.centered) step.gradient_average = views(group.slots.back());
+        step.learning_rate = ops::view(group.learning_rate);
+        step.rho = options_.rho;
+        step.momentum = static_cast<float>(options_.momentum);
+        step.epsilon = static_cast<float>(options_.epsilon);
+        step.weight_decay = static_cast<float>(group.weight_decay);
+        step.centered = options_.centered;
+        step.gradient_scale = ops::view(group.gradient_scale);
+        step.skip = ops::view(group.skip);
+        run(kernels::rmsprop_step(), step, group);
+    }
+
+  private:
+    RMSpropOptions options_;
+};
+
+}  // namespace
+
+SGD::SGD(const SGDOptions& options) : Optimizer(std::make_shared<SGDImpl>(options)) {}
+
+Adam::Adam(const AdamOptions& options) : Optimizer(std::make_shared<AdamImpl>("Adam", options, false)) {}
+
+AdamW::AdamW(const AdamWOptions& o)
+    : Optimizer(std::make_shared<AdamImpl>("AdamW",
+                                           AdamOptions{.learning_rate = o.learning_rate,
+                                                       .beta_1 = o.beta_1,
+                                                       .beta_2 = o.beta_2,
+                                                       .epsilon = o.epsilon,
+                                                       .amsgrad = o.amsgrad,
+                                                       .weight_decay = o.weight_decay,
+                                                       .clip_norm = o.clip_norm,
+                                                       .global_clip_norm = o.global_clip_norm,
+                                                       .decay_vectors = o.decay_vectors},
+                                           true)) {}
+
+RMSprop::RMSprop(const RMSpropOptions& options) : Optimizer(std::make_shared<RMSpropImpl>(options)) {}
+
+}  // namespace heddle

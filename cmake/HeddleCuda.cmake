@@ -9,10 +9,11 @@ add_library(heddle_cuda_host OBJECT ${heddle_cuda_host})
 set_target_properties(heddle_cuda_host PROPERTIES POSITION_INDEPENDENT_CODE ON)
 target_link_libraries(heddle_cuda_host PUBLIC heddle_options heddle fmt::fmt CUDA::cudart_static Threads::Threads ${CMAKE_DL_LIBS})
 target_include_directories(heddle_cuda_host SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS})
-target_compile_definitions(heddle_cuda_host PRIVATE HEDDLE_CUDA_ARCHITECTURES="${heddle_architecture_list}")
+target_compile_definitions(heddle_cuda_host PRIVATE HEDDLE_CUDA_ARCHITECTURES="${heddle_architecture_list}"
+                           HEDDLE_CUDA_LIBRARY_FOLDER="${CUDAToolkit_LIBRARY_DIR}")
 
-file(GLOB heddle_cuda_kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*/cub*.cu)
-list(FILTER heddle_cuda_kernels EXCLUDE REGEX "/cublaslt")
+file(GLOB heddle_cuda_kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*/cub_*.cu
+     ${PROJECT_SOURCE_DIR}/kernels/*/thrust_*.cu)
 add_library(heddle_cuda SHARED ${heddle_native_kernels} ${heddle_cuda_kernels} ${PROJECT_SOURCE_DIR}/kernels/plugins/cuda.cpp
             $<TARGET_OBJECTS:heddle_cuda_host>)
 heddle_device_library(heddle_cuda)

@@ -7,6 +7,10 @@
 namespace heddle::kernels::cuda {
 
 void register_cublaslt_matmul();
+void register_cub_reduce();
+void register_cub_top_k();
+void register_thrust_gather();
+void register_thrust_permutation();
 
 /// For `heddle info`; opens the library where there is a GPU.
 DeviceLibrary cublaslt_status();

@@ -31,6 +31,10 @@ std::vector<DeviceLibrary> libraries() { return {kernels::cuda::cublaslt_status(
 void register_kernels() {
     kernels::cuda::register_native_kernels();
     kernels::cuda::register_cublaslt_matmul();
+    kernels::cuda::register_cub_reduce();
+    kernels::cuda::register_cub_top_k();
+    kernels::cuda::register_thrust_gather();
+    kernels::cuda::register_thrust_permutation();
 }
 
 constexpr detail::DevicePlugin plugin = {.abi = detail::plugin_abi,

@@ -8,8 +8,8 @@
 
 // Fisher and Yates' exchanges by a sort, on any of Thrust's systems: the host's in a test, CUDA's in libheddle_cuda.
 // native_permutation.cu explains the chains that are followed here. There, steps of the same choice form lists in no
-// order; sorted by choice they stand side by side in theirs. (A place's first step should come after the place; where it
-// is the place's own number, that step has exchanged nothing, and no chain comes by.)
+// order; sorted by choice they stand side by side in theirs. (A place's first step should come after the place; where
+// it is the place's own number, that step has exchanged nothing, and no chain comes by.)
 namespace heddle::kernels {
 
 /// Arrays of n elements each; 0 stands for no step, since step 0 exchanges nothing.

@@ -8,7 +8,8 @@
 
 // random_permutation by Thrust's sort. A shuffle by random keys, which Thrust's users would write, gives another
 // permutation than the one that the contract promises on every device; this gives that one, bit by bit. To compare the
-// native kernels with, which do it without a sort: used where it is asked for by name.
+// native kernels with, which do it without a sort: used where it is asked for by name. (The order of an epoch is
+// another matter: loaders draw it on the host, data/permutation.h.)
 HEDDLE_KERNELS_BEGIN
 namespace {
 

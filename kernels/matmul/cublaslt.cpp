@@ -1,5 +1,3 @@
-#include <bit>
-
 #include "core/check.h"
 #include "core/driver/cuda/current.h"
 #include "core/driver/cuda/devices.h"
@@ -16,10 +14,6 @@
 namespace heddle::kernels::cublaslt {
 namespace {
 
-/// What an algorithm may use. NVIDIA's own recommendation for Hopper (cublasSetWorkspace's documentation), where fast
-/// algorithms split long sums; most take nothing, and a call asks for what its algorithm takes.
-constexpr std::uint64_t most_workspace = 32 << 20;
-
 /// How a problem is computed; or why it cannot be.
 struct Plan {
     cublasLtMatmulAlgo_t algorithm{};
@@ -27,29 +21,8 @@ struct Plan {
     std::string why = {};
 };
 
-/// What an address is a multiple of, up to the 256 bytes that the allocator promises: beyond, it would depend on what
-/// was allocated before, and with it the algorithm and the result's last bits.
-std::uint32_t alignment_of(const void* memory) {
-    const auto address = reinterpret_cast<std::uintptr_t>(memory) | 256;
-    return 1u << std::countr_zero(address);
-}
-
 Plan make_plan(const Library& library, const Call& call, int ordinal) {
-    cublasLtMatmulPreferenceOpaque_t preference;
-    library.check(library.init_preference(&preference, sizeof(preference)), "cublasLtMatmulPreferenceInit");
-    const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
-        library.check(library.set_preference(&preference, attribute, &value, sizeof(value)),
-                      "cublasLtMatmulPreferenceSetAttribute");
-    };
-    prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, most_workspace);
-    // A split sum is added up in f32, in a fixed order, by a step of its own: never in the result's 16 bits.
-    prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
-           static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
-    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment_of(call.a_data));
-    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment_of(call.b_data));
-    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment_of(call.d_data));
-    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment_of(call.d_data));
-
+    cublasLtMatmulPreferenceOpaque_t preference = preference_for(library, call);
     Descriptors descriptors(library, call);
     const cublasLtHandle_t handle = handle_of(library, ordinal);
     const heddle::cuda::Current current(ordinal);
@@ -109,7 +82,7 @@ void run(const Matmul& args, KernelContext& context) {
                      &descriptors.d, &plan->algorithm, context.workspace, context.workspace_bytes, stream);
     if (status != CUBLAS_STATUS_SUCCESS) {
         driver.errors().check(cudaGetLastError(), context.operation);  // what an earlier operation left behind
-        found.check(status, context.operation);
+        found.check(status, "matmul: cublasLtMatmul");
     }
     if (args.activation == FusedActivation::relu) {
         const Implementation<Unary>* relu = unary().find("native", DeviceKind::cuda);  // of this library

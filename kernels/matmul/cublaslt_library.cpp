@@ -1,5 +1,6 @@
 #include "kernels/matmul/cublaslt_library.h"
 
+#include <bit>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -22,6 +23,11 @@ cudaDataType_t type_of(DType dtype) {
             return CUDA_R_32F;
     }
 }
+
+/// What an algorithm may use. NVIDIA's own recommendation for Hopper (cublasSetWorkspace's documentation), where fast
+/// algorithms split long sums; most take nothing, and a call asks for what its algorithm takes. It must begin at a
+/// multiple of 256 bytes, as all blocks of a GPU's allocator do.
+constexpr std::uint64_t most_workspace = 32 << 20;
 
 heddle::cuda::VendorLibrary open_library() {
     const heddle::cuda::Devices& devices = heddle::cuda::devices();
@@ -118,6 +124,29 @@ Descriptors::Descriptors(const Library& library, const Call& call) {
     describe(a, call.a);
     describe(b, call.b);
     describe(d, call.d);
+}
+
+std::uint32_t alignment_of(const void* memory) {
+    const auto address = reinterpret_cast<std::uintptr_t>(memory) | 256;
+    return 1u << std::countr_zero(address);
+}
+
+cublasLtMatmulPreferenceOpaque_t preference_for(const Library& library, const Call& call) {
+    cublasLtMatmulPreferenceOpaque_t preference;
+    library.check(library.init_preference(&preference, sizeof(preference)), "cublasLtMatmulPreferenceInit");
+    const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
+        library.check(library.set_preference(&preference, attribute, &value, sizeof(value)),
+                      "cublasLtMatmulPreferenceSetAttribute");
+    };
+    prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, most_workspace);
+    // A split sum is added up in f32, in a fixed order, by a step of its own: never in the result's 16 bits.
+    prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+           static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment_of(call.a_data));
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment_of(call.b_data));
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment_of(call.d_data));
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment_of(call.d_data));
+    return preference;
 }
 
 }  // namespace heddle::kernels::cublaslt

@@ -47,4 +47,11 @@ struct Descriptors {
     cublasLtMatrixLayoutOpaque_t a, b, d;
 };
 
+/// What an address is a multiple of, up to the 256 bytes that the allocator promises: beyond, it would depend on what
+/// was allocated before, and with it the algorithm and the result's last bits.
+std::uint32_t alignment_of(const void* memory);
+
+/// Which algorithms may be chosen.
+cublasLtMatmulPreferenceOpaque_t preference_for(const Library& library, const Call& call);
+
 }  // namespace heddle::kernels::cublaslt

@@ -196,6 +196,17 @@ TEST_F(CublasLtLibrary, WithoutBiasTheEpilogueIsTheDefault) {
     EXPECT_EQ(layout<std::int32_t>(made.d, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT), 1);
 }
 
+TEST_F(CublasLtLibrary, TakesThePreferences) { EXPECT_NO_THROW(preference_for(library, call_for(product({})))); }
+
+TEST(CublasLt, AlignmentsAreThoseThatTheAllocatorPromises) {
+    const auto at = [](std::uintptr_t address) { return alignment_of(reinterpret_cast<const void*>(address)); };
+    EXPECT_EQ(at(0x10000), 256u);
+    EXPECT_EQ(at(0x10000 + 256), 256u);
+    EXPECT_EQ(at(0x10000 + 64), 64u);
+    EXPECT_EQ(at(0x10000 + 4), 4u);
+    EXPECT_EQ(at(0x10000 + 2), 2u);
+}
+
 TEST_F(CublasLtLibrary, ItsErrorsAreSaid) {
     cublasLtHandle_t handle = nullptr;
     const cublasStatus_t status = library.create(&handle);

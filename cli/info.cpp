@@ -7,6 +7,7 @@
 #include "cli/validators.h"
 #include "core/check.h"
 #include "core/device.h"
+#include "core/device_library.h"
 #include "core/parallel.h"
 #include "core/version.h"
 #include "kernels/table.h"
@@ -29,6 +30,14 @@ int info_json() {
                                 .set("compiled", library.compiled)
                                 .set("loaded", library.loaded)
                                 .set("file", library.file));
+    Config::Array device_libraries_found;
+    for (const DeviceLibrary& library : device_libraries())
+        device_libraries_found.push_back(Config()
+                                             .set("name", library.name)
+                                             .set("compiled", library.compiled)
+                                             .set("loaded", library.loaded)
+                                             .set("file", library.file)
+                                             .set("why_missing", library.why_missing));
     Config kernels;
     for (const KernelTableBase* table : kernel_tables()) {
         Config::Array implementations;
@@ -45,6 +54,7 @@ int info_json() {
         .set("cpu_instructions", cpu_instructions())
         .set("threads", thread_count())
         .set("libraries", libraries)
+        .set("device_libraries", device_libraries_found)
         .set("kernels", kernels);
     print_json(record);
     return 0;
@@ -59,6 +69,10 @@ int info_text() {
     for (const LibraryVersion& library : library_versions())
         text += fmt::format("  {:<9}{:<9}{} (compiled against {})\n", library.name, library.loaded, library.file,
                             library.compiled);
+    for (const DeviceLibrary& library : device_libraries())
+        text += library.why_missing.empty() ? fmt::format("  {:<9}{:<9}{} (compiled against {})\n", library.name,
+                                                          library.loaded, library.file, library.compiled)
+                                            : fmt::format("  {:<9}not used: {}\n", library.name, library.why_missing);
     text += "\nkernels: each operation's implementations, the preferred one first\n";
     std::size_t width = 0;
     const std::vector<KernelTableBase*> tables = kernel_tables();

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "core/check.h"
+#include "core/device_library.h"
 #include "core/driver/driver.h"
 #include "core/driver/plugin.h"
 
@@ -58,6 +59,11 @@ std::vector<DeviceStatus> device_status() {
     return {{DeviceKind::cpu, 1, fmt::format("{}, {}, {:.1f} GiB", cpu_model(), host.description(), memory)},
             status_of(DeviceKind::cuda),
             status_of(DeviceKind::sim)};
+}
+
+std::vector<DeviceLibrary> device_libraries() {
+    const detail::DevicePlugin* plugin = detail::device_plugin(DeviceKind::cuda).plugin;
+    return plugin && plugin->libraries ? plugin->libraries() : std::vector<DeviceLibrary>();
 }
 
 Device Device::best() {

@@ -76,31 +76,6 @@ dnnl::memory::desc any_layout(const dnnl::memory::desc& desc) {
     return {desc.dims(), desc.data_type(), dnnl::memory::format_tag::any};
 }
 
-Key& Key::operator<<(std::int64_t value) {
-    check(count_ < values_.size(), "a key of a cached oneDNN primitive holds at most {} numbers", values_.size());
-    values_[count_++] = value;
-    return *this;
-}
-
-Key& Key::operator<<(const Shape& shape) {
-    *this << shape.rank();
-    for (const std::int64_t extent : shape) *this << extent;
-    return *this;
-}
-
-bool Key::operator==(const Key& other) const {
-    return count_ == other.count_ && std::equal(values_.begin(), values_.begin() + count_, other.values_.begin());
-}
-
-std::size_t Key::hash() const {
-    std::uint64_t hash = 0x9E3779B97F4A7C15u;
-    for (std::size_t i = 0; i < count_; ++i) {
-        hash = (hash ^ static_cast<std::uint64_t>(values_[i])) * 0xD6E8FEB86659FD93u;
-        hash ^= hash >> 32;
-    }
-    return hash;
-}
-
 dnnl::primitive_attr user_scratchpad() {
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);

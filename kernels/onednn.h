@@ -1,17 +1,15 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include <dnnl.hpp>
 
 #include "core/dtype.h"
 #include "core/shape.h"
+#include "kernels/plan_cache.h"
 
 // What the families that stand on oneDNN share. Private to the library's sources.
 namespace heddle::kernels::onednn {
@@ -50,47 +48,10 @@ dnnl::memory::desc filters(const Shape& shape, std::int64_t groups, DType dtype)
 /// The same extents in a layout that the primitive chooses.
 dnnl::memory::desc any_layout(const dnnl::memory::desc& desc);
 
-/// What a cached primitive depends on: append everything that its making reads. The thread count is part of every key.
-class Key {
+/// The key of a cached primitive: the thread count is part of every one.
+class Key : public PlanKey {
   public:
     Key() { *this << threads(); }
-    Key& operator<<(std::int64_t value);
-    Key& operator<<(const Shape& shape);
-    template <std::size_t N>
-    Key& operator<<(const std::array<std::int64_t, N>& values) {
-        for (const std::int64_t value : values) *this << value;
-        return *this;
-    }
-    bool operator==(const Key& other) const;
-    std::size_t hash() const;
-
-  private:
-    std::array<std::int64_t, 40> values_;
-    std::size_t count_ = 0;
-};
-
-/// Made things by key, shared by all threads. A full cache is emptied; what is in use lives on.
-template <class Entry>
-class Cache {
-  public:
-    /// `make()` returns an Entry; one thread makes at a time.
-    template <class Make>
-    std::shared_ptr<const Entry> find_or_make(const Key& key, const Make& make) {
-        const std::lock_guard lock(mutex_);
-        if (const auto found = entries_.find(key); found != entries_.end()) return found->second;
-        auto entry = std::make_shared<const Entry>(make());
-        if (entries_.size() >= capacity) entries_.clear();
-        entries_.emplace(key, entry);
-        return entry;
-    }
-
-  private:
-    static constexpr std::size_t capacity = 1024;  // as many as oneDNN's own cache holds
-    struct Hash {
-        std::size_t operator()(const Key& key) const { return key.hash(); }
-    };
-    std::mutex mutex_;
-    std::unordered_map<Key, std::shared_ptr<const Entry>, Hash> entries_;
 };
 
 /// A primitive and the reorders between the caller's layouts and those that it wants. Running it is safe from several

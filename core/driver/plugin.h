@@ -2,7 +2,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "core/device_library.h"
 #include "core/driver/driver.h"
 
 namespace heddle::detail {
@@ -17,11 +19,13 @@ struct DevicePlugin {
     /// Of device `index` (below `count`), for `heddle info`.
     std::string (*description)(int index) = nullptr;
     std::unique_ptr<Driver> (*make_driver)(int index) = nullptr;
+    /// What its implementations stand on and is opened on demand; null: nothing.
+    std::vector<DeviceLibrary> (*libraries)() = nullptr;
     /// Adds the library's implementations to the kernel tables; called once, right after loading, device or not.
     void (*register_kernels)() = nullptr;
 };
 
-inline constexpr int plugin_abi = 1;
+inline constexpr int plugin_abi = 2;
 
 /// Opens the library of a kind of device at the first call. Where that fails, or finds no device, `plugin` is null (or
 /// `count` 0) and `why` says why.

@@ -100,7 +100,7 @@ HEDDLE_SIMD_CLONES void relu(float* y, std::int64_t count) {
 
 template <class Args>
 std::shared_ptr<const ConvPlan> cached(const Args& args, std::int64_t variant, ConvAlgorithm algorithm) {
-    static auto& cache = *new onednn::Cache<ConvPlan>;  // one per operation; never destroyed, as oneDNN's engine
+    static auto& cache = *new PlanCache<ConvPlan>;  // one per operation; never destroyed, as oneDNN's engine
     const ConvOperands o = operands(args);
     onednn::Key key;
     key << o.x.shape << o.w.shape << o.y.shape << args.params.stride << args.params.dilation << args.params.padding

@@ -13,31 +13,20 @@ class Gathered {
   public:
     Gathered(const Gather& args, int width)
         : x_(args.x.as<const T>()),
-          indices_(args.indices),
-          extent_(args.x.shape[args.axis]),
-          inner_(args.x.shape.elements(args.axis + 1, args.x.shape.rank())),
-          count_(args.indices.elements()),
-          runs_(inner_.divisor() % width == 0 && is_aligned(x_, sizeof(T) * static_cast<std::size_t>(width))) {}
+          source_(args),
+          runs_(source_.inner() % width == 0 && is_aligned(x_, sizeof(T) * static_cast<std::size_t>(width))) {}
 
     bool allows(int) const { return true; }
-    __device__ T at(std::int64_t i) const { return x_[source(i)]; }
+    __device__ T at(std::int64_t i) const { return x_[source_(i)]; }
     template <int width>
     __device__ Vector<T, width> read(std::int64_t i) const {
-        if (runs_) return load_vector<width>(x_ + source(i));
+        if (runs_) return load_vector<width>(x_ + source_(i));
         return read_each<width>(*this, i);
     }
 
   private:
-    __device__ std::int64_t source(std::int64_t i) const {
-        const std::int64_t line = inner_.quotient(i), outer = count_.quotient(line);
-        const std::int64_t index = indices_[line - outer * count_.divisor()];
-        return (outer * extent_ + index) * inner_.divisor() + i - line * inner_.divisor();
-    }
-
     const T* x_;
-    Indices indices_;
-    std::int64_t extent_;
-    Divider inner_, count_;
+    GatherSource source_;
     bool runs_;
 };
 

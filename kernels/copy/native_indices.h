@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/copy/copy.h"
 #include "kernels/native_map.h"
 
 HEDDLE_KERNELS_BEGIN
@@ -16,6 +17,29 @@ class Indices {
   private:
     const void* data_;
     bool wide_;
+};
+
+/// Where in x element i of a gather's result stands.
+class GatherSource {
+  public:
+    explicit GatherSource(const Gather& args)
+        : indices_(args.indices),
+          extent_(args.x.shape[args.axis]),
+          inner_(args.x.shape.elements(args.axis + 1, args.x.shape.rank())),
+          count_(args.indices.elements()) {}
+
+    /// Elements that are taken together.
+    std::int64_t inner() const { return inner_.divisor(); }
+    __device__ std::int64_t operator()(std::int64_t i) const {
+        const std::int64_t line = inner_.quotient(i), outer = count_.quotient(line);
+        const std::int64_t index = indices_[line - outer * count_.divisor()];
+        return (outer * extent_ + index) * inner_.divisor() + i - line * inner_.divisor();
+    }
+
+  private:
+    Indices indices_;
+    std::int64_t extent_;
+    Divider inner_, count_;
 };
 
 HEDDLE_KERNELS_END

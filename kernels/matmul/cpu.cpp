@@ -117,7 +117,7 @@ onednn::Plan make_plan(const Matmul& args, const Problem& p) {
 }
 
 std::shared_ptr<const onednn::Plan> plan_of(const Matmul& args, const Problem& p) {
-    static auto& cache = *new onednn::Cache<onednn::Plan>;  // never destroyed, as oneDNN's engine
+    static auto& cache = *new PlanCache<onednn::Plan>;  // never destroyed, as oneDNN's engine
     onednn::Key key;
     key << p.batch << p.m << p.n << p.k << (p.a_step == 0) << (p.b_step == 0) << args.transpose_a << args.transpose_b
         << p.primitive_adds_bias(args) << args.accumulate << std::bit_cast<std::int32_t>(args.alpha);

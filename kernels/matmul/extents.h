@@ -23,4 +23,14 @@ struct MatmulExtents {
     }
 };
 
+/// The products as a GPU runs them: where b serves a whole batch, the batch of a is more rows of one product.
+struct MatmulExtentsFolded : MatmulExtents {
+    explicit MatmulExtentsFolded(const Matmul& args) : MatmulExtents(args) {
+        if (b_step == 0 && !args.transpose_a) {
+            m *= batch;
+            batch = 1;
+        }
+    }
+};
+
 }  // namespace heddle::kernels

@@ -9,16 +9,6 @@ HEDDLE_KERNELS_BEGIN
 
 inline constexpr TileKinds matmul_kinds{.tall = true, .wide = true};
 
-/// The products as they are run: where b serves a whole batch, the batch of a is more rows of one product.
-struct MatmulExtentsFolded : MatmulExtents {
-    explicit MatmulExtentsFolded(const Matmul& args) : MatmulExtents(args) {
-        if (b_step == 0 && !args.transpose_a) {
-            m *= batch;
-            batch = 1;
-        }
-    }
-};
-
 template <class T, bool transpose_a, bool transpose_b>
 struct MatmulProblem {
     using Element = T;

@@ -3,6 +3,7 @@
 #include "core/driver/cuda/driver.h"
 #include "core/driver/plugin.h"
 #include "core/version.h"
+#include "kernels/vendor.h"
 
 // kernels/native_registry.h declares the simulator's kernels to this compiler; these are nvcc's.
 namespace heddle::kernels::cuda {
@@ -25,13 +26,23 @@ std::unique_ptr<Driver> make_driver(int index) {
     return std::make_unique<CudaDriver>(index, devices().ordinals.at(static_cast<std::size_t>(index)));
 }
 
-void register_kernels() { kernels::cuda::register_native_kernels(); }
+std::vector<DeviceLibrary> libraries() { return {kernels::cuda::cublaslt_status()}; }
+
+void register_kernels() {
+    kernels::cuda::register_native_kernels();
+    kernels::cuda::register_cublaslt_matmul();
+    kernels::cuda::register_cub_reduce();
+    kernels::cuda::register_cub_top_k();
+    kernels::cuda::register_thrust_gather();
+    kernels::cuda::register_thrust_permutation();
+}
 
 constexpr detail::DevicePlugin plugin = {.abi = detail::plugin_abi,
                                          .version = HEDDLE_VERSION,
                                          .count = count,
                                          .description = description,
                                          .make_driver = make_driver,
+                                         .libraries = libraries,
                                          .register_kernels = register_kernels};
 
 }  // namespace

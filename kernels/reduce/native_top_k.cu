@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "kernels/native_registry.h"
+#include "kernels/reduce/native_keys.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/simt/native.h"
 
@@ -15,22 +16,6 @@ namespace {
 
 constexpr int block_threads = 256, digits = 256;  // a thread a digit
 constexpr int tile = 1024;                        // elements that are sorted in shared memory
-
-template <class T>
-using KeyOf = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
-
-/// Orders as the values do; NaN is the largest, -0 equals 0.
-__device__ inline std::uint32_t key_of(float value) {
-    if (value != value) return 0xffffffffu;
-    const std::uint32_t bits = value == 0 ? 0 : __float_as_uint(value);
-    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-}
-__device__ inline std::uint32_t key_of(__half value) { return key_of(to_f32(value)); }
-__device__ inline std::uint32_t key_of(__nv_bfloat16 value) { return key_of(to_f32(value)); }
-__device__ inline std::uint32_t key_of(std::int32_t value) { return static_cast<std::uint32_t>(value) ^ 0x80000000u; }
-__device__ inline std::uint64_t key_of(std::int64_t value) {
-    return static_cast<std::uint64_t>(value) ^ 0x8000000000000000u;
-}
 
 /// What is sorted, in two arrays. The rank of place i is n - i, at least 1; key 0 and rank 0 fill up and come last.
 template <class Key>

@@ -29,6 +29,11 @@ TEST(Info, Json) {
         EXPECT_TRUE(std::filesystem::exists(library.at("file").get<std::string>())) << library;
     }
     EXPECT_EQ(info.at("libraries").size(), 5u);
+    for (const Json& library : info.at("device_libraries")) {
+        EXPECT_FALSE(library.at("name").get<std::string>().empty()) << library;
+        EXPECT_NE(library.at("loaded").get<std::string>().empty(), library.at("why_missing").get<std::string>().empty())
+            << library;
+    }
     for (const char* operation : {"conv2d_forward", "matmul", "softmax_forward", "adam_step"}) {
         bool reference = false;
         for (const Json& entry : info.at("kernels").at(operation))

@@ -90,6 +90,7 @@ TEST(CudaLibrary, TheCommandSaysWhatIsMissing) {
     if (status().count > 0) GTEST_SKIP() << "there is a GPU";
     const std::string info = output_of(HEDDLE_COMMAND " info");
     EXPECT_NE(info.find("none: " + status().why_missing), std::string::npos) << info;
+    EXPECT_NE(info.find("cuBLASLt not used: there is no GPU"), std::string::npos) << info;
     const std::string train = output_of(HEDDLE_COMMAND " train cnn --data nowhere --device cuda 2>&1");
     EXPECT_NE(train.find(status().why_missing), std::string::npos) << train;
 }

@@ -74,6 +74,16 @@ std::string describe(int ordinal) {
                        version_text(driver), version_text(runtime));
 }
 
+int ordinal_of(const void* memory) {
+    cudaPointerAttributes attributes{};
+    if (cudaPointerGetAttributes(&attributes, memory) != cudaSuccess) {
+        cudaGetLastError();
+        return -1;
+    }
+    const bool on_gpu = attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
+    return on_gpu ? attributes.device : -1;
+}
+
 std::string why_no_device(cudaError_t error, int driver_version, const char* visible) {
     const std::string built = version_text(CUDART_VERSION);
     switch (error) {

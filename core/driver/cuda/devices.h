@@ -19,6 +19,9 @@ const Devices& devices();
 /// "NVIDIA H100 80GB HBM3, compute capability 9.0, 79.2 GiB, driver 13.0, runtime 13.0".
 std::string describe(int ordinal);
 
+/// CUDA's ordinal of the GPU whose memory this is (as the driver allocates it, or managed); -1 for other memory.
+int ordinal_of(const void* memory);
+
 /// What `cudaGetDeviceCount` met, as one sentence that says what to do. `driver_version` is what libcuda.so.1 supports
 /// (13010 for 13.1), 0 where there is no such library; `visible` the value of CUDA_VISIBLE_DEVICES, or null.
 std::string why_no_device(cudaError_t error, int driver_version, const char* visible);

@@ -5,22 +5,10 @@
 #include "core/check.h"
 #include "core/driver/cuda/current.h"
 #include "core/driver/cuda/devices.h"
+#include "core/driver/cuda/undisturbed.h"
 
 namespace heddle::cuda {
 namespace {
-
-/// While it lives, this thread may make calls that a capture would refuse although they do not disturb it: memory for
-/// a graph is allocated while the graph is being captured.
-class Undisturbed {
-  public:
-    Undisturbed() { cudaThreadExchangeStreamCaptureMode(&mode_); }
-    ~Undisturbed() { cudaThreadExchangeStreamCaptureMode(&mode_); }
-    Undisturbed(const Undisturbed&) = delete;
-    Undisturbed& operator=(const Undisturbed&) = delete;
-
-  private:
-    cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
-};
 
 cudaMemcpyKind kind_of(CopyKind kind) {
     switch (kind) {

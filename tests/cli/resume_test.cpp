@@ -1,3 +1,6 @@
+#include <cstdlib>
+#include <filesystem>
+
 #include "tests/cli/command.h"
 #include "tests/cli/samples.h"
 
@@ -66,6 +69,34 @@ TEST_F(Resume, AfterAnInterrupt) {
     expect_done(words(whole, options));
     expect_done(words(parts, {"--epochs", "60", "--quiet", "--resume"}));
     expect_same_results();
+}
+
+// kill -9, while a checkpoint is written after every step: what is there afterwards can be resumed.
+TEST_F(Resume, AfterAKillAtAnyMoment) {
+    const std::vector<std::string> options{"--epochs", "8", "--checkpoint-steps", "1", "--quiet", "--resume"};
+    const auto begin = std::chrono::steady_clock::now();
+    expect_done(words(whole, options));
+    const auto whole_run =
+        std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
+    const int rounds = std::getenv("HEDDLE_TEST_FULL") ? 30 : 3;
+    Generator moments(11);
+    int killed = 0, in_training = 0;
+    for (int round = 0; round < rounds; ++round) {
+        std::filesystem::remove_all(parts);
+        Command command(words(parts, options));
+        std::this_thread::sleep_for(
+            std::chrono::microseconds(moments.below(static_cast<std::uint64_t>(whole_run.count()))));
+        command.signal(SIGKILL);
+        killed += command.finish().status == 128 + SIGKILL;
+        in_training += std::filesystem::exists(parts + "/checkpoint.safetensors") &&
+                       !std::filesystem::exists(parts + "/cnn.safetensors");
+        expect_done(words(parts, options));
+        expect_same_results();
+        ASSERT_FALSE(HasFailure()) << "round " << round;
+    }
+    std::printf("%d of %d runs were killed, %d of them with a checkpoint and no result yet\n", killed, rounds,
+                in_training);
+    EXPECT_GT(killed, 0);
 }
 
 TEST_F(Resume, StartsAnewWithoutACheckpoint) {

@@ -9,6 +9,7 @@
 #include "core/export.h"
 #include "layers/layer.h"
 #include "train/history.h"
+#include "train/schedule.h"
 
 namespace heddle {
 
@@ -120,6 +121,30 @@ class HEDDLE_API ReduceLROnPlateau : public Callback {
 class HEDDLE_API TerminateOnNaN : public Callback {
   public:
     TerminateOnNaN();
+};
+
+struct WeightAveragingOptions {
+    double decay = 0.999;          ///< the fraction kept of the average at each update
+    std::int64_t every_steps = 1;  ///< between updates
+    std::int64_t start_epoch = 0;  ///< the average begins with the weights that this epoch begins with
+};
+/// Keeps an exponential moving average of all weights and running statistics; the model has it from the end of training
+/// on (Keras' SwapEMAWeights at the end; Polyak and Juditsky 1992). Validation sees the weights that are trained.
+class HEDDLE_API WeightAveraging : public Callback {
+  public:
+    explicit WeightAveraging(const WeightAveragingOptions& options = {});
+};
+
+struct LookaheadOptions {
+    std::int64_t every_steps = 5;
+    /// The fraction that the slow weights keep, over steps; training ends with the slow weights.
+    Schedule decay = 0.5;
+};
+/// Every few steps slow weights move towards the trained ones, which then go on from there; running statistics are
+/// taken along (Zhang et al., "Lookahead optimizer: k steps forward, 1 step back", 2019, arXiv:1907.08610).
+class HEDDLE_API Lookahead : public Callback {
+  public:
+    explicit Lookahead(const LookaheadOptions& options = {});
 };
 
 /// Writes the history as CSV after each epoch, atomically.

@@ -1,0 +1,104 @@
+#include "core/check.h"
+#include "ops/autograd/grad_mode.h"
+#include "train/callback.h"
+#include "train/model.h"
+
+namespace heddle {
+namespace {
+
+/// A copy of all weights and running statistics beside the model's own.
+class SlowWeights : public CallbackImpl {
+  public:
+    void on_train_begin(Training&) override {
+        if (!resumed_) slow_.clear();
+        resumed_ = false;
+    }
+    NamedTensors state() const override { return slow_; }
+    void set_state(const NamedTensors& state) override {
+        slow_.clear();
+        for (const auto& [name, tensor] : state) slow_.emplace_back(name, tensor.clone());
+        resumed_ = true;
+    }
+
+  protected:
+    static NamedTensors tensors_of(const Model& model) {
+        NamedTensors all = model.parameters();
+        for (auto& buffer : model.buffers()) all.push_back(buffer);
+        return all;
+    }
+    /// Takes the model's weights where none are there, and those that a checkpoint brought to the model's device.
+    void place(const Model& model) {
+        const NamedTensors trained = tensors_of(model);
+        if (slow_.empty())
+            for (const auto& [name, tensor] : trained) slow_.emplace_back(name, tensor.detach().clone());
+        for (std::size_t i = 0; i < slow_.size(); ++i) slow_[i].second = slow_[i].second.to(trained[i].second.device());
+    }
+    /// slow = decay slow + (1 - decay) trained.
+    void follow(const Model& model, double decay) const {
+        const NoGrad no_grad;
+        const NamedTensors trained = tensors_of(model);
+        for (std::size_t i = 0; i < trained.size(); ++i)
+            slow_[i].second.copy_(slow_[i].second * decay + trained[i].second.detach() * (1 - decay));
+    }
+    void give_to(const Model& model) const {
+        if (slow_.empty()) return;
+        const NamedTensors trained = tensors_of(model);
+        for (std::size_t i = 0; i < trained.size(); ++i) trained[i].second.copy_(slow_[i].second);
+    }
+    static std::int64_t steps(const Training& training) {
+        return training.epoch * training.steps_per_epoch + training.step;
+    }
+
+  private:
+    NamedTensors slow_;
+    bool resumed_ = false;
+};
+
+class WeightAveragingImpl final : public SlowWeights {
+  public:
+    explicit WeightAveragingImpl(const WeightAveragingOptions& options) : options_(options) {
+        check(options.decay >= 0 && options.decay < 1, "WeightAveraging: decay must be in [0, 1), got {}",
+              options.decay);
+        check(options.every_steps >= 1, "WeightAveraging: every_steps must be positive, got {}", options.every_steps);
+    }
+    void on_batch_begin(Training& training) override {
+        if (training.epoch >= options_.start_epoch) place(training.model);
+    }
+    void on_batch_end(Training& training) override {
+        if (training.epoch >= options_.start_epoch && steps(training) % options_.every_steps == 0)
+            follow(training.model, options_.decay);
+    }
+    void on_train_end(Training& training) override { give_to(training.model); }
+
+  private:
+    WeightAveragingOptions options_;
+};
+
+class LookaheadImpl final : public SlowWeights {
+  public:
+    explicit LookaheadImpl(const LookaheadOptions& options) : options_(options) {
+        check(options.every_steps >= 1, "Lookahead: every_steps must be positive, got {}", options.every_steps);
+    }
+    void on_batch_begin(Training& training) override { place(training.model); }
+    void on_batch_end(Training& training) override {
+        if (steps(training) % options_.every_steps != 0) return;
+        const double decay = options_.decay.at(steps(training));
+        check(decay >= 0 && decay <= 1, "Lookahead: decay must be in [0, 1], got {} at step {}", decay,
+              steps(training));
+        follow(training.model, decay);
+        give_to(training.model);
+    }
+    void on_train_end(Training& training) override { give_to(training.model); }
+
+  private:
+    LookaheadOptions options_;
+};
+
+}  // namespace
+
+WeightAveraging::WeightAveraging(const WeightAveragingOptions& options)
+    : Callback(std::make_shared<WeightAveragingImpl>(options)) {}
+
+Lookahead::Lookahead(const LookaheadOptions& options) : Callback(std::make_shared<LookaheadImpl>(options)) {}
+
+}  // namespace heddle

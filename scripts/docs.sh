@@ -13,5 +13,5 @@ HEDDLE_DOC_INPUT=$(
 HEDDLE_DOC_INPUT=$(tr '\n' ' ' <<<"$HEDDLE_DOC_INPUT")
 HEDDLE_VERSION=$(sed -n 's/^project(heddle VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 export HEDDLE_DOC_INPUT HEDDLE_VERSION
-doxygen docs/Doxyfile
+doxygen docs/Doxyfile || { cat build/docs/warnings.txt >&2 && exit 1; }
 echo "build/docs/html/index.html"

@@ -31,6 +31,9 @@ struct Augmentation {
     /// Flips alternate (Jordan 2024, arXiv:2404.00498): a picture is flipped or not at random in the first epoch, and
     /// the other way round in every next one, so that two epochs show both of its sides.
     bool alternating_flip = false;
+    /// > 0: a square of so many pixels a side, its centre anywhere in the picture, becomes 0 after normalisation
+    /// (DeVries and Taylor 2017, arXiv:1708.04552).
+    int cutout = 0;
 };
 
 /// Where in training a batch stands: what its random choices depend on, besides the example's index.

@@ -39,6 +39,8 @@ class Images final : public DatasetImpl {
         check(pad >= 0 && pad < (reflect ? smaller : 32768),
               "ImageDataset: a padding of {} does not fit pictures of {} x {}", pad, pictures_.size(1),
               pictures_.size(2));
+        check(settings_.augmentation->cutout >= 0 && settings_.augmentation->cutout < 32768,
+              "ImageDataset: a cutout of {} pixels", settings_.augmentation->cutout);
     }
 
     std::int64_t size() const override { return pictures_.size(0); }
@@ -54,13 +56,15 @@ class Images final : public DatasetImpl {
 
     void fill(std::span<const std::int64_t> indices, const FillContext& context, Batch& batch) const override {
         const auto count = static_cast<std::int64_t>(indices.size());
-        std::vector<std::int32_t> shifts;
+        std::vector<std::int32_t> shifts, holes;
         std::vector<std::uint8_t> flips;
         kernels::ImageBatch args;
         args.pictures = View(pictures_.raw(), pictures_.shape(), DType::u8);
         args.indices = View(const_cast<std::int64_t*>(indices.data()), Shape{count}, DType::i64);
         if (settings_.augmentation) {
-            draw(indices, context, shifts, flips);
+            draw(indices, context, shifts, flips, holes);
+            args.hole = settings_.augmentation->cutout;
+            if (args.hole > 0) args.holes = View(holes.data(), Shape{count, 2}, DType::i32);
             args.pad = settings_.augmentation->pad;
             args.mode = settings_.augmentation->padding == Augmentation::Padding::reflect
                             ? kernels::CropPadding::reflect
@@ -96,17 +100,23 @@ class Images final : public DatasetImpl {
 
   private:
     void draw(std::span<const std::int64_t> indices, const FillContext& context, std::vector<std::int32_t>& shifts,
-              std::vector<std::uint8_t>& flips) const {
+              std::vector<std::uint8_t>& flips, std::vector<std::int32_t>& holes) const {
         const auto range = static_cast<std::uint64_t>(2 * settings_.augmentation->pad + 1);
         const auto shift = [&](std::uint32_t bits) {
             return static_cast<std::int32_t>((bits * range) >> 32) - settings_.augmentation->pad;
         };
+        const auto height = static_cast<std::uint32_t>(pictures_.size(1)),
+                   width = static_cast<std::uint32_t>(pictures_.size(2));
         for (const std::int64_t index : indices) {
             const Philox::Block bits =
                 Philox::block(context.seed ^ augmentation_key, context.epoch, static_cast<std::uint64_t>(index));
             shifts.push_back(shift(bits.word[0]));
             shifts.push_back(shift(bits.word[1]));
             flips.push_back(flipped(index, context, bits));
+            // The centre, from 16 bits each.
+            const int half = settings_.augmentation->cutout / 2;
+            holes.push_back(static_cast<std::int32_t>(((bits.word[3] >> 16) * height) >> 16) - half);
+            holes.push_back(static_cast<std::int32_t>(((bits.word[3] & 0xffff) * width) >> 16) - half);
         }
     }
 

@@ -94,13 +94,15 @@ Config config_of(const RecipeOptimizer& o) {
 
 Augmentation augmentation_from(const Config& config) {
     Augmentation a;
-    const Members members(config, "recipe's augment", {"pad", "flip", "padding", "alternating_flip"});
-    std::int64_t pad = a.pad;
+    const Members members(config, "recipe's augment", {"pad", "flip", "padding", "alternating_flip", "cutout"});
+    std::int64_t pad = a.pad, cutout = 0;
     std::string padding = "zero";
     members.read("pad", pad, 0);
     members.read("flip", a.flip);
     members.read("padding", padding, {"zero", "reflect"});
     members.read("alternating_flip", a.alternating_flip);
+    members.read("cutout", cutout, 0);
+    a.cutout = static_cast<int>(cutout);
     a.pad = static_cast<int>(pad);
     a.padding = padding == "zero" ? Augmentation::Padding::zero : Augmentation::Padding::reflect;
     return a;
@@ -207,7 +209,8 @@ Config Recipe::to_config() const {
                                   .set("pad", augment->pad)
                                   .set("flip", augment->flip)
                                   .set("padding", augment->padding == Augmentation::Padding::zero ? "zero" : "reflect")
-                                  .set("alternating_flip", augment->alternating_flip));
+                                  .set("alternating_flip", augment->alternating_flip)
+                                  .set("cutout", augment->cutout));
     if (test_augmentation != TestAugmentation::none)
         config.set("test_augmentation", std::string(heddle::to_string(test_augmentation)));
     if (whiten > 0) config.set("whiten", whiten);
@@ -234,6 +237,7 @@ std::string Recipe::to_string() const {
     if (label_smoothing > 0) text += fmt::format(", label smoothing {}", label_smoothing);
     if (augment) {
         if (augment->pad > 0) text += fmt::format(", crop {}", augment->pad);
+        if (augment->cutout > 0) text += fmt::format(", cutout {}", augment->cutout);
         if (augment->flip) text += augment->alternating_flip ? ", alternating flip" : ", flip";
     }
     if (whiten > 0) text += ", whitened";

@@ -72,11 +72,11 @@ class BatchRows {
                 float* y = args_.y.as<float>() + item * length;
                 const bool flip = args_.flips && args_.flips.as<std::uint8_t>()[i] != 0;
                 row(i, item % out_height_, flip ? line.data() : y);
-                if (!flip) continue;
-                if (channels_ == 3)
+                if (flip && channels_ == 3)
                     reverse_pixels<3>(line.data(), y, out_width_, 3);
-                else
+                else if (flip)
                     reverse_pixels<0>(line.data(), y, out_width_, channels_);
+                if (args_.holes) cut_out(i, item % out_height_, y);
             }
         });
     }
@@ -111,6 +111,16 @@ class BatchRows {
         }
     }
 
+    void cut_out(std::int64_t i, std::int64_t r, float* y) const {
+        const std::int64_t down = r - args_.holes.as<std::int32_t>()[2 * i],
+                           corner = args_.holes.as<std::int32_t>()[2 * i + 1];
+        if (down < 0 || down >= args_.hole) return;
+        const std::int64_t from = std::clamp<std::int64_t>(corner, 0, out_width_),
+                           to = std::clamp<std::int64_t>(corner + args_.hole, from, out_width_);
+        std::fill_n(y + from * channels_, (to - from) * channels_, 0.0f);
+    }
+
+    /// Pixels outside the picture are 0 before normalisation.
     void zeros(std::int64_t from, std::int64_t to, float* y) const {
         std::copy_n(term_.data(), (to - from) * channels_, y + from * channels_);
     }

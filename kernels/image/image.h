@@ -10,7 +10,7 @@ namespace heddle::kernels {
 /// What lies outside a picture: 0, or the picture mirrored without its edge (numpy's "reflect").
 enum class CropPadding { zero, reflect };
 
-/// A batch from a set of pictures in one pass: gather, pad, crop, flip, normalise.
+/// A batch from a set of pictures in one pass: gather, pad, crop, flip, normalise, cut out.
 ///
 /// y[i, r, c, k] = (scale * P(r + dy_i, c' + dx_i, k) - mean[k]) * inverse_deviation[k], where P is picture indices[i],
 /// continued outside as `mode` says, and c' = c, or out_width - 1 - c where picture i is flipped. Padding comes before
@@ -27,7 +27,12 @@ struct ImageBatch {
     View mean = {};               ///< f32 [channels]; absent: 0
     View inverse_deviation = {};  ///< f32 [channels]; absent: 1
     float scale = 1;              ///< 1 / 255 for u8, usually
-    View y;                       ///< floating, [n, out_height, out_width, channels]
+    /// i32 [n, 2]: row and column in y of the corner of a square of `hole` pixels whose elements become 0 (the mean,
+    /// where there is one); it may reach beyond the picture (DeVries and Taylor, "Cutout", 2017, arXiv:1708.04552).
+    /// Absent: none
+    View holes = {};
+    std::int64_t hole = 0;
+    View y;  ///< floating, [n, out_height, out_width, channels]
 };
 HEDDLE_API KernelTable<ImageBatch>& image_batch();
 

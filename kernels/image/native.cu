@@ -29,9 +29,18 @@ struct BatchPlan {
     const std::int32_t* shifts;  // null: centred
     const std::uint8_t* flips;   // null: none
     const float *mean, *inverse_deviation;
+    const std::int32_t* holes;  // null: none
+    int hole;
     float scale;
     bool reflect;
 };
+
+/// Whether a pixel of the output lies in the square that is cut out.
+__device__ inline bool cut_out(const BatchPlan& plan, std::int64_t picture, int row, int column) {
+    if (!plan.holes) return false;
+    const int down = row - plan.holes[2 * picture], across = column - plan.holes[2 * picture + 1];
+    return down >= 0 && down < plan.hole && across >= 0 && across < plan.hole;
+}
 
 /// -1: outside.
 __device__ inline int source_place(int place, int extent, bool reflect) {
@@ -69,8 +78,8 @@ __global__ void gather_batch(const Pixel* pictures, BatchPlan plan, T* y, std::i
     for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * block_threads + threadIdx.x; i < count; i += step) {
         const std::int64_t row = i / per_row, picture = row / f.out_height;
         const int first = static_cast<int>(i - row * per_row) * V;
-        const SourceRow<Pixel> source =
-            source_row(pictures, plan, picture, static_cast<int>(row - picture * f.out_height));
+        const int row_here = static_cast<int>(row - picture * f.out_height);
+        const SourceRow<Pixel> source = source_row(pictures, plan, picture, row_here);
         int column = first / f.channels, channel = first - column * f.channels;
         Vector<T, V> result;
         HEDDLE_UNROLL
@@ -81,6 +90,7 @@ __global__ void gather_batch(const Pixel* pictures, BatchPlan plan, T* y, std::i
             if (source.x && from >= 0) value = plan.scale * pixel_value(source.x[from * f.channels + channel]);
             if (plan.mean) value -= plan.mean[channel];
             if (plan.inverse_deviation) value *= plan.inverse_deviation[channel];
+            if (cut_out(plan, picture, row_here, column)) value = 0;
             result[v] = from_f32<T>(value);
             if (++channel == f.channels) {
                 channel = 0;
@@ -160,6 +170,8 @@ void run_batch(const ImageBatch& args, KernelContext& context) {
                          .flips = args.flips ? args.flips.as<std::uint8_t>() : nullptr,
                          .mean = args.mean ? args.mean.as<float>() : nullptr,
                          .inverse_deviation = args.inverse_deviation ? args.inverse_deviation.as<float>() : nullptr,
+                         .holes = args.holes ? args.holes.as<std::int32_t>() : nullptr,
+                         .hole = static_cast<int>(args.hole),
                          .scale = args.scale,
                          .reflect = args.mode == CropPadding::reflect};
     const std::int64_t rows = args.y.shape[0] * args.y.shape[1];

@@ -32,6 +32,12 @@ void batch(const ImageBatch& args) {
         const std::int64_t dy = args.shifts ? args.shifts.as<std::int32_t>()[2 * i] : (height - out[1]) >> 1;
         const std::int64_t dx = args.shifts ? args.shifts.as<std::int32_t>()[2 * i + 1] : (width - out[2]) >> 1;
         const bool flip = args.flips && args.flips.as<std::uint8_t>()[i] != 0;
+        const auto cut_out = [&](std::int64_t r, std::int64_t c) {
+            if (!args.holes) return false;
+            const std::int64_t down = r - args.holes.as<std::int32_t>()[2 * i],
+                               across = c - args.holes.as<std::int32_t>()[2 * i + 1];
+            return down >= 0 && down < args.hole && across >= 0 && across < args.hole;
+        };
         for (std::int64_t r = 0; r < out[1]; ++r)
             for (std::int64_t c = 0; c < out[2]; ++c)
                 for (std::int64_t k = 0; k < channels; ++k) {
@@ -47,6 +53,7 @@ void batch(const ImageBatch& args) {
                                 pixel(args.pictures, ((picture * height + row) * width + column) * channels + k);
                     if (args.mean) value -= double(args.mean.as<float>()[k]);
                     if (args.inverse_deviation) value *= double(args.inverse_deviation.as<float>()[k]);
+                    if (cut_out(r, c)) value = 0;
                     args.y.as<T>()[((i * out[1] + r) * out[2] + c) * channels + k] = static_cast<T>(value);
                 }
     }

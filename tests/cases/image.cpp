@@ -15,7 +15,18 @@ struct Batch {
     std::int64_t pad = 0;
     CropPadding mode = CropPadding::zero;
     bool benchmark = false;
+    std::int64_t hole = 0;
 };
+
+/// Squares that lie inside, and across every edge and corner.
+std::vector<double> hole_values(const Batch& o) {
+    std::vector<double> values;
+    for (std::int64_t i = 0; i < o.count; ++i) {
+        values.push_back(static_cast<double>(i * 5 % (o.out_height + o.hole) - o.hole / 2));
+        values.push_back(static_cast<double>(i * 7 % (o.out_width + o.hole) - o.hole / 2));
+    }
+    return values;
+}
 
 /// Windows at every corner of what padding allows, and in between.
 std::vector<double> shift_values(const Batch& o) {
@@ -41,6 +52,8 @@ Case<ImageBatch> batch(std::string name, const Batch& o) {
                 args.indices = problem.integers({o.count}, 0, o.pictures[0], DType::i64);
                 if (o.shifts) args.shifts = problem.values({o.count, 2}, shift_values(o), DType::i32);
                 if (o.flips) args.flips = problem.integers({o.count}, 0, 2, DType::u8);
+                if (o.hole > 0) args.holes = problem.values({o.count, 2}, hole_values(o), DType::i32);
+                args.hole = o.hole;
                 args.pad = o.pad;
                 args.mode = o.mode;
                 args.scale = o.bytes ? 1.0f / 255 : 0.5f;
@@ -82,6 +95,8 @@ void add_image_cases(CaseSets& sets) {
          batch("centred_pad", {{3, 5, 6, 3}, 4, 8, 9, true, false, true, true, 2}),
          batch("cifar_augment", {{9, 32, 32, 3}, 24, 32, 32, true, true, true, true, 4}),
          batch("cifar_reflect", {{9, 32, 32, 3}, 24, 32, 32, true, true, true, true, 4, reflect}),
+         batch("cifar_cutout", {{9, 32, 32, 3}, 24, 32, 32, true, true, true, true, 4, CropPadding::zero, false, 12}),
+         batch("cutout_odd", {{5, 9, 7, 1}, 13, 9, 7, true, false, false, false, 0, CropPadding::zero, false, 5}),
          batch("gray_reflect_small_window", {{4, 9, 7, 1}, 24, 3, 2, true, true, true, true, 5, reflect}),
          batch("window_wholly_outside", {{4, 6, 5, 3}, 24, 2, 3, true, true, true, true, 4}),
          batch("larger_than_picture", {{4, 5, 5, 5}, 13, 9, 8, true, true, true, true, 4, reflect}),

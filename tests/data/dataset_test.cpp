@@ -187,6 +187,27 @@ TEST(ImageDataset, AugmentationDependsOnSeedEpochAndIndexAlone) {
     EXPECT_NE(augmented.batch(0, 40, {4, 8}).inputs[0].to_vector<float>(), whole);
 }
 
+TEST(ImageDataset, CutoutBlanksASquareAnywhere) {
+    constexpr std::int64_t side = 6;
+    const Dataset plain = pictures(1, side),
+                  augmented = plain.with_augmentation({.pad = 0, .flip = false, .cutout = 3});
+    const auto original = plain.batch(0, 1).inputs[0].to_vector<float>();
+    std::vector<int> blanked(side * side);
+    for (std::uint64_t epoch = 0; epoch < 400; ++epoch) {
+        const auto shown = augmented.batch(0, 1, {5, epoch}).inputs[0].to_vector<float>();
+        int here = 0;
+        for (std::size_t i = 0; i < shown.size(); ++i) {
+            if (shown[i] == original[i]) continue;
+            EXPECT_EQ(shown[i], 0);
+            if (i % 3 == 0) ++blanked[i / 3], ++here;
+        }
+        EXPECT_LE(here, 9);
+        EXPECT_GE(here, 3);  // a corner keeps 2 x 2 of it, less a pixel that was 0
+    }
+    for (const int times : blanked) EXPECT_GT(times, 0);
+    EXPECT_ERROR(plain.with_augmentation({.cutout = -1}), "cutout of -1");
+}
+
 TEST(ImageDataset, AlternatingFlipsShowBothSidesInTwoEpochs) {
     const Dataset plain = pictures(64), augmented = plain.with_augmentation({.pad = 0, .alternating_flip = true});
     const auto original = plain.batch(0, 64).inputs[0].to_vector<float>();

@@ -26,5 +26,5 @@ trap 'rm -rf "$unpacked"' EXIT
 python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --no-compile \
     --only-binary=:all: --implementation=cp --python-version=3.11 --abi=cp311 --platform=manylinux_2_28_x86_64 \
     --target="$unpacked" "nvidia-cudnn-frontend==$version"
-rm -rf "$folder/include"
-mv "$unpacked/include" "$folder/include"
+mkdir -p "$folder/include"
+cp -r "$unpacked/include/." "$folder/include"

@@ -305,7 +305,10 @@ std::unique_ptr<Plan> Graph::plan(const Target& target, std::string& why) {
         return nullptr;
     }
     std::int64_t bytes = 0;
-    if (!built(graph_->get_workspace_size(bytes))) return nullptr;
+    if (!built(graph_->get_workspace_size(bytes)) || !built(graph_->prepare_variant_pack_template())) return nullptr;
+    const std::vector<std::int64_t> operands = graph_->get_variant_pack_uids_sorted();
+    check(static_cast<int>(operands.size()) == operands_ && operands.back() == operands_,
+          "cuDNN's plan has {} operands, the graph {}", operands.size(), operands_);
     return std::make_unique<Plan>(std::move(graph_), static_cast<std::size_t>(bytes), outputs_, operands_);
 }
 

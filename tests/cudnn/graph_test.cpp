@@ -129,6 +129,17 @@ TEST(CudnnLibrary, SaysWhatDoesNotFit) {
     EXPECT_EQ(status.name, "cuDNN");
 }
 
+TEST(CudnnLibrary, HeddleInfoTellsOfIt) {
+    bool listed = false;
+    for (const DeviceLibrary& library : device_libraries()) {
+        if (library.name != "cuDNN") continue;
+        listed = true;
+        EXPECT_EQ(library.compiled, cudnn::library().file.status().compiled);
+        EXPECT_NE(library.why_missing.empty(), library.loaded.empty()) << library.why_missing;
+    }
+    EXPECT_TRUE(listed);
+}
+
 TEST(CudnnLibrary, RefusesADeviceThatIsNone) {
     const std::string why = heddle::testing::message_of<Error>([] { cudnn::describe_device("{\"warpSize\": 32}"); });
     EXPECT_NE(why.find("cuDNN refuses the device properties"), std::string::npos) << why;

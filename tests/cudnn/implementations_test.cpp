@@ -8,6 +8,7 @@
 #include "kernels/pool/pool.h"
 #include "kernels/softmax/softmax.h"
 #include "tests/cudnn/described.h"
+#include "tests/evidence.h"
 
 // What cuDNN's implementations must take, what they must decline and why, and that they cost nothing the second time.
 namespace {
@@ -39,7 +40,11 @@ template <class Args>
 void expect_planned(KernelTable<Args>& table, const std::type_identity_t<Args>& args, DType dtype) {
     const Support support = cudnn_of(table).supports(args);
     EXPECT_TRUE(support) << table.operation() << " " << to_string(dtype) << ": " << support.reason();
-    if (support) cudnn_of(table).workspace_bytes(args);
+    if (!support) return;
+    cudnn_of(table).workspace_bytes(args);
+    record_evidence(table.operation(), "plan",
+                    dtype == DType::f32 ? "cudnn/cuda" : "cudnn/cuda/" + std::string(to_string(dtype)),
+                    "reference models");
 }
 
 template <class Args>

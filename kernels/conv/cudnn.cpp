@@ -19,17 +19,24 @@ PlanKey key_of(DType dtype, const Shape& x, const Shape& w, const Conv2dParams& 
 struct Forward {
     using Args = Conv2dForward;
     static Support declines(const Args&) { return Support::yes(); }
-    static std::array<View, 4> operands(const Args& args) { return {args.x, args.w, args.bias, args.y}; }
+    static bool relu(const Args& args) { return args.activation == FusedActivation::relu; }
+    /// cuDNN has kernels for convolution, and for convolution with bias and ReLU. For ReLU alone it would compile one,
+    /// which took 16 s of a processor for a small case in f32.
+    static bool with_bias(const Args& args) { return args.bias || relu(args); }
+    static std::array<View, 4> operands(const Args& args) {
+        const View bias = args.bias || !with_bias(args) ? args.bias : zeros({args.w.shape[0]}, args.w.dtype);
+        return {args.x, args.w, bias, args.y};
+    }
     static const Planned& plan(const Args& args) {
         static Plans& plans = *new Plans;
-        const bool relu = args.activation == FusedActivation::relu;
-        const PlanKey key = key_of(args.x.dtype, args.x.shape, args.w.shape, args.params) << args.bias.present << relu;
+        const PlanKey key = key_of(args.x.dtype, args.x.shape, args.w.shape, args.params)
+                            << with_bias(args) << relu(args);
         return plans.find(args.y, key, [&](Graph& graph) {
             const auto x = graph.image(args.x.shape), w = graph.filters(args.w.shape);
-            const auto bias = args.bias ? graph.vector(args.bias) : Graph::Tensor();
+            const auto bias = with_bias(args) ? graph.vector(args.w.shape[0], args.w.dtype) : Graph::Tensor();
             auto y = graph.conv(x, w, args.params, args.y.shape);
             if (bias) y = graph.add(y, bias);
-            if (relu) y = graph.relu(y);
+            if (relu(args)) y = graph.relu(y);
             graph.output(y);
         });
     }

@@ -39,7 +39,7 @@ class Plan {
     /// How many operands it has, and whether `index` is written. They count in the order of `Graph::image`, `filters`,
     /// `vector` and `output`.
     int operands() const { return operands_; }
-    bool writes(int index) const { return outputs_ >> index & 1; }
+    bool writes(std::size_t index) const { return outputs_ >> index & 1; }
     /// cuDNN's name of the engine and its settings, and what it notes of the engine's arithmetic ("NONDETERMINISTIC").
     std::string engine() const;
     std::vector<std::string> notes() const;

@@ -234,6 +234,15 @@ TEST_F(CudnnImplementations, ResultsInPlaceGoThroughTheWorkspace) {
     unwanted.dscale = View();
     ASSERT_TRUE(backward.supports(unwanted));
     EXPECT_GE(backward.workspace_bytes(unwanted), bytes + 64 * sizeof(float));
+
+    // ReLU without bias adds zeros that lie there, too.
+    Conv2dForward conv = forward(resnet_layers()[4], DType::f16, true);
+    const auto& convolution = cudnn_of(conv2d_forward());
+    ASSERT_TRUE(convolution.supports(conv));
+    const std::size_t with_bias = convolution.workspace_bytes(conv);
+    conv.bias = View();
+    ASSERT_TRUE(convolution.supports(conv));
+    EXPECT_GE(convolution.workspace_bytes(conv), with_bias + 64 * 2);
 }
 
 TEST_F(CudnnImplementations, AskCudnnOnceForACase) {

@@ -34,7 +34,8 @@ class Problem {
   public:
     /// `dtype`: what floating operands are stored as; `rounded_to`: what their values are rounded to first.
     Problem(DType dtype, DType rounded_to, Device device);
-    /// Operands with a shape, a dtype and an aligned address that nothing may use: to ask what an implementation supports.
+    /// Operands with a shape, a dtype and an aligned address that nothing may use: to ask what an implementation
+    /// supports.
     explicit Problem(DType dtype);
     ~Problem();
     Problem(const Problem&) = delete;

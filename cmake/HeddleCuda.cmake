@@ -20,6 +20,16 @@ target_include_directories(heddle_cuda_host SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_
 target_compile_definitions(heddle_cuda_host PRIVATE HEDDLE_CUDA_ARCHITECTURES="${heddle_architecture_list}"
                            HEDDLE_CUDA_LIBRARY_FOLDER="${CUDAToolkit_LIBRARY_DIR}")
 
+# cuDNN's implementations, where its headers are (HEDDLE_CUDNN in HeddleDevices.cmake).
+if(heddle_cudnn)
+  file(GLOB heddle_cudnn_host CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cudnn/*.cpp ${PROJECT_SOURCE_DIR}/kernels/*/cudnn.cpp)
+  target_sources(heddle_cuda_host PRIVATE ${heddle_cudnn_host})
+  target_link_libraries(heddle_cuda_host PUBLIC CudnnFrontend::CudnnFrontend)
+  # It is all of cudnn_frontend, and runs once per case: half the time to compile it.
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/kernels/cudnn/graph.cpp PROPERTIES COMPILE_OPTIONS -O1)
+  target_compile_definitions(heddle_cuda_host PRIVATE HEDDLE_CUDNN_FOLDER="${Cudnn_LIBRARY_FOLDER}")
+endif()
+
 file(GLOB heddle_cuda_kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*/cub_*.cu
      ${PROJECT_SOURCE_DIR}/kernels/*/thrust_*.cu)
 add_library(heddle_cuda SHARED ${heddle_native_kernels} ${heddle_cuda_kernels} ${PROJECT_SOURCE_DIR}/kernels/plugins/cuda.cpp
@@ -30,3 +40,6 @@ set_target_properties(heddle_cuda PROPERTIES
   CUDA_RUNTIME_LIBRARY Static)
 target_compile_options(heddle_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--extended-lambda --expt-relaxed-constexpr -lineinfo -Xptxas=-v>)
 target_link_libraries(heddle_cuda PRIVATE CUDA::cudart_static Threads::Threads ${CMAKE_DL_LIBS})
+if(heddle_cudnn)
+  target_compile_definitions(heddle_cuda PRIVATE HEDDLE_CUDNN)
+endif()

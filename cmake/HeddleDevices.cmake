@@ -1,9 +1,11 @@
 # The libraries of the devices, which libheddle opens on demand:
 #   libheddle_sim   the hand-written kernels compiled for the CPU, on the simulator (needs CUDA's headers only)
 #   libheddle_cuda  the same kernels compiled by nvcc, the cuda driver, and the vendor's libraries' implementations
-# HEDDLE_SIM, HEDDLE_CUDA: ON, OFF, or AUTO (built where the toolkit is there).
+# HEDDLE_SIM, HEDDLE_CUDA: ON, OFF, or AUTO (built where the toolkit is there). HEDDLE_CUDNN: the same for cuDNN's
+# implementations in libheddle_cuda (where cuDNN's headers and cudnn-frontend's are).
 set(HEDDLE_SIM AUTO CACHE STRING "Build the simulator's library: ON, OFF, AUTO")
 set(HEDDLE_CUDA AUTO CACHE STRING "Build the CUDA library: ON, OFF, AUTO")
+set(HEDDLE_CUDNN AUTO CACHE STRING "Build cuDNN's implementations: ON, OFF, AUTO")
 set(HEDDLE_CUDA_ARCHITECTURES 90a CACHE STRING "GPU architectures (as CMAKE_CUDA_ARCHITECTURES)")
 
 find_package(CUDAToolkit 12.8 QUIET)
@@ -32,7 +34,21 @@ set(heddle_sim OFF)
 if(HEDDLE_SIM AND CUDAToolkit_FOUND)
   set(heddle_sim ON)
 endif()
-message(STATUS "Heddle devices: cpu, sim ${heddle_sim}, cuda ${heddle_cuda}")
+set(heddle_cudnn OFF)
+set(heddle_cudnn_status "cudnn OFF")
+if(heddle_cuda AND HEDDLE_CUDNN)
+  find_package(CudnnFrontend 1.32 QUIET)
+  if(CudnnFrontend_FOUND)
+    set(heddle_cudnn ON)
+    set(heddle_cudnn_status "cudnn ${Cudnn_VERSION} (frontend ${CudnnFrontend_VERSION})")
+  else()
+    set(heddle_cudnn_status "cudnn OFF (needs cuDNN 9.8's headers and cudnn-frontend 1.32: scripts/fetch_cudnn_frontend.sh)")
+    if(NOT HEDDLE_CUDNN STREQUAL AUTO)
+      message(FATAL_ERROR "HEDDLE_CUDNN=ON: ${heddle_cudnn_status}")
+    endif()
+  endif()
+endif()
+message(STATUS "Heddle devices: cpu, sim ${heddle_sim}, cuda ${heddle_cuda}, ${heddle_cudnn_status}")
 
 file(GLOB heddle_native_kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*/native*.cu ${PROJECT_SOURCE_DIR}/kernels/native*.cu)
 

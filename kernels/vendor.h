@@ -11,8 +11,10 @@ void register_cub_reduce();
 void register_cub_top_k();
 void register_thrust_gather();
 void register_thrust_permutation();
+void register_cudnn();  // where it is built: all of kernels/*/cudnn.cpp
 
 /// For `heddle info`; opens the library where there is a GPU.
 DeviceLibrary cublaslt_status();
+DeviceLibrary cudnn_status();
 
 }  // namespace heddle::kernels::cuda

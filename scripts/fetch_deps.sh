@@ -2,6 +2,7 @@
 # fetch_deps.sh --prefix DIR: unpacks the Debian packages of the libraries that Heddle is built and runs with into DIR,
 # for a machine without network or root: build there with CMAKE_PREFIX_PATH=DIR/usr, or carry binaries built elsewhere
 # and run them with LD_LIBRARY_PATH=DIR/usr/lib/<architecture>. Needs apt and dpkg here, no root; installs nothing.
+# Where the CUDA toolkit is, cudnn-frontend's headers come as well (fetch_cudnn_frontend.sh).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -10,7 +11,7 @@ while [ $# -gt 0 ]; do
     case $1 in
     --prefix) prefix=${2:?fetch_deps.sh: --prefix needs a folder} && shift 2 ;;
     --help | -h)
-        sed -n '2,4s/^# //p' "$0"
+        sed -n '2,5s/^# //p' "$0"
         exit 0
         ;;
     *)
@@ -50,5 +51,8 @@ if ! (cd "$work" && apt-get download --quiet=2 -o APT::Sandbox::User=root "${pac
     exit 1
 fi
 for package in "$work"/*.deb; do dpkg-deb --extract "$package" "$prefix"; done
+if command -v nvcc >/dev/null || [ -x "${CUDAToolkit_ROOT:-/usr/local/cuda}/bin/nvcc" ]; then
+    scripts/fetch_cudnn_frontend.sh "$prefix/usr"
+fi
 rm -rf "$prefix/usr/share/doc" "$prefix/usr/share/man" "$prefix/usr/share/lintian"
 echo "$(printf '%s ' "${packages[@]}")in $prefix ($(du -sm "$prefix" | cut -f1) MB)"

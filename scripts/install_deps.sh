@@ -4,6 +4,7 @@
 #   --docs    also Doxygen, for scripts/docs.sh
 #   --data    also Fashion-MNIST (Debian's dataset-fashion-mnist), for the quick start
 #   --print-libraries  installs nothing and names the libraries' packages (scripts/fetch_deps.sh)
+# Where the CUDA toolkit is, cudnn-frontend's headers come as well (scripts/fetch_cudnn_frontend.sh), into build/deps.
 # Quick and silent about packages that are there already. Needs root, or sudo, only when something is missing.
 set -euo pipefail
 
@@ -20,7 +21,7 @@ for argument in "$@"; do
         exit 0
         ;;
     --help | -h)
-        sed -n '2,7s/^# //p' "$0"
+        sed -n '2,8s/^# //p' "$0"
         exit 0
         ;;
     *)
@@ -30,21 +31,28 @@ for argument in "$@"; do
     esac
 done
 
+cuda=false
+if command -v nvcc >/dev/null || [ -x "${CUDAToolkit_ROOT:-/usr/local/cuda}/bin/nvcc" ]; then
+    cuda=true
+    if ! python3 -m pip --version >/dev/null 2>&1; then packages+=(python3-pip); fi
+fi
+
 missing=()
 for package in "${packages[@]}"; do
     status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
     if [ "$status" != installed ]; then missing+=("$package"); fi
 done
-if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
-
-as_root=()
-if [ "$(id -u)" -ne 0 ]; then
-    if ! command -v sudo >/dev/null; then
-        echo "install_deps.sh: missing: ${missing[*]}; run this script as root, or install sudo" >&2
-        exit 1
+if [ ${#missing[@]} -gt 0 ]; then
+    as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null; then
+            echo "install_deps.sh: missing: ${missing[*]}; run this script as root, or install sudo" >&2
+            exit 1
+        fi
+        as_root=(sudo)
     fi
-    as_root=(sudo)
+    echo "Installing with apt-get: ${missing[*]}"
+    "${as_root[@]}" apt-get update --quiet=2
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "${missing[@]}" >/dev/null
 fi
-echo "Installing with apt-get: ${missing[*]}"
-"${as_root[@]}" apt-get update --quiet=2
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "${missing[@]}" >/dev/null
+if $cuda; then "$(dirname "${BASH_SOURCE[0]}")/fetch_cudnn_frontend.sh"; fi

@@ -29,8 +29,9 @@ An operation *counts* when all four kinds of evidence exist: a reference impleme
 ran, gradients that agree with finite differences in f64, agreement with vectors that PyTorch made, and a benchmark.
 The implementations named passed every case they support, against the reference in f64, in the test run that made this
 page: on the *CPU* in f32; `native`, the hand-written CUDA kernels, on the *simulator* in the types listed. *CUDA* lists what is
-compiled for GPUs; types are added where a run on a GPU made the page. "–": does not apply (no gradient flows through the
-result, or it is made of our own random numbers).
+compiled for GPUs; types are added where a run on a GPU made the page. "Plans": cuDNN made plans for an H100 in these types, for
+the cases that it does not decline; that shows that it accepts and compiles them, not that the results are right. "–": does not
+apply (no gradient flows through the result, or it is made of our own random numbers).
 
 """
 
@@ -39,6 +40,7 @@ class Operation:
     def __init__(self):
         self.registered = []  # "cpu", "native/sim", "cudnn/cuda"
         self.passed = set()  # the same, with "/bf16" and the like for other types than f32
+        self.planned = set()  # likewise
         self.cases = set()
         self.kinds = set()
 
@@ -57,18 +59,24 @@ def read(path):
         if fact["kind"] == "case":
             operation.passed.add(fact["implementation"])
             operation.cases.add(fact["detail"])
+        if fact["kind"] == "plan":
+            operation.planned.add(fact["implementation"])
     return operations
 
 
 def on_device(operation, device):
-    """"native (f32, f16, bf16)", or "native" where nothing has run."""
+    """"native (f32, f16, bf16)", "cudnn (plans: f16, bf16)", or "native" where nothing was shown."""
+    def types(entry, shown):
+        return ", ".join(dtype for dtype in ("f32", "f16", "bf16")
+                         if (entry if dtype == "f32" else f"{entry}/{dtype}") in shown)
+
     names = []
     for entry in sorted(operation.registered):
         if not entry.endswith("/" + device):
             continue
-        types = [dtype for dtype in ("f32", "f16", "bf16")
-                 if (entry if dtype == "f32" else f"{entry}/{dtype}") in operation.passed]
-        names.append(entry.split("/")[0] + (f" ({', '.join(types)})" if types else ""))
+        passed, planned = types(entry, operation.passed), types(entry, operation.planned)
+        shown = "; ".join(filter(None, [passed, planned and "plans: " + planned]))
+        names.append(entry.split("/")[0] + (f" ({shown})" if shown else ""))
     return ", ".join(names)
 
 
@@ -88,9 +96,9 @@ def page(operations):
         sys.exit("evidence for operations that no table has: " + ", ".join(unknown))
     rows = ["| Operation | CPU | Simulator | CUDA | Cases | Reference | Finite differences | PyTorch | Benchmark | Counts |",
             "|---|---|---|---|---:|:-:|:-:|:-:|:-:|:-:|"]
-    # What was not built here (no CUDA toolkit) keeps what the page says of it.
-    built = {device: any(entry.endswith("/" + device) for o in operations.values() for entry in o.registered)
-             for device in ("sim", "cuda")}
+    # What was not built here (no CUDA toolkit, no cuDNN) keeps what the page says of it.
+    built = {device: any(entry.endswith(end) for o in operations.values() for entry in o.registered)
+             for device, end in (("sim", "/sim"), ("cuda", "cudnn/cuda"))}
     known = known_columns()
     counted = 0
     yes = {True: "yes", False: "no"}

@@ -49,8 +49,8 @@ struct BatchNormInference {
 };
 HEDDLE_API KernelTable<BatchNormInference>& batch_norm_inference();
 
-/// The gradients of both. With g = dy where y > 0, else 0 (relu), or g = dy (none), and n = (x - mean) *
-/// inverse_deviation:
+/// The gradients of both. With g = dy where y > 0, else 0 (relu; an infinite dy may give NaN there), or g = dy (none),
+/// and n = (x - mean) * inverse_deviation:
 ///   doffset = sum(g), dscale = sum(g * n), dresidual = g, and
 ///   dx = scale * inverse_deviation * (g - doffset / rows - n * dscale / rows)   where the statistics came from x,
 ///   dx = scale * inverse_deviation * g                                          where they were fixed.

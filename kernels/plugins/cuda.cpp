@@ -26,7 +26,14 @@ std::unique_ptr<Driver> make_driver(int index) {
     return std::make_unique<CudaDriver>(index, devices().ordinals.at(static_cast<std::size_t>(index)));
 }
 
-std::vector<DeviceLibrary> libraries() { return {kernels::cuda::cublaslt_status()}; }
+std::vector<DeviceLibrary> libraries() {
+#ifdef HEDDLE_CUDNN
+    const DeviceLibrary cudnn = kernels::cuda::cudnn_status();
+#else
+    const DeviceLibrary cudnn{.name = "cuDNN", .why_missing = "this build leaves it out (CMake's output says why)"};
+#endif
+    return {kernels::cuda::cublaslt_status(), cudnn};
+}
 
 void register_kernels() {
     kernels::cuda::register_native_kernels();
@@ -35,6 +42,9 @@ void register_kernels() {
     kernels::cuda::register_cub_top_k();
     kernels::cuda::register_thrust_gather();
     kernels::cuda::register_thrust_permutation();
+#ifdef HEDDLE_CUDNN
+    kernels::cuda::register_cudnn();
+#endif
 }
 
 constexpr detail::DevicePlugin plugin = {.abi = detail::plugin_abi,

@@ -143,11 +143,16 @@ struct Operand {
 struct Problem::State {
     DType dtype, rounded_to;
     Device device;
-    std::vector<std::unique_ptr<Operand>> operands;
+    bool with_memory = true;
+    std::vector<std::unique_ptr<Operand>> operands = {};
     std::int64_t reduction = 1;
     double multiplier = 1, flops = 0, bytes = -1;
 
     View add(Role role, const Shape& shape, DType type, const std::function<double(std::int64_t)>& value) {
+        if (!with_memory) {
+            operands.push_back(std::make_unique<Operand>());
+            return {reinterpret_cast<void*>(operands.size() << 40), shape, type};  // far from each other
+        }
         auto operand = std::make_unique<Operand>();
         operand->role = role;
         operand->shape = shape;
@@ -166,7 +171,9 @@ struct Problem::State {
 };
 
 Problem::Problem(DType dtype, DType rounded_to, Device device)
-    : state_(std::make_unique<State>(State{dtype, rounded_to, device, {}})) {}
+    : state_(std::make_unique<State>(State{dtype, rounded_to, device})) {}
+
+Problem::Problem(DType dtype) : state_(std::make_unique<State>(State{dtype, dtype, Device::cpu(), false})) {}
 
 Problem::~Problem() {
     if (state_->device.kind != DeviceKind::cpu)

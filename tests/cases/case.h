@@ -34,6 +34,9 @@ class Problem {
   public:
     /// `dtype`: what floating operands are stored as; `rounded_to`: what their values are rounded to first.
     Problem(DType dtype, DType rounded_to, Device device);
+    /// Operands with a shape, a dtype and an aligned address that nothing may use: to ask what an implementation
+    /// supports.
+    explicit Problem(DType dtype);
     ~Problem();
     Problem(const Problem&) = delete;
     Problem& operator=(const Problem&) = delete;
@@ -100,6 +103,8 @@ class CaseSet {
     virtual const std::string& name(std::size_t index) const = 0;
     virtual bool is_benchmark(std::size_t index) const = 0;
     virtual Outcome check(std::size_t index, const std::string& implementation, Device device, DType dtype) const = 0;
+    /// Whether an implementation for devices of this kind takes the case, asked without such a device.
+    virtual Support offer(std::size_t index, const std::string& implementation, DeviceKind kind, DType dtype) const = 0;
     /// Median seconds of one run, and what `Problem` was told about flops and bytes.
     struct Timing {
         bool supported = false;
@@ -153,6 +158,11 @@ class TypedCaseSet final : public CaseSet {
         run_implementation(*candidate, got_args, device, 0);
         Runner::finish(got);
         return Runner::compare(got, want);
+    }
+
+    Support offer(std::size_t index, const std::string& implementation, DeviceKind kind, DType dtype) const override {
+        Problem problem(dtype);
+        return table_.find(implementation, kind)->supports(cases_[index].make(problem));
     }
 
     Prepared prepare(std::size_t index, const std::string& implementation, Device device, DType dtype) const override {

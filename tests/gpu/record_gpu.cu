@@ -1,11 +1,16 @@
 // record_gpu DIR: writes what the simulator and the checks of cuDNN's plans assume of a GPU, as this one has it:
 //   DIR/fragments_sm90.json   registers after each matrix instruction (tests/simt/fragments_test.cu compares)
 //   DIR/device_properties.json  what cudaGetDeviceProperties says
+//   DIR/cudnn_device_properties.json  the same as cuDNN writes it down (tests/cudnn makes plans for it), where it is
+//   built
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#ifdef HEDDLE_CUDNN
+#include "kernels/cudnn/device.h"
+#endif
 #include "tests/simt/fragments.h"
 
 namespace {
@@ -61,5 +66,13 @@ int main(int count, char** arguments) {
     const std::string folder = arguments[1];
     std::ofstream(folder + "/fragments_sm90.json") << fragments().dump() << "\n";
     std::ofstream(folder + "/device_properties.json") << properties().dump(1) << "\n";
+#ifdef HEDDLE_CUDNN
+    try {
+        std::ofstream(folder + "/cudnn_device_properties.json") << heddle::cudnn::device_properties(0) << "\n";
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "record_gpu: %s\n", error.what());
+        return 1;
+    }
+#endif
     return 0;
 }

@@ -19,6 +19,8 @@ constexpr EnvVariable variables[] = {
     {"HEDDLE_PROFILE", "1: measure every operation and print a table at exit", "0"},
     {"HEDDLE_SIM_ORDER", "forward, reverse or random: in which order the simulator runs threads and blocks", "forward"},
     {"HEDDLE_SIM_SEED", "seed of the simulator's random orders", "0"},
+    {"HEDDLE_SIM_SKIP",
+     "file:line of a barrier, fence, commit or wait that the simulator leaves out (docs/mutations.md)", "none"},
     {"HEDDLE_SIM_STREAMS", "earliest, latest or random: which stream of the simulator goes first", "earliest"},
     {"HEDDLE_THREADS", "CPU threads", "OpenMP's default"},
 };

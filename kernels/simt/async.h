@@ -29,22 +29,22 @@ __device__ inline void copy_async_4(void* to_shared, const void* from, bool want
 }
 
 /// Closes the group of copies started since the last commit.
-__device__ inline void copy_async_commit() {
+__device__ inline void copy_async_commit(HEDDLE_ONLY_CALLER) {
 #if defined(__CUDA_ARCH__)
     asm volatile("cp.async.commit_group;" ::: "memory");
 #elif !defined(__CUDACC__)
-    ::heddle::simt::copy_async_commit();
+    ::heddle::simt::copy_async_commit(caller);
 #endif
 }
 
 /// Waits until at most `groups` of this thread's committed groups are still under way. Other threads see the bytes
 /// after a barrier.
 template <int groups>
-__device__ inline void copy_async_wait() {
+__device__ inline void copy_async_wait(HEDDLE_ONLY_CALLER) {
 #if defined(__CUDA_ARCH__)
     asm volatile("cp.async.wait_group %0;" ::"n"(groups) : "memory");
 #elif !defined(__CUDACC__)
-    ::heddle::simt::copy_async_wait(groups);
+    ::heddle::simt::copy_async_wait(groups HEDDLE_PASS_CALLER);
 #endif
 }
 

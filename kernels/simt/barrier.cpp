@@ -7,8 +7,10 @@
 
 namespace heddle::simt {
 
-/// All threads of the block, none of which may have exited, in one place of the source.
+/// All threads of the block, none of which may have exited, in one place of the source. Where it is skipped, a thread
+/// sees its own vote.
 Votes Scheduler::barrier(bool predicate, Location at) {
+    if (skips(at)) return {predicate, predicate, predicate};
     Thread& thread = *current_;
     if (arrived_ == 0) {
         barrier_at_ = at;

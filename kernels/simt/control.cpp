@@ -1,5 +1,6 @@
 #include "kernels/simt/control.h"
 
+#include <charconv>
 #include <mutex>
 
 #include "core/check.h"
@@ -15,6 +16,7 @@ struct Current {
     Current() {
         if (const auto order = env("HEDDLE_SIM_ORDER")) options.order = parse_order(*order);
         if (const auto seed = env_integer("HEDDLE_SIM_SEED")) options.seed = static_cast<std::uint64_t>(*seed);
+        if (const auto skip = env("HEDDLE_SIM_SKIP")) options.skip = parse_statement(*skip);
     }
 };
 
@@ -40,6 +42,20 @@ ThreadOrder parse_order(std::string_view text) {
     if (text == "reverse") return ThreadOrder::reverse;
     check(text == "random", "HEDDLE_SIM_ORDER: expected forward, reverse or random, got \"{}\"", text);
     return ThreadOrder::random;
+}
+
+Statement parse_statement(std::string_view text) {
+    Statement statement;
+    const std::size_t colon = text.rfind(':');
+    if (colon != std::string_view::npos && colon > 0) {
+        const char* const last = text.data() + text.size();
+        const auto [end, error] = std::from_chars(text.data() + colon + 1, last, statement.line);
+        if (error == std::errc() && end == last && statement.line > 0) {
+            statement.file = text.substr(0, colon);
+            return statement;
+        }
+    }
+    fail(fmt::format("HEDDLE_SIM_SKIP: expected file:line, got \"{}\"", text));
 }
 
 bool processor_suffices(std::string& why) {

@@ -11,7 +11,6 @@
 
 #include "core/device.h"
 #include "kernels/table.h"
-
 #define HEDDLE_KERNELS_BEGIN namespace heddle::kernels::cuda {
 #define HEDDLE_KERNELS_END }
 /// A shared array `T name dims` of the block: HEDDLE_SHARED(float, tile, [32][33]). Uninitialised.
@@ -24,6 +23,7 @@
 /// Last in a parameter list, and in the call that it is passed on to: the simulator's reports name the caller's line.
 #define HEDDLE_CALLER
 #define HEDDLE_PASS_CALLER
+#define HEDDLE_ONLY_CALLER
 
 HEDDLE_KERNELS_BEGIN
 

@@ -22,10 +22,10 @@ void FenceOrder::atomic(Thread& thread, void* address, const SharedMemory& share
     if (released_.contains(address)) of_block_.insert(address);
 }
 
-void note_fence(bool device) {
-    if (!race::enabled) return;
-    const race::Unseen unseen;
+void note_fence(bool device, Location at) {
     Scheduler& scheduler = Scheduler::active();
+    if (scheduler.skips(at) || !race::enabled) return;
+    const race::Unseen unseen;
     scheduler.fences().fence(scheduler.thread(), device, scheduler.shared());
 }
 

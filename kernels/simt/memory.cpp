@@ -28,10 +28,15 @@ void copy_async(void* to, const void* from, unsigned bytes, bool wanted, Locatio
     thread.copies.push_back({to, from, bytes, wanted, thread.copy_group});
 }
 
-void copy_async_commit() { ++Scheduler::active().thread().copy_group; }
+void copy_async_commit(Location at) {
+    Scheduler& scheduler = Scheduler::active();
+    if (!scheduler.skips(at)) ++scheduler.thread().copy_group;
+}
 
-void copy_async_wait(unsigned groups) {
-    Thread& thread = Scheduler::active().thread();
+void copy_async_wait(unsigned groups, Location at) {
+    Scheduler& scheduler = Scheduler::active();
+    if (scheduler.skips(at)) return;
+    Thread& thread = scheduler.thread();
     std::erase_if(thread.copies, [&](const AsyncCopy& copy) {
         if (copy.group + groups >= thread.copy_group) return false;
         race::note_write(copy.to, copy.bytes);

@@ -97,11 +97,11 @@ unsigned lane_index();
 
 /// cp.async: `bytes` of `to` are NaN until the copy's group is waited for.
 void copy_async(void* to_shared, const void* from, unsigned bytes, bool wanted, Location at = Location::current());
-void copy_async_commit();
-void copy_async_wait(unsigned groups);
+void copy_async_commit(Location at = Location::current());
+void copy_async_wait(unsigned groups, Location at = Location::current());
 
 /// For the race detector: a fence before an atomic operation releases, one after it acquires (whole device, or block).
-void note_fence(bool device);
+void note_fence(bool device, Location at = Location::current());
 void note_atomic(void* address);
 
 // Matrix products. ----------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 #include "kernels/simt/scheduler.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <exception>
 #include <map>
@@ -130,6 +131,15 @@ void Scheduler::run_block() {
     if (const std::string place = shared_.overrun(); !place.empty())
         heddle::fail(fmt::format("{}: block ({}, {}, {}) has written {}", launch_.operation, blockIdx.x, blockIdx.y,
                                  blockIdx.z, place));
+}
+
+/// Of the statement's line, perhaps in another file.
+bool Scheduler::is_skipped(const Location& at) const {
+    const race::Unseen unseen;
+    if (source_name(at.file_name()) != options_.skip.file) return false;
+    static constinit std::atomic<bool> reported = false;  // a lock would order threads for the race detector
+    if (!reported.exchange(true)) fmt::print(stderr, "simulator: {} is skipped\n", to_string(at));
+    return true;
 }
 
 void Scheduler::enter(Thread& thread) {

@@ -77,6 +77,12 @@ class Scheduler {
     SharedMemory& shared() { return shared_; }
     FenceOrder& fences() { return fences_; }
     const char* operation() const { return launch_.operation; }
+    /// Whether this statement is the one to run as if it were not there (control.h).
+    bool skips(const Location& at) const {
+        if (at.line() != options_.skip.line) [[likely]]
+            return false;
+        return is_skipped(at);
+    }
     Votes barrier(bool predicate, Location at);
     /// The calling thread waits, until somebody makes it ready.
     void park(Thread::State state, const char* waits_for, Location at);
@@ -88,6 +94,7 @@ class Scheduler {
 
     struct Cancelled {};  // thrown through the stacks of threads that will not go on
 
+    bool is_skipped(const Location& at) const;
     static void fiber_main();
     void begin_grid();
     void run_block();

@@ -29,6 +29,8 @@
 /// Last in a parameter list, and in the call that it is passed on to: where the kernel calls, for reports.
 #define HEDDLE_CALLER , ::heddle::simt::Location caller = ::heddle::simt::Location::current()
 #define HEDDLE_PASS_CALLER , caller
+/// As the only parameter.
+#define HEDDLE_ONLY_CALLER ::heddle::simt::Location caller = ::heddle::simt::Location::current()
 
 // Shared memory that the simulator does not know of would be neither shared nor checked.
 #undef __shared__

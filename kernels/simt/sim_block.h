@@ -20,9 +20,15 @@ inline void __syncwarp(unsigned mask = 0xffffffffu, heddle::simt::Location at = 
 }
 
 // One thread at a time runs on one core: what is left of a fence is that the compiler moves nothing across it.
-inline void __threadfence_block() { heddle::simt::note_fence(false); }
-inline void __threadfence() { heddle::simt::note_fence(true); }
-inline void __threadfence_system() { heddle::simt::note_fence(true); }
+inline void __threadfence_block(heddle::simt::Location at = heddle::simt::Location::current()) {
+    heddle::simt::note_fence(false, at);
+}
+inline void __threadfence(heddle::simt::Location at = heddle::simt::Location::current()) {
+    heddle::simt::note_fence(true, at);
+}
+inline void __threadfence_system(heddle::simt::Location at = heddle::simt::Location::current()) {
+    heddle::simt::note_fence(true, at);
+}
 inline void __trap(heddle::simt::Location at = heddle::simt::Location::current()) {
     heddle::simt::fail(at, "__trap()");
 }

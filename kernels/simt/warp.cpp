@@ -101,6 +101,7 @@ const Operands& warp_exchange(unsigned mask, const void* operand, std::size_t by
 void warp_barrier(unsigned mask, Location at) {
     const race::Unseen unseen;
     Scheduler& scheduler = Scheduler::active();
+    if (scheduler.skips(at)) return;
     Rendezvous& meeting = meeting_of(scheduler, mask);
     void* const object = meeting.barrier_objects.at(meeting.generation);
     race::release(object);

@@ -1,5 +1,6 @@
 #include <set>
 
+#include "kernels/simt/columns.h"
 #include "tests/simt/simulate.h"
 
 // Barriers, shared memory, shapes of blocks and grids, the order of threads.
@@ -36,6 +37,37 @@ TEST(Block, ReduceInThreeDimensions) {
     for (int i = 0; i < 256; ++i) x[i] = static_cast<float>(i % 17);
     launch(reduce_block<float, Max>, 1, dim3(8, 4, 8), 0, here, x.data(), y.data(), -INFINITY);
     for (int i = 0; i < 256; ++i) EXPECT_EQ(y[i], 17.0f);  // 16, and 16 + 1 in thread 0
+}
+
+/// y[lane, unit]: what each lane has got.
+__global__ void reduce_columns(const int* x, int* y, ColumnTiles tiles) {
+    const ColumnPlace place = column_place(tiles, blockIdx.x, blockIdx.y);
+    int sum[1] = {0};
+    for (std::int64_t row = place.first; row < place.last; row += tiles.lanes)
+        sum[0] += x[row * tiles.units + place.unit];
+    reduce_lanes(sum, tiles, place, Sum{});
+    sum[0] += place.lane + 1;
+    reduce_lanes(sum, tiles, place, Sum{});  // calls may follow each other
+    if (place.inside) y[place.lane * tiles.units + place.unit] = sum[0];
+}
+
+TEST(Block, ReduceLanes) {
+    in_every_order([] {
+        for (const int units : {1, 5, 31, 67}) {
+            constexpr int rows = 301;
+            const ColumnTiles tiles = column_tiles(rows, units, 1, false);
+            std::vector<int> x(rows * units), y(tiles.lanes * units);
+            for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<int>(i * 7919 % 1000);
+            launch(reduce_columns, tiles.grid(), column_block, 0, here, x.data(), y.data(), tiles);
+            for (int unit = 0; unit < units; ++unit) {
+                int sum = 0;
+                for (int row = 0; row < rows; ++row) sum += x[row * units + unit];
+                for (int lane = 0; lane < tiles.lanes; ++lane)
+                    ASSERT_EQ(y[lane * units + unit], tiles.lanes * sum + tiles.lanes * (tiles.lanes + 1) / 2)
+                        << units << ", " << unit << ", " << lane;
+            }
+        }
+    });
 }
 
 __global__ void where_am_i(uint3* thread, uint3* block, unsigned* sizes) {

@@ -25,9 +25,13 @@ inline const KernelContext here{.device = Device::cpu(), .operation = "planted"}
 /// Calls `body` in each thread order, the random one with several seeds.
 inline void in_every_order(const std::function<void()>& body) {
     const simt::Options before = simt::options();
-    for (const simt::Options each :
-         {simt::Options{simt::ThreadOrder::forward}, simt::Options{simt::ThreadOrder::reverse},
-          simt::Options{simt::ThreadOrder::random, 1}, simt::Options{simt::ThreadOrder::random, 2}}) {
+    simt::Options each = before;
+    for (const auto& [order, seed] : {std::pair{simt::ThreadOrder::forward, 0u},
+                                      {simt::ThreadOrder::reverse, 0u},
+                                      {simt::ThreadOrder::random, 1u},
+                                      {simt::ThreadOrder::random, 2u}}) {
+        each.order = order;
+        each.seed = seed;
         simt::set_options(each);
         SCOPED_TRACE(::testing::Message() << "order " << static_cast<int>(each.order) << ", seed " << each.seed);
         body();

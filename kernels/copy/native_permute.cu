@@ -11,19 +11,19 @@ HEDDLE_KERNELS_BEGIN
 namespace {
 
 constexpr int tile_threads_x = 32, tile_threads_y = 8;
-constexpr std::int64_t shortest_side = 8;  // below it most of a tile would be empty
+constexpr std::int64_t shortest_side = 8;                      // below it most of a tile would be empty
+constexpr std::int64_t most_elements = std::int64_t{1} << 37;  // a grid has fewer than 2^31 blocks, a tile 64 and more
 
 /// The side of a tile: lines of at least 64 bytes, and enough of them under way.
 template <class T>
 inline constexpr int tile_side = sizeof(T) < 4 ? 64 : 32;
 
-/// A batch of transpositions: y[b, c, r] = x[b, r, c], rows and columns with strides of their own.
+/// A batch of transpositions, a block a tile: y[b, c, r] = x[b, r, c], rows and columns with strides of their own.
 struct Planes {
     Walk from, to;                    // where plane b begins
     std::int64_t rows, columns;       // columns are contiguous in x, rows in y
     std::int64_t x_stride, y_stride;  // from row to row of x, from column to column of y
     Divider tiles_down, tiles_across;
-    std::int64_t tiles;
 };
 
 template <class T>
@@ -31,32 +31,30 @@ __global__ void __launch_bounds__(tile_threads_x* tile_threads_y)
     transpose_tiles(const T* __restrict__ x, T* __restrict__ y, const __grid_constant__ Planes planes) {
     constexpr int side = tile_side<T>, pad = sizeof(T) < 4 ? 4 / sizeof(T) : 1;  // columns in different banks
     HEDDLE_SHARED(T, tile, [side][side + pad]);
-    for (std::int64_t t = blockIdx.x; t < planes.tiles; t += gridDim.x) {
-        const std::int64_t rest = planes.tiles_across.quotient(t), b = planes.tiles_down.quotient(rest);
-        const std::int64_t column = (t - rest * planes.tiles_across.divisor()) * side,
-                           row = (rest - b * planes.tiles_down.divisor()) * side;
-        const T* from = x + planes.from.offset(b) + row * planes.x_stride + column;
-        T* to = y + planes.to.offset(b) + column * planes.y_stride + row;
-        const int rows = static_cast<int>(planes.rows - row < side ? planes.rows - row : side),
-                  columns = static_cast<int>(planes.columns - column < side ? planes.columns - column : side);
+    const std::int64_t t = blockIdx.x;
+    const std::int64_t rest = planes.tiles_across.quotient(t), b = planes.tiles_down.quotient(rest);
+    const std::int64_t column = (t - rest * planes.tiles_across.divisor()) * side,
+                       row = (rest - b * planes.tiles_down.divisor()) * side;
+    const T* from = x + planes.from.offset(b) + row * planes.x_stride + column;
+    T* to = y + planes.to.offset(b) + column * planes.y_stride + row;
+    const int rows = static_cast<int>(planes.rows - row < side ? planes.rows - row : side),
+              columns = static_cast<int>(planes.columns - column < side ? planes.columns - column : side);
+    HEDDLE_UNROLL
+    for (int i = 0; i < side; i += tile_threads_y) {
         HEDDLE_UNROLL
-        for (int i = 0; i < side; i += tile_threads_y) {
-            HEDDLE_UNROLL
-            for (int j = 0; j < side; j += tile_threads_x) {
-                const int r = i + static_cast<int>(threadIdx.y), c = j + static_cast<int>(threadIdx.x);
-                if (r < rows && c < columns) tile[r][c] = from[r * planes.x_stride + c];
-            }
+        for (int j = 0; j < side; j += tile_threads_x) {
+            const int r = i + static_cast<int>(threadIdx.y), c = j + static_cast<int>(threadIdx.x);
+            if (r < rows && c < columns) tile[r][c] = from[r * planes.x_stride + c];
         }
-        __syncthreads();
+    }
+    __syncthreads();
+    HEDDLE_UNROLL
+    for (int i = 0; i < side; i += tile_threads_y) {
         HEDDLE_UNROLL
-        for (int i = 0; i < side; i += tile_threads_y) {
-            HEDDLE_UNROLL
-            for (int j = 0; j < side; j += tile_threads_x) {
-                const int c = i + static_cast<int>(threadIdx.y), r = j + static_cast<int>(threadIdx.x);
-                if (r < rows && c < columns) to[c * planes.y_stride + r] = tile[r][c];
-            }
+        for (int j = 0; j < side; j += tile_threads_x) {
+            const int c = i + static_cast<int>(threadIdx.y), r = j + static_cast<int>(threadIdx.x);
+            if (r < rows && c < columns) to[c * planes.y_stride + r] = tile[r][c];
         }
-        __syncthreads();  // before the next tile is written
     }
 }
 
@@ -92,16 +90,16 @@ void run_tiles(const Permute& args, const Axis* axes, int count, int contiguous,
                   .x_stride = row.x_stride,
                   .y_stride = column.y_stride,
                   .tiles_down = Divider((row.extent + side - 1) / side),
-                  .tiles_across = Divider((column.extent + side - 1) / side),
-                  .tiles = ((row.extent + side - 1) / side) * ((column.extent + side - 1) / side)};
+                  .tiles_across = Divider((column.extent + side - 1) / side)};
+    std::int64_t tiles = planes.tiles_down.divisor() * planes.tiles_across.divisor();
     for (int axis = 0; axis < count - 1; ++axis) {
         if (axis == contiguous) continue;
         planes.from.append(axes[axis].extent, axes[axis].x_stride);
         planes.to.append(axes[axis].extent, axes[axis].y_stride);
-        planes.tiles *= axes[axis].extent;
+        tiles *= axes[axis].extent;
     }
-    launch(transpose_tiles<T>, dim3(static_cast<unsigned>(std::min<std::int64_t>(planes.tiles, 1 << 30))),
-           dim3(tile_threads_x, tile_threads_y), 0, context, args.x.as<const T>(), args.y.as<T>(), planes);
+    launch(transpose_tiles<T>, dim3(static_cast<unsigned>(tiles)), dim3(tile_threads_x, tile_threads_y), 0, context,
+           args.x.as<const T>(), args.y.as<T>(), planes);
 }
 
 void run(const Permute& args, KernelContext& context) {
@@ -123,14 +121,15 @@ void run(const Permute& args, KernelContext& context) {
     });
 }
 
+Support supports(const Permute& args) {
+    if (args.y.elements() >= most_elements) return Support::no("2^37 elements or more");
+    return movable(args.x.dtype);
+}
+
 }  // namespace
 
 void register_permute() {
-    permute().add({.name = "native",
-                   .device = backend,
-                   .priority = priority::plain,
-                   .supports = [](const Permute& args) { return movable(args.x.dtype); },
-                   .run = run});
+    permute().add({.name = "native", .device = backend, .priority = priority::plain, .supports = supports, .run = run});
 }
 
 HEDDLE_KERNELS_END

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include "kernels/copy/copy.h"
 #include "kernels/copy/native_indices.h"
@@ -31,7 +32,8 @@ struct Scatter {
 };
 
 /// Lists the indices `first` .. `first` + tile - 1 that lie in [low, low + lines): 2^12 * their place in the tile + the
-/// line, in the order of the indices. All threads must call it, with a barrier before and after. Returns their number.
+/// line, in the order of the indices. Returns their number. All threads must call it; the list of a former call may be
+/// in use until then, and a barrier must follow before this one's.
 __device__ int list_matches(const Scatter& s, std::int64_t indices, std::int64_t first, std::int64_t low, int* list,
                             int* of_warp) {
     const int thread = static_cast<int>(threadIdx.x), warp = thread / warp_size, lane = thread % warp_size;
@@ -68,7 +70,7 @@ __device__ int list_matches(const Scatter& s, std::int64_t indices, std::int64_t
 
 template <class T>
 __global__ void __launch_bounds__(block_threads)
-    scatter_lines(const T* __restrict__ dy, T* __restrict__ dx, const __grid_constant__ Scatter s, std::int64_t parts) {
+    scatter_lines(const T* __restrict__ dy, T* __restrict__ dx, const __grid_constant__ Scatter s) {
     HEDDLE_SHARED(float, sums, [block_sums]);
     HEDDLE_SHARED(int, list, [tile]);
     HEDDLE_SHARED(int, of_warp, [block_warps]);
@@ -76,68 +78,77 @@ __global__ void __launch_bounds__(block_threads)
                        parts_across = (s.inner + s.columns - 1) / s.columns;
     const int thread = static_cast<int>(threadIdx.x), own = thread & (s.column_threads - 1),
               group = thread / s.column_threads, groups = block_threads / s.column_threads;
-    for (std::int64_t part = blockIdx.x; part < parts; part += gridDim.x) {
-        const std::int64_t o = part / (parts_down * parts_across), low = part / parts_across % parts_down * s.lines,
-                           left = part % parts_across * s.columns;
-        const int columns = static_cast<int>(s.inner - left < s.columns ? s.inner - left : s.columns),
-                  lines = static_cast<int>(s.extent - low < s.lines ? s.extent - low : s.lines);
-        for (int i = thread; i < block_sums; i += block_threads) sums[i] = 0;
-        for (std::int64_t first = 0; first < s.count; first += tile) {
-            __syncthreads();  // the former list was used
-            const int found = list_matches(s, o * s.index_stride, first, low, list, of_warp);
-            __syncthreads();
-            const T* from = dy + (o * s.count + first) * s.inner + left + own;
-            // This thread's sums: column `own` of the lines that leave rest `group`. Four loads under way.
-            for (int n = 0; n < found && own < columns; n += 4) {
-                float value[4];
-                int to[4];
-                HEDDLE_UNROLL
-                for (int k = 0; k < 4; ++k) {
-                    const int entry = n + k < found ? list[n + k] : nobody, line = entry & (block_sums - 1);
-                    const bool mine = entry != nobody && (line & (groups - 1)) == group;
-                    to[k] = mine ? line * s.columns + own : nobody;
-                    value[k] = mine ? to_f32(from[entry / block_sums * s.inner]) : 0.0f;
-                }
-                HEDDLE_UNROLL
-                for (int k = 0; k < 4; ++k)
-                    if (to[k] != nobody) sums[to[k]] += value[k];
-            }
-        }
+    const std::int64_t part = blockIdx.x;
+    const std::int64_t o = part / (parts_down * parts_across), low = part / parts_across % parts_down * s.lines,
+                       left = part % parts_across * s.columns;
+    const int columns = static_cast<int>(s.inner - left < s.columns ? s.inner - left : s.columns),
+              lines = static_cast<int>(s.extent - low < s.lines ? s.extent - low : s.lines);
+    for (int i = thread; i < block_sums; i += block_threads) sums[i] = 0;
+    for (std::int64_t first = 0; first < s.count; first += tile) {
+        const int found = list_matches(s, o * s.index_stride, first, low, list, of_warp);
         __syncthreads();
-        for (int i = thread; i < lines * columns; i += block_threads) {
-            const int line = i / columns, column = i - line * columns;
-            dx[(o * s.extent + low + line) * s.inner + left + column] = from_f32<T>(sums[line * s.columns + column]);
+        const T* from = dy + (o * s.count + first) * s.inner + left + own;
+        // This thread's sums: column `own` of the lines that leave rest `group`. Four loads under way.
+        for (int n = 0; n < found && own < columns; n += 4) {
+            float value[4];
+            int to[4];
+            HEDDLE_UNROLL
+            for (int k = 0; k < 4; ++k) {
+                const int entry = n + k < found ? list[n + k] : nobody, line = entry & (block_sums - 1);
+                const bool mine = entry != nobody && (line & (groups - 1)) == group;
+                to[k] = mine ? line * s.columns + own : nobody;
+                value[k] = mine ? to_f32(from[entry / block_sums * s.inner]) : 0.0f;
+            }
+            HEDDLE_UNROLL
+            for (int k = 0; k < 4; ++k)
+                if (to[k] != nobody) sums[to[k]] += value[k];
         }
-        __syncthreads();  // before the sums of the next part
+    }
+    __syncthreads();
+    for (int i = thread; i < lines * columns; i += block_threads) {
+        const int line = i / columns, column = i - line * columns;
+        dx[(o * s.extent + low + line) * s.inner + left + column] = from_f32<T>(sums[line * s.columns + column]);
     }
 }
 
-/// `s` without the part of a block.
-void run_scatter(Scatter s, const View& dy, const View& dx, KernelContext& context) {
-    if (dx.elements() == 0) return;
+/// Decides on a block's part of dx; returns the number of parts.
+std::int64_t cut(Scatter& s) {
+    if (s.outer * s.extent * s.inner == 0) return 0;
     s.columns = static_cast<int>(std::min<std::int64_t>(s.inner, block_threads));
     for (s.column_threads = 1; s.column_threads < s.columns;) s.column_threads *= 2;
     s.lines = static_cast<int>(std::min<std::int64_t>(s.extent, block_sums / s.columns));
-    const std::int64_t parts = s.outer * ((s.extent + s.lines - 1) / s.lines) * ((s.inner + s.columns - 1) / s.columns);
-    const dim3 grid(static_cast<unsigned>(std::min<std::int64_t>(parts, 1 << 30)));
+    return s.outer * ((s.extent + s.lines - 1) / s.lines) * ((s.inner + s.columns - 1) / s.columns);
+}
+
+void run_scatter(Scatter s, const View& dy, const View& dx, KernelContext& context) {
+    const dim3 grid(static_cast<unsigned>(cut(s)));
     with_floating(dx.dtype, [&](auto zero) {
         using T = decltype(zero);
-        launch(scatter_lines<T>, grid, dim3(block_threads), 0, context, dy.as<const T>(), dx.as<T>(), s, parts);
+        launch(scatter_lines<T>, grid, dim3(block_threads), 0, context, dy.as<const T>(), dx.as<T>(), s);
     });
 }
 
-void run_gather_backward(const GatherBackward& args, KernelContext& context) {
+Scatter scatter_of(const GatherBackward& args) {
     const Shape& shape = args.dx.shape;
-    run_scatter({.indices = Indices(args.indices),
-                 .index_stride = 0,
-                 .outer = shape.elements(0, args.axis),
-                 .extent = shape[args.axis],
-                 .inner = shape.elements(args.axis + 1, shape.rank()),
-                 .count = args.indices.elements(),
-                 .lines = 0,
-                 .columns = 0,
-                 .column_threads = 0},
-                args.dy, args.dx, context);
+    return {.indices = Indices(args.indices),
+            .index_stride = 0,
+            .outer = shape.elements(0, args.axis),
+            .extent = shape[args.axis],
+            .inner = shape.elements(args.axis + 1, shape.rank()),
+            .count = args.indices.elements(),
+            .lines = 0,
+            .columns = 0,
+            .column_threads = 0};
+}
+
+void run_gather_backward(const GatherBackward& args, KernelContext& context) {
+    run_scatter(scatter_of(args), args.dy, args.dx, context);
+}
+
+Support supports_gather_backward(const GatherBackward& args) {
+    Scatter s = scatter_of(args);
+    if (cut(s) > std::numeric_limits<std::int32_t>::max()) return Support::no("more than 2^31 - 1 blocks of lines");
+    return floating(args.dx.dtype);
 }
 
 /// Where a row has few indices, each element of dx looks at all of them.
@@ -166,7 +177,7 @@ struct TakenBack {
 
 void run_take_along_backward(const TakeAlongBackward& args, KernelContext& context) {
     const std::int64_t taken = args.indices.shape.back(), extent = args.dx.shape.back();
-    if (taken > few_indices)
+    if (taken > few_indices)  // no GPU has memory for as many rows as a grid may have blocks
         return run_scatter({.indices = Indices(args.indices),
                             .index_stride = taken,
                             .outer = args.dx.shape.elements(0, args.dx.shape.rank() - 1),
@@ -190,7 +201,7 @@ void register_scatter() {
     gather_backward().add({.name = "native",
                            .device = backend,
                            .priority = priority::plain,
-                           .supports = [](const GatherBackward& args) { return floating(args.dx.dtype); },
+                           .supports = supports_gather_backward,
                            .run = run_gather_backward});
     take_along_backward().add({.name = "native",
                                .device = backend,

@@ -43,7 +43,8 @@ struct Ranked {
     }
 };
 
-/// The sum of `value` over this thread and those after it.
+/// The sum of `value` over this thread and those after it. All threads must call it; between two calls the caller has a
+/// barrier.
 __device__ inline unsigned sum_from_here(unsigned value) {
     HEDDLE_SHARED(unsigned, totals, [block_threads / warp_size]);
     const unsigned lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
@@ -55,7 +56,6 @@ __device__ inline unsigned sum_from_here(unsigned value) {
     if (lane == 0) totals[warp] = value;
     __syncthreads();
     for (unsigned after = warp + 1; after < block_threads / warp_size; ++after) value += totals[after];
-    __syncthreads();
     return value;
 }
 
@@ -138,9 +138,8 @@ __global__ void select_top(const T* x, Ranked<KeyOf<T>> selected, T* values, std
         to.rank[i] = 0;
     }
     if (threadIdx.x == 0) taken[0] = 0;
-    Threshold<Key> threshold;  // selects all
-    if (k < n) threshold = find_threshold(x, n, k);
-    __syncthreads();
+    Threshold<Key> threshold;                        // selects all
+    if (k < n) threshold = find_threshold(x, n, k);  // has barriers between taken = 0 and its use
     for (std::uint32_t i = threadIdx.x; i < n; i += block_threads) {
         const Key key = key_of(x[i]);
         if (!threshold.selects(key, n - i)) continue;

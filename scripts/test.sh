@@ -3,8 +3,8 @@
 #   The fast tier installs what is missing, checks the formatting, builds the ci preset in build/ci (warnings are errors),
 #   runs every test, the native kernels' on the simulator in three orders of the threads and under ASan and UBSan, and
 #   checks that the generated pages of docs/ are current. Where there is a GPU the same tests run on it.
-#   --full adds the long tests (HEDDLE_TEST_FULL=1, in the preset ci), the simulator under ThreadSanitizer, the presets
-#   asan (with undefined behaviour) and tsan, and the reference documentation.
+#   --full adds the long tests (HEDDLE_TEST_FULL=1, in the preset ci), the simulator under ThreadSanitizer, all mutations
+#   of the kernels, the presets asan (with undefined behaviour) and tsan, and the reference documentation.
 # HEDDLE_JOBS: how many compilers and tests run at a time (default: the number of cores).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -90,6 +90,8 @@ if $full; then
     check "build test_kernels_tsan" cmake --build build/ci --parallel "$jobs" --target test_kernels_tsan
     check "test_kernels_tsan" env HEDDLE_DEVICE_LIBRARIES="$PWD/build/ci/sim_tsan" HEDDLE_ALLOCATOR=passthrough \
         TSAN_OPTIONS=halt_on_error=1 GTEST_BRIEF=1 build/ci/tests/test_kernels_tsan '--gtest_filter=*/sim.*:*/sim/bf16.*'
+    step "mutations of the kernels"
+    check "mutations of the kernels" scripts/mutate_kernels.py --jobs "$jobs"
     run_preset asan
     run_preset tsan
     step "reference documentation"

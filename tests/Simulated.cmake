@@ -17,6 +17,10 @@ endforeach()
 if(HEDDLE_SANITIZE)
   return()
 endif()
+# Each mutant of the kernels runs the case that notices it (docs/mutations.md); test.sh --full looks for all anew.
+add_test(NAME mutations COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/scripts/mutate_kernels.py
+                                --build ${PROJECT_BINARY_DIR} --replay)
+set_tests_properties(mutations PROPERTIES LABELS unit)
 foreach(name asan tsan)
   add_executable(test_kernels_${name} kernels/cases_test.cpp)
   target_link_libraries(test_kernels_${name} PRIVATE heddle_options heddle heddle_cases GTest::gtest GTest::gtest_main

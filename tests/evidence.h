@@ -13,7 +13,8 @@ namespace heddle {
 /// test have passed. `operation` is the name of a kernel table. Kinds:
 /// - "implementation": a table lists `implementation`;
 /// - "case": `implementation` passed `detail`, a case of tests/cases (not one of the benchmark sizes);
-/// - "plan": `implementation`'s library has a plan for `detail`, a case of tests/cases, and a GPU that is only described;
+/// - "plan": `implementation`'s library has a plan for `detail`, a case of tests/cases, and a GPU that is only
+/// described;
 /// - "benchmark": `detail` is a case that benchmarks time;
 /// - "finite_differences": the gradients that `operation` takes part in agree with finite differences in f64;
 /// - "pytorch": `operation` agrees with vectors that PyTorch made.

@@ -1,7 +1,6 @@
 #include "models/preact_resnet.h"
 
 #include "core/check.h"
-#include "layers/containers.h"
 #include "layers/pool.h"
 #include "models/detail/blocks.h"
 #include "models/detail/registry.h"
@@ -71,31 +70,21 @@ struct PreActResNetImpl final : LayerImpl {
           conv1(resnet_convolution(o.stem_width, 3, 1)),
           bn(torch_batch_norm()),
           fc(detail::torch_linear(o.classes)) {
-        check(!options.blocks.empty() && options.blocks.size() == options.widths.size(),
-              "PreActResNet: {} numbers of blocks for {} widths", options.blocks.size(), options.widths.size());
         add_child("conv1", conv1);
-        for (std::size_t stage = 0; stage < options.blocks.size(); ++stage) {
-            check(options.blocks[stage] >= 1, "PreActResNet: stage {} has no blocks", stage);
-            std::vector<Layer> blocks;
-            for (std::int64_t block = 0; block < options.blocks[stage]; ++block)
-                blocks.emplace_back(std::make_shared<PreActBlock>(options.widths[stage],
-                                                                  stage > 0 && block == 0 ? 2 : 1, options.dropout));
-            stages.push_back(add_child("layer" + std::to_string(stage + 1), make_chain(blocks)));
-        }
+        stages = detail::make_stages("PreActResNet", options.blocks, options.widths,
+                                     [&](std::int64_t width, std::int64_t stride) {
+                                         return Layer(std::make_shared<PreActBlock>(width, stride, options.dropout));
+                                     });
+        for (std::size_t i = 0; i < stages.size(); ++i) add_child("layer" + std::to_string(i + 1), stages[i]);
         add_child("bn", bn);
         add_child("fc", fc);
     }
     const char* class_name() const override { return "PreActResNet"; }
 
     void build(const Shape& input) override {
-        Shape shape = input;
-        const auto step = [&](const Layer& layer) {
-            layer.build({shape});
-            shape = layer->output_shape(shape);
-        };
-        step(conv1);
-        for (const Layer& stage : stages) step(stage);
-        step(bn);
+        Shape shape = detail::build_in_turn({conv1}, input);
+        shape = detail::build_in_turn(stages, shape);
+        bn.build({shape});
         fc.build({Shape{shape.back()}});
     }
     Tensor forward(const Tensor& x, bool training) override {

@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "core/check.h"
-#include "layers/containers.h"
 #include "layers/pool.h"
 #include "models/detail/blocks.h"
 #include "models/detail/registry.h"
@@ -102,34 +101,23 @@ struct ResNetImpl final : LayerImpl {
           conv1(stem_convolution(o)),
           bn1(torch_batch_norm()),
           fc(detail::torch_linear(o.classes)) {
-        check(!options.blocks.empty() && options.blocks.size() == options.widths.size(),
-              "ResNet: {} numbers of blocks for {} widths", options.blocks.size(), options.widths.size());
         add_child("conv1", conv1);
         add_child("bn1", bn1);
         if (options.stem == Stem::imagenet)
             stem_pool.emplace(3, Pooling2DOptions{.strides = 2, .padding = Padding::pixels(1)});
-        for (std::size_t stage = 0; stage < options.blocks.size(); ++stage) {
-            check(options.blocks[stage] >= 1, "ResNet: stage {} has no blocks", stage);
-            std::vector<Layer> blocks;
-            for (std::int64_t block = 0; block < options.blocks[stage]; ++block)
-                blocks.emplace_back(
-                    std::make_shared<ResidualBlock>(options.widths[stage], stage > 0 && block == 0 ? 2 : 1, options));
-            stages.push_back(add_child("layer" + std::to_string(stage + 1), make_chain(blocks)));
-        }
+        stages =
+            detail::make_stages("ResNet", options.blocks, options.widths, [&](std::int64_t width, std::int64_t stride) {
+                return Layer(std::make_shared<ResidualBlock>(width, stride, options));
+            });
+        for (std::size_t i = 0; i < stages.size(); ++i) add_child("layer" + std::to_string(i + 1), stages[i]);
         add_child("fc", fc);
     }
     const char* class_name() const override { return "ResNet"; }
 
     void build(const Shape& input) override {
-        Shape shape = input;
-        const auto step = [&](const Layer& layer) {
-            layer.build({shape});
-            shape = layer->output_shape(shape);
-        };
-        step(conv1);
-        step(bn1);
-        if (stem_pool) step(*stem_pool);
-        for (const Layer& stage : stages) step(stage);
+        Shape shape = detail::build_in_turn({conv1, bn1}, input);
+        if (stem_pool) shape = detail::build_in_turn({*stem_pool}, shape);
+        shape = detail::build_in_turn(stages, shape);
         fc.build({Shape{shape.back()}});
     }
     Tensor forward(const Tensor& x, bool training) override {

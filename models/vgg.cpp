@@ -60,13 +60,7 @@ struct VGGImpl final : LayerImpl {
     }
     const char* class_name() const override { return "VGG"; }
 
-    void build(const Shape& input) override {
-        Shape shape = input;
-        for (const Layer& part : parts) {
-            part.build({shape});
-            shape = part->output_shape(shape);
-        }
-    }
+    void build(const Shape& input) override { detail::build_in_turn(parts, input); }
     Tensor forward(const Tensor& x, bool training) override {
         Tensor h = x;
         for (const Layer& part : parts) h = part(h, training);

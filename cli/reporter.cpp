@@ -1,8 +1,10 @@
 #include "cli/reporter.h"
 
 #include <cmath>
+#include <utility>
 
 #include "cli/output.h"
+#include "cli/run_record.h"
 #include "core/atomic_file.h"
 #include "core/check.h"
 #include "train/model.h"
@@ -56,10 +58,12 @@ void Reporter::print_step(Training& training, double loss_sum) {
 }
 
 void Reporter::on_epoch_end(Training& training, const Result& logs) {
-    if (!options_.history_path.empty()) {
+    if (!options_.folder.empty()) {
         History history = training.history;
         history.add(training.epoch, logs);
-        write_file_atomically(options_.history_path, history.to_csv());
+        write_file_atomically(options_.folder + "/history.csv", history.to_csv());
+        if (!std::exchange(recorded_, true))
+            write_file_atomically(options_.folder + "/" + run_record_file, options_.run_record + "\n");
     }
     if (bar_) bar_->on_epoch_end(training, logs);
     if (!options_.json) return;

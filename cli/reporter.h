@@ -11,8 +11,9 @@ namespace heddle::cli {
 struct ReporterOptions {
     bool json = false;
     bool quiet = false;
-    std::int64_t log_steps = 0;     ///< > 0: a record (or, where the output is no terminal, a line) every so many steps
-    std::string history_path = {};  ///< not empty: the history is kept in this file
+    std::int64_t log_steps = 0;   ///< > 0: a record (or, where the output is no terminal, a line) every so many steps
+    std::string folder = {};      ///< not empty: the history is kept in its history.csv
+    std::string run_record = {};  ///< the text of its run.json, which is written with the first epoch
 };
 
 /// What `heddle train` says while it trains: a progress bar, or JSON lines. Whatever the options, it is one callback
@@ -45,6 +46,7 @@ class Reporter final : public CallbackImpl {
     Callback bar_;  // undefined: quiet or JSON
     std::map<std::int64_t, Spent> epochs_;
     std::int64_t steps_ = 0;
+    bool recorded_ = false;
     double rate_ = 0;  // of this step
     // Of the epoch, up to the last record: sums over examples.
     double loss_sum_ = 0;

@@ -11,6 +11,9 @@ namespace heddle::cli {
 /// and of a complete run "results" has what `heddle train --json` says at the end.
 inline constexpr const char* run_record_file = "run.json";
 
+/// In a run's folder: events for TensorBoard.
+inline constexpr const char* tensorboard_folder = "tensorboard";
+
 /// Of Heddle, of the libraries below it, and of the processor's instructions.
 Config version_record();
 

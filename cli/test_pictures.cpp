@@ -13,27 +13,13 @@ constexpr std::int64_t shown = 30;
 
 Picture draw_mistakes(const DataSource& source, const ClassificationLog& log) {
     const std::vector<std::int64_t> worst = log.worst(shown);
-    const auto channels = static_cast<std::size_t>(source.test.input_shape()[2]);
-    // As they are, not as the model takes them.
-    const Dataset plain =
-        source.test.with_normalization(std::vector<float>(channels, 0.0f), std::vector<float>(channels, 1.0f));
-    const auto count = static_cast<std::int64_t>(worst.size());
-    const Batch batch = plain.select(worst).batch(0, count);
-    std::vector<std::string> captions;
-    for (const std::int64_t place : worst) {
-        const Classified& example = log.examples()[static_cast<std::size_t>(place)];
-        captions.push_back(
-            fmt::format("true {}\nsaid {}\n{:.1f} %", source.class_names[static_cast<std::size_t>(example.label)],
-                        source.class_names[static_cast<std::size_t>(example.predicted)], 100 * example.probability));
-    }
+    std::vector<Classified> examples;
+    for (const std::int64_t place : worst) examples.push_back(log.examples()[static_cast<std::size_t>(place)]);
     const auto wrong = std::count_if(log.examples().begin(), log.examples().end(),
                                      [](const Classified& example) { return example.predicted != example.label; });
-    return draw_picture_grid(
-        to_pictures(batch.inputs[0]),
-        {.title = fmt::format("{} of {} wrong; the {} with the highest loss", wrong, log.examples().size(), count),
-         .captions = captions,
-         .columns = 6,
-         .cell = 144});
+    return draw_classified(
+        source.test.select(worst), examples,
+        fmt::format("{} of {} wrong; the {} with the highest loss", wrong, log.examples().size(), worst.size()));
 }
 
 }  // namespace

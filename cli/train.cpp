@@ -63,6 +63,8 @@ class Run {
   private:
     void open_data();
     void describe() const;
+    void remove_events() const;
+    TensorBoardOptions tensorboard_options() const;
     History fit();
     int stopped(const History& history) const;
     Config run_record(const char* status) const;
@@ -131,17 +133,41 @@ void Run::describe() const {
     say("");
 }
 
+/// Those of an earlier run: two runs' events in one folder would be drawn as one zigzag line.
+void Run::remove_events() const {
+    std::error_code none;
+    std::vector<fs::path> old;
+    for (const auto& entry : fs::recursive_directory_iterator(*out_ / tensorboard_folder, none))
+        if (entry.path().filename().string().starts_with("events.out.tfevents.")) old.push_back(entry.path());
+    for (const fs::path& path : old) fs::remove(path);
+}
+
+TensorBoardOptions Run::tensorboard_options() const {
+    if (!a_.resume) remove_events();
+    TensorBoardOptions options{.every_steps = a_.log_steps > 0 ? a_.log_steps : 10, .histograms = true};
+    if (!source_.preprocessing) return options;
+    // Folders of pictures are sorted by class: some from everywhere.
+    std::vector<std::int64_t> places;
+    const std::int64_t shown = std::min<std::int64_t>(18, source_.test.size());
+    for (std::int64_t i = 0; i < shown; ++i) places.push_back(i * source_.test.size() / shown);
+    options.samples = source_.test.select(places);
+    return options;
+}
+
 History Run::fit() {
     model_.compile({.optimizer = recipe_.make_optimizer(schedule_steps_),
                     .loss = SparseCategoricalCrossentropy(
                         {.from_logits = true, .label_smoothing = static_cast<float>(recipe_.label_smoothing)}),
                     .metrics = {"accuracy"},
                     .precision = parse_precision(a_.precision)});
+    std::optional<TensorBoardOptions> tensorboard;
+    if (a_.tensorboard) tensorboard = tensorboard_options();
     reporter_ = std::make_shared<Reporter>(ReporterOptions{
         .json = a_.json,
         .quiet = a_.quiet,
         .log_steps = a_.log_steps,
         .folder = a_.out,
+        .tensorboard = tensorboard,
         .run_record = *out_ ? run_record("running").to_json(2) : "",
     });
     FitOptions options{.epochs = recipe_.epochs,
@@ -186,6 +212,7 @@ std::vector<std::string> Run::write_results(const History& history, const Result
         a_.out, fmt::format("{}, test accuracy {:.2f} %", title, 100 * test.at("accuracy")), source_, log);
     files.insert(files.end(), pictures.begin(), pictures.end());
     files.emplace_back(run_record_file);
+    if (a_.tensorboard) files.emplace_back(tensorboard_folder);
     Config::Array names;
     for (const std::string& name : files) names.emplace_back(name);
     const Config whole = run_record("complete").set("files", names).set("results", numbers);

@@ -81,6 +81,13 @@ void add_output(CLI::App& command, TrainArguments& a) {
     command.add_flag("--resume", a.resume, "Go on from the checkpoint in --out, to the bits of an unbroken run")
         ->needs(out)
         ->group("Files");
+    command
+        .add_flag(
+            "--tensorboard", a.tensorboard,
+            "Events for TensorBoard in DIR/tensorboard: loss, accuracy and learning rate by epoch and every 10 (or "
+            "--log-steps) steps, histograms of the weights, pictures with predictions")
+        ->needs(out)
+        ->group("Files");
     command.add_option("--checkpoint-steps", a.checkpoint_steps, "A checkpoint every so many steps, too")
         ->type_name("N")
         ->check(whole_in(1, many))

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/check.h"
+#include "data/plot.h"
 
 namespace heddle {
 namespace {
@@ -97,6 +98,26 @@ std::vector<std::int64_t> ClassificationLog::worst(std::int64_t count) const {
     std::stable_sort(places.begin(), places.end(), [&](std::int64_t a, std::int64_t b) { return loss(a) > loss(b); });
     places.resize(std::min(places.size(), static_cast<std::size_t>(count)));
     return places;
+}
+
+Picture draw_classified(const Dataset& pictures, const std::vector<Classified>& examples, const std::string& title) {
+    check(pictures.defined() && pictures.preprocessing().has_value(), "draw_classified: the data set has no pictures");
+    check(static_cast<std::size_t>(pictures.size()) == examples.size(), "draw_classified: {} pictures and {} examples",
+          pictures.size(), examples.size());
+    const auto channels = static_cast<std::size_t>(pictures.input_shape()[2]);
+    const Dataset plain = pictures.without_augmentation().with_normalization(std::vector<float>(channels, 0.0f),
+                                                                             std::vector<float>(channels, 1.0f));
+    const std::vector<std::string> names = pictures.class_names();
+    const auto name = [&](std::int64_t index) {
+        return static_cast<std::size_t>(index) < names.size() ? names[static_cast<std::size_t>(index)]
+                                                              : fmt::format("class {}", index);
+    };
+    std::vector<std::string> captions;
+    for (const Classified& example : examples)
+        captions.push_back(fmt::format("true {}\nsaid {}\n{:.1f} %", name(example.label), name(example.predicted),
+                                       100 * example.probability));
+    return draw_picture_grid(to_pictures(plain.batch(0, plain.size()).inputs[0]),
+                             {.title = title, .captions = captions, .columns = 6, .cell = 144});
 }
 
 }  // namespace heddle

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "core/export.h"
+#include "data/dataset.h"
+#include "data/picture.h"
 #include "train/metric.h"
 
 namespace heddle {
@@ -40,5 +42,10 @@ class HEDDLE_API ClassificationLog : public Metric {
     /// number counts as the worst, and of equal ones the first example comes first.
     std::vector<std::int64_t> worst(std::int64_t count) const;
 };
+
+/// The pictures of a data set as they are, before normalisation, each with its class, the one that was said, and how
+/// probable that was; `examples` has one entry for each. Throws `Error` for data that has no pictures.
+HEDDLE_API Picture draw_classified(const Dataset& pictures, const std::vector<Classified>& examples,
+                                   const std::string& title = {});
 
 }  // namespace heddle

@@ -59,6 +59,24 @@ TEST(ClassificationLog, AgreesWithAccuracyAndLoss) {
     EXPECT_NEAR(loss, result.at("loss"), 1e-5);
 }
 
+TEST(ClassificationLog, DrawsPicturesAsTheyAre) {
+    const ImageDataset data = pictures(7);
+    std::vector<Classified> examples(7, Classified{.label = 0, .predicted = 2, .probability = 0.9, .loss = 2});
+    const Picture drawn = draw_classified(data, examples, "title");
+    EXPECT_EQ(draw_classified(data.with_augmentation(), examples, "title").pixels, drawn.pixels);
+    EXPECT_EQ(draw_classified(data.with_normalization({0, 0, 0}, {1, 1, 1}), examples, "title").pixels, drawn.pixels);
+    // The first picture begins in the corner below the title; its pixels are enlarged 18 times.
+    const Batch first = data.with_normalization({0, 0, 0}, {1, 1, 1}).batch(0, 1);
+    for (int channel = 0; channel < 3; ++channel)
+        EXPECT_EQ(drawn.at(10 + 9, 42 + 9)[channel],
+                  std::lround(255 * first.inputs[0].to_vector<float>()[static_cast<std::size_t>(channel)]));
+    examples.pop_back();
+    EXPECT_NE(error_of([&] { draw_classified(data, examples); }).find("7 pictures and 6 examples"), std::string::npos);
+    const auto [x, y] = moons(6);
+    EXPECT_NE(error_of([&, x = x, y = y] { draw_classified(TensorDataset(x, y), examples); }).find("no pictures"),
+              std::string::npos);
+}
+
 TEST(ClassificationLog, WhatDoesNotFit) {
     const ClassificationLog log;
     const Tensor logits = Tensor::zeros(Shape{2, 3});

@@ -101,9 +101,11 @@ class ConfusionPlot {
         if (cell_ >= 12) canvas.frame(x, y, cell_ + 1, cell_ + 1, detail::grid_grey);
         const std::int64_t number = count(truth, predicted);
         const std::string text = fmt::format("{}", number);
-        if (number == 0 || Canvas::text_width(text, name_size) > cell_ - 4) return;
+        const double size = cell_ < 24 ? name_size - 2 : name_size;
+        // As wide as any number of these digits: all of them are shown, or none.
+        if (number == 0 || Canvas::text_width(std::string(text.size(), '8'), size) > cell_ - 2) return;
         canvas.text({x + cell_ / 2.0 + 0.5, y + cell_ / 2.0 + 0.5}, text,
-                    {.size = name_size, .color = part > 0.3 ? detail::white : detail::ink, .align = Align::center});
+                    {.size = size, .color = part > 0.3 ? detail::white : detail::ink, .align = Align::center});
     }
 
     std::span<const std::int64_t> counts_;

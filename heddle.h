@@ -59,6 +59,7 @@
 #include "ops/softmax.h"
 #include "train/callback.h"
 #include "train/checkpoint.h"
+#include "train/classification.h"
 #include "train/history.h"
 #include "train/interrupt.h"
 #include "train/loss.h"

@@ -19,10 +19,9 @@ PlotPanel panel(const char* title, const std::string& name, const History& histo
 
 }  // namespace
 
-void plot_curves(const std::string& path, const std::string& title, const History& history, const Result& test) {
-    if (history.empty()) return;
-    plot_lines(path, {.title = title,
-                      .panels = {panel("Loss", "loss", history, test), panel("Accuracy", "accuracy", history, test)}});
+Picture draw_curves(const std::string& title, const History& history, const Result& test) {
+    return draw_lines({.title = title,
+                       .panels = {panel("Loss", "loss", history, test), panel("Accuracy", "accuracy", history, test)}});
 }
 
 }  // namespace heddle::cli

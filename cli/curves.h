@@ -2,12 +2,13 @@
 
 #include <string>
 
+#include "data/picture.h"
 #include "train/history.h"
 
 namespace heddle::cli {
 
-/// Loss and accuracy over the epochs as a PNG, and the test set's (`test`: "loss" and "accuracy") as points at the last
-/// epoch. Writes nothing where no epoch was finished.
-void plot_curves(const std::string& path, const std::string& title, const History& history, const Result& test);
+/// Loss and accuracy over the epochs, and the test set's (`test`: "loss" and "accuracy", where it has them) as points
+/// at the last epoch. The history must have an epoch.
+Picture draw_curves(const std::string& title, const History& history, const Result& test);
 
 }  // namespace heddle::cli

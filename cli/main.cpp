@@ -31,6 +31,7 @@ int run(int count, char** words) {
     cli::add_train(app, action);
     cli::add_evaluate(app, action);
     cli::add_predict(app, action);
+    cli::add_report(app, action);
     cli::add_info(app, action);
     cli::add_models(app, action);
     cli::add_recipes(app, action);
@@ -40,6 +41,7 @@ int run(int count, char** words) {
         "Exit status: 0 done, 1 failed (one line on stderr says why), 2 wrong usage, 130 interrupted (143: SIGTERM).\n"
         "\n"
         "  heddle train cnn --data fashion-mnist --out runs/first\n"
+        "  heddle report runs/first\n"
         "  heddle predict --weights runs/first/cnn.safetensors boot.png");
     try {
         app.parse(count, words);

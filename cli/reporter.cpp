@@ -1,8 +1,10 @@
 #include "cli/reporter.h"
 
 #include <cmath>
+#include <utility>
 
 #include "cli/output.h"
+#include "cli/run_record.h"
 #include "core/atomic_file.h"
 #include "core/check.h"
 #include "train/model.h"
@@ -10,24 +12,26 @@
 namespace heddle::cli {
 
 Reporter::Reporter(const ReporterOptions& options) : options_(options) {
-    if (!options.json && !options.quiet) bar_ = ProgressBar({.every_steps = options.log_steps});
+    if (!options.json && !options.quiet) inner_.push_back(ProgressBar({.every_steps = options.log_steps}));
+    if (options.tensorboard)
+        inner_.push_back(TensorBoard(options.folder + "/" + tensorboard_folder, *options.tensorboard));
 }
 
 void Reporter::on_train_begin(Training& training) {
-    if (bar_) bar_->on_train_begin(training);
+    for (const Callback& inner : inner_) inner->on_train_begin(training);
     // An epoch that a checkpoint was taken inside goes on with what it has gathered.
     loss_samples_ = training.samples;
     loss_sum_ = training.samples > 0 ? training.running().at("loss") * static_cast<double>(training.samples) : 0;
 }
 
 void Reporter::on_epoch_begin(Training& training) {
-    if (bar_) bar_->on_epoch_begin(training);
+    for (const Callback& inner : inner_) inner->on_epoch_begin(training);
     loss_samples_ = 0;
     loss_sum_ = 0;
 }
 
 void Reporter::on_batch_begin(Training& training) {
-    if (bar_) bar_->on_batch_begin(training);
+    for (const Callback& inner : inner_) inner->on_batch_begin(training);
     rate_ = training.model.optimizer().learning_rate();
 }
 
@@ -37,7 +41,7 @@ void Reporter::on_batch_end(Training& training) {
     const double loss = training.running().at("loss");
     check(std::isfinite(loss), "the loss is not finite in epoch {}, step {}: a smaller --lr may help",
           training.epoch + 1, training.step);
-    if (bar_) bar_->on_batch_end(training);
+    for (const Callback& inner : inner_) inner->on_batch_end(training);
     const std::int64_t step = training.epoch * training.steps_per_epoch + training.step;
     if (options_.json && options_.log_steps > 0 && step % options_.log_steps == 0)
         print_step(training, loss * static_cast<double>(training.samples));
@@ -56,12 +60,14 @@ void Reporter::print_step(Training& training, double loss_sum) {
 }
 
 void Reporter::on_epoch_end(Training& training, const Result& logs) {
-    if (!options_.history_path.empty()) {
+    if (!options_.folder.empty()) {
         History history = training.history;
         history.add(training.epoch, logs);
-        write_file_atomically(options_.history_path, history.to_csv());
+        write_file_atomically(options_.folder + "/history.csv", history.to_csv());
+        if (!std::exchange(recorded_, true))
+            write_file_atomically(options_.folder + "/" + run_record_file, options_.run_record + "\n");
     }
-    if (bar_) bar_->on_epoch_end(training, logs);
+    for (const Callback& inner : inner_) inner->on_epoch_end(training, logs);
     if (!options_.json) return;
     Config record;
     record.set("event", "epoch")
@@ -74,7 +80,7 @@ void Reporter::on_epoch_end(Training& training, const Result& logs) {
 }
 
 void Reporter::on_train_end(Training& training) {
-    if (bar_) bar_->on_train_end(training);
+    for (const Callback& inner : inner_) inner->on_train_end(training);
 }
 
 double Reporter::seconds() const {

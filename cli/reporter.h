@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "train/callback.h"
 
@@ -11,13 +13,15 @@ namespace heddle::cli {
 struct ReporterOptions {
     bool json = false;
     bool quiet = false;
-    std::int64_t log_steps = 0;     ///< > 0: a record (or, where the output is no terminal, a line) every so many steps
-    std::string history_path = {};  ///< not empty: the history is kept in this file
+    std::int64_t log_steps = 0;  ///< > 0: a record (or, where the output is no terminal, a line) every so many steps
+    std::string folder = {};     ///< not empty: the history is kept in its history.csv
+    std::optional<TensorBoardOptions> tensorboard = {};  ///< events in the folder's tensorboard/
+    std::string run_record = {};  ///< the text of its run.json, which is written with the first epoch
 };
 
-/// What `heddle train` says while it trains: a progress bar, or JSON lines. Whatever the options, it is one callback
-/// without state, so that a run may be resumed with other ones. A loss that is not finite ends training with an
-/// `Error`.
+/// What `heddle train` says while it trains: a progress bar, or JSON lines, and events for TensorBoard. Whatever the
+/// options, it is one callback without state, so that a run may be resumed with other ones. A loss that is not finite
+/// ends training with an `Error`.
 class Reporter final : public CallbackImpl {
   public:
     explicit Reporter(const ReporterOptions& options);
@@ -42,9 +46,10 @@ class Reporter final : public CallbackImpl {
         std::int64_t samples = 0;
     };
     ReporterOptions options_;
-    Callback bar_;  // undefined: quiet or JSON
+    std::vector<Callback> inner_;  // the progress bar, TensorBoard
     std::map<std::int64_t, Spent> epochs_;
     std::int64_t steps_ = 0;
+    bool recorded_ = false;
     double rate_ = 0;  // of this step
     // Of the epoch, up to the last record: sums over examples.
     double loss_sum_ = 0;

@@ -7,9 +7,12 @@
 #include "cli/memory.h"
 #include "cli/output.h"
 #include "cli/reporter.h"
+#include "cli/run_record.h"
 #include "cli/stop_signals.h"
+#include "cli/test_pictures.h"
 #include "cli/train_arguments.h"
 #include "core/allocator.h"
+#include "core/atomic_file.h"
 #include "core/check.h"
 #include "core/parallel.h"
 #include "core/random.h"
@@ -17,6 +20,7 @@
 #include "models/models.h"
 #include "models/speednet.h"
 #include "train/checkpoint.h"
+#include "train/classification.h"
 #include "train/model.h"
 
 namespace heddle::cli {
@@ -59,8 +63,14 @@ class Run {
   private:
     void open_data();
     void describe() const;
+    void remove_events() const;
+    TensorBoardOptions tensorboard_options() const;
     History fit();
     int stopped(const History& history) const;
+    Config run_record(const char* status) const;
+    Config results(const History& history, const Result& test) const;
+    std::vector<std::string> write_results(const History& history, const Result& test, const Config& numbers,
+                                           const ClassificationLog& log);
     void finish(const History& history);
     void say(const std::string& line) const {
         if (!a_.json && !a_.quiet) print(line + "\n");
@@ -74,6 +84,7 @@ class Run {
     Model model_;
     std::int64_t steps_per_epoch_ = 0;
     std::int64_t schedule_steps_ = 0;
+    const std::string started_ = present_time();
     std::unique_ptr<OutputFolder> out_;
     std::shared_ptr<Reporter> reporter_;
 };
@@ -122,17 +133,42 @@ void Run::describe() const {
     say("");
 }
 
+/// Those of an earlier run: two runs' events in one folder would be drawn as one zigzag line.
+void Run::remove_events() const {
+    std::error_code none;
+    std::vector<fs::path> old;
+    for (const auto& entry : fs::recursive_directory_iterator(*out_ / tensorboard_folder, none))
+        if (entry.path().filename().string().starts_with("events.out.tfevents.")) old.push_back(entry.path());
+    for (const fs::path& path : old) fs::remove(path);
+}
+
+TensorBoardOptions Run::tensorboard_options() const {
+    if (!a_.resume) remove_events();
+    TensorBoardOptions options{.every_steps = a_.log_steps > 0 ? a_.log_steps : 10, .histograms = true};
+    if (!source_.preprocessing) return options;
+    // Folders of pictures are sorted by class: some from everywhere.
+    std::vector<std::int64_t> places;
+    const std::int64_t shown = std::min<std::int64_t>(18, source_.test.size());
+    for (std::int64_t i = 0; i < shown; ++i) places.push_back(i * source_.test.size() / shown);
+    options.samples = source_.test.select(places);
+    return options;
+}
+
 History Run::fit() {
     model_.compile({.optimizer = recipe_.make_optimizer(schedule_steps_),
                     .loss = SparseCategoricalCrossentropy(
                         {.from_logits = true, .label_smoothing = static_cast<float>(recipe_.label_smoothing)}),
                     .metrics = {"accuracy"},
                     .precision = parse_precision(a_.precision)});
+    std::optional<TensorBoardOptions> tensorboard;
+    if (a_.tensorboard) tensorboard = tensorboard_options();
     reporter_ = std::make_shared<Reporter>(ReporterOptions{
         .json = a_.json,
         .quiet = a_.quiet,
         .log_steps = a_.log_steps,
-        .history_path = *out_ ? *out_ / "history.csv" : "",
+        .folder = a_.out,
+        .tensorboard = tensorboard,
+        .run_record = *out_ ? run_record("running").to_json(2) : "",
     });
     FitOptions options{.epochs = recipe_.epochs,
                        .batch_size = recipe_.batch_size,
@@ -148,6 +184,8 @@ History Run::fit() {
 }
 
 int Run::stopped(const History& history) const {
+    if (*out_ && !history.empty())
+        write_file_atomically(*out_ / run_record_file, run_record("interrupted").to_json(2) + "\n");
     if (a_.json) {
         Config record;
         record.set("event", "interrupted")
@@ -161,48 +199,105 @@ int Run::stopped(const History& history) const {
     return 128 + StopSignals::caught();
 }
 
+/// What is written once the test set has been evaluated; the names of all files of the run.
+std::vector<std::string> Run::write_results(const History& history, const Result& test, const Config& numbers,
+                                            const ClassificationLog& log) {
+    const std::string title = fmt::format("{} on {}", a_.model, source_.name);
+    std::vector<std::string> files{a_.model + ".safetensors", "checkpoint.safetensors"};
+    if (!history.empty()) {
+        save_png(*out_ / "curves.png", draw_curves(title, history, test));
+        files.insert(files.end(), {"history.csv", "curves.png"});
+    }
+    const std::vector<std::string> pictures = write_test_pictures(
+        a_.out, fmt::format("{}, test accuracy {:.2f} %", title, 100 * test.at("accuracy")), source_, log);
+    files.insert(files.end(), pictures.begin(), pictures.end());
+    files.emplace_back(run_record_file);
+    if (a_.tensorboard) files.emplace_back(tensorboard_folder);
+    Config::Array names;
+    for (const std::string& name : files) names.emplace_back(name);
+    const Config whole = run_record("complete").set("files", names).set("results", numbers);
+    write_file_atomically(*out_ / run_record_file, whole.to_json(2) + "\n");
+    return files;
+}
+
+/// What run.json says of the run; more is set at its end.
+Config Run::run_record(const char* status) const {
+    Config settings;
+    settings.set("model", a_.model).set("parameters", model_.parameter_count());
+    settings.set("data", source_.name).set("data_path", source_.path);
+    settings.set("training_examples", source_.train.size());
+    if (validation_.defined()) settings.set("validation_examples", validation_.size());
+    settings.set("test_examples", source_.test.size())
+        .set("classes", static_cast<std::int64_t>(source_.class_names.size()))
+        .set("input_shape", source_.train.input_shape().to_string())
+        .set("seed", static_cast<std::int64_t>(a_.seed))
+        .set("device", a_.device)
+        .set("precision", a_.precision)
+        .set("threads", thread_count());
+    if (a_.steps) settings.set("steps", *a_.steps);
+    Recipe recipe = recipe_;
+    recipe.measured.clear();  // of other runs
+    Config config;
+    config.set("status", status).set("started", started_).set("settings", settings);
+    config.set("recipe", recipe.to_config()).set("versions", version_record());
+    return config.set("files", Config::Array()).set("summary", model_.summary());
+}
+
+/// The numbers that a finished run ends with.
+Config Run::results(const History& history, const Result& test) const {
+    const double seconds = reporter_->seconds();
+    Config numbers;
+    numbers.set("parameters", model_.parameter_count()).set("steps", reporter_->steps());
+    if (!history.empty())
+        set_finite(numbers,
+                   {{"train_loss", history.at("loss").back()}, {"train_accuracy", history.at("accuracy").back()}});
+    set_finite(numbers, {{"test_accuracy", test.at("accuracy")},
+                         {"test_loss", test.at("loss")},
+                         {"images_per_second", seconds > 0 ? static_cast<double>(reporter_->samples()) / seconds : 0},
+                         {"seconds", seconds}});
+    return numbers.set("peak_memory_bytes", static_cast<std::int64_t>(memory_.peak_growth()))
+        .set("peak_allocated_bytes",
+             static_cast<std::int64_t>(allocator(Device::parse(a_.device)).stats().peak_allocated))
+        .set("threads", thread_count());
+}
+
 void Run::finish(const History& history) {
     // Label smoothing is for training: the test loss is the plain one.
+    const ClassificationLog log;
     model_.compile({.optimizer = model_.optimizer(),
                     .loss = SparseCategoricalCrossentropy({.from_logits = true}),
-                    .metrics = {"accuracy"},
+                    .metrics = {"accuracy", log},
                     .precision = parse_precision(a_.precision)});
     const Result test = model_.evaluate(source_.test, {.test_augmentation = recipe_.test_augmentation});
-    if (*out_) plot_curves(*out_ / "curves.png", fmt::format("{} on {}", a_.model, source_.name), history, test);
-
-    const double seconds = reporter_->seconds();
-    const double rate = seconds > 0 ? static_cast<double>(reporter_->samples()) / seconds : 0;
-    const std::size_t peak = memory_.peak_growth();
+    const Config numbers = results(history, test);
+    std::vector<std::string> files;
+    if (*out_) files = write_results(history, test, numbers, log);
     if (a_.json) {
         Config record;
         record.set("event", "end")
             .set("model", a_.model)
             .set("data", source_.name)
             .set("seed", static_cast<std::int64_t>(a_.seed));
-        record.set("parameters", model_.parameter_count()).set("steps", reporter_->steps());
-        if (!history.empty())
-            set_finite(record,
-                       {{"train_loss", history.at("loss").back()}, {"train_accuracy", history.at("accuracy").back()}});
-        set_finite(record, {{"test_accuracy", test.at("accuracy")},
-                            {"test_loss", test.at("loss")},
-                            {"images_per_second", rate},
-                            {"seconds", seconds}});
-        record.set("peak_memory_bytes", static_cast<std::int64_t>(peak))
-            .set("peak_allocated_bytes",
-                 static_cast<std::int64_t>(allocator(Device::parse(a_.device)).stats().peak_allocated))
-            .set("threads", thread_count());
-        if (*out_) record.set("weights", *out_ / (a_.model + ".safetensors"));
+        for (const auto& [name, value] : numbers.object()) record.set(name, value);
+        if (*out_) {
+            record.set("weights", *out_ / (a_.model + ".safetensors"));
+            Config::Array paths;
+            for (const std::string& name : files) paths.emplace_back(*out_ / name);
+            record.set("files", paths);
+        }
         print_json(record);
         return;
     }
+    const double rate = numbers.has("images_per_second") ? numbers.at("images_per_second").number() : 0;
     say("");
     print(fmt::format("test accuracy {:.4f}, loss {:.4f} ({} examples)\n", test.at("accuracy"), test.at("loss"),
                       source_.test.size()));
-    print(fmt::format("trained {} steps in {:.1f} s, {:.0f} {}/s, peak memory {}\n", reporter_->steps(), seconds, rate,
-                      unit(source_.train), megabytes(peak)));
-    if (*out_)
-        say(fmt::format("written to {}: {}.safetensors, history.csv, curves.png, checkpoint.safetensors", a_.out,
-                        a_.model));
+    print(fmt::format("trained {} steps in {:.1f} s, {:.0f} {}/s, peak memory {}\n", reporter_->steps(),
+                      reporter_->seconds(), rate, unit(source_.train),
+                      megabytes(static_cast<std::size_t>(numbers.at("peak_memory_bytes").integer()))));
+    if (!*out_) return;
+    say(fmt::format("written to {}: {}", a_.out, fmt::join(files, ", ")));
+    say(fmt::format("as a page: heddle report {}", a_.out));
 }
 
 int Run::operator()() {

@@ -21,6 +21,7 @@ struct TrainArguments {
     int threads = 0;
     std::string out = {};
     bool resume = false;
+    bool tensorboard = false;
     std::int64_t checkpoint_steps = 0;
     std::int64_t log_steps = 0;
     bool json = false, quiet = false;

@@ -73,10 +73,19 @@ void add_machine(CLI::App& command, TrainArguments& a) {
 }
 
 void add_output(CLI::App& command, TrainArguments& a) {
-    auto* out = command.add_option("--out", a.out,
-                                   "Folder for MODEL.safetensors, history.csv, curves.png and checkpoint.safetensors");
+    auto* out = command.add_option(
+        "--out", a.out,
+        "Folder for MODEL.safetensors, history.csv, checkpoint.safetensors, and pictures: curves.png, "
+        "confusion.png, mistakes.png");
     out->type_name("DIR")->group("Files");
     command.add_flag("--resume", a.resume, "Go on from the checkpoint in --out, to the bits of an unbroken run")
+        ->needs(out)
+        ->group("Files");
+    command
+        .add_flag(
+            "--tensorboard", a.tensorboard,
+            "Events for TensorBoard in DIR/tensorboard: loss, accuracy and learning rate by epoch and every 10 (or "
+            "--log-steps) steps, histograms of the weights, pictures with predictions")
         ->needs(out)
         ->group("Files");
     command.add_option("--checkpoint-steps", a.checkpoint_steps, "A checkpoint every so many steps, too")

@@ -12,7 +12,7 @@ namespace {
 using detail::Canvas;
 using detail::TextStyle;
 
-constexpr int gap = 10, caption_height = 22, title_height = 42;
+constexpr int gap = 10, caption_height = 16, title_height = 42;
 constexpr double caption_size = 9;
 
 // Small pictures grow by a whole factor, so that their pixels stay squares; large ones shrink.
@@ -38,6 +38,16 @@ std::string shortened(std::string text, double width) {
     return text + "...";
 }
 
+std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> lines(1);
+    for (const char letter : text)
+        if (letter == '\n')
+            lines.emplace_back();
+        else
+            lines.back() += letter;
+    return lines;
+}
+
 }  // namespace
 
 Picture draw_picture_grid(std::span<const Picture> pictures, const GridOptions& options) {
@@ -53,7 +63,14 @@ Picture draw_picture_grid(std::span<const Picture> pictures, const GridOptions& 
                                             : static_cast<int>(std::ceil(std::sqrt(static_cast<double>(count)))));
     const int rows = (count + columns - 1) / columns;
     const int step_x = options.cell + gap;
-    const int step_y = options.cell + gap + (options.captions.empty() ? 0 : caption_height);
+    std::vector<std::vector<std::string>> captions;
+    std::size_t caption_lines = 0;
+    for (const std::string& caption : options.captions) {
+        captions.push_back(lines_of(caption));
+        caption_lines = std::max(caption_lines, captions.back().size());
+    }
+    const int step_y =
+        options.cell + gap + (captions.empty() ? 0 : caption_height * static_cast<int>(caption_lines) + 6);
     const int top = options.title.empty() ? gap : title_height;
     Canvas canvas(columns * step_x + gap, top + rows * step_y);
     canvas.text({canvas.picture().width / 2.0, title_height / 2.0}, options.title,
@@ -62,10 +79,13 @@ Picture draw_picture_grid(std::span<const Picture> pictures, const GridOptions& 
         const Picture picture = fit(pictures[static_cast<std::size_t>(i)], options.cell);
         const int x = gap + i % columns * step_x, y = top + i / columns * step_y;
         canvas.paste(picture, x + (options.cell - picture.width) / 2, y + (options.cell - picture.height) / 2);
-        if (!options.captions.empty())
-            canvas.text({x + options.cell / 2.0, y + options.cell + 11.0},
-                        shortened(options.captions[static_cast<std::size_t>(i)], options.cell + gap / 2.0),
+        if (captions.empty()) continue;
+        double below = y + options.cell + 11.0;
+        for (const std::string& line : captions[static_cast<std::size_t>(i)]) {
+            canvas.text({x + options.cell / 2.0, below}, shortened(line, options.cell + gap / 2.0),
                         {.size = caption_size, .align = TextStyle::Align::center});
+            below += caption_height;
+        }
     }
     return canvas.picture();
 }

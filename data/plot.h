@@ -40,7 +40,7 @@ HEDDLE_API void plot_lines(const std::string& path, const PlotOptions& options);
 
 struct GridOptions {
     std::string title = {};
-    std::vector<std::string> captions = {};  ///< one per picture, or none
+    std::vector<std::string> captions = {};  ///< one per picture, or none; "\n" begins a new line
     int columns = 0;                         ///< 0: about as many as rows
     int cell = 96;                           ///< pictures are shown about this wide, enlarged by whole factors
 };
@@ -49,6 +49,19 @@ struct GridOptions {
 HEDDLE_API Picture draw_picture_grid(std::span<const Picture> pictures, const GridOptions& options = {});
 HEDDLE_API void save_picture_grid(const std::string& path, std::span<const Picture> pictures,
                                   const GridOptions& options = {});
+
+struct ConfusionOptions {
+    std::string title = {};
+    std::vector<std::string> class_names = {};  ///< one per class; empty: their numbers
+};
+/// The most classes that a confusion matrix is drawn for.
+inline constexpr std::size_t max_confusion_classes = 1000;
+
+/// A square of counts, `counts[truth * classes + predicted]`: true classes downwards, predicted ones to the right, each
+/// cell as dark as its part of its row, and at the end of a row how much of it is right. Where there are so many
+/// classes that counts or names would not be readable, they are left out. Throws `Error` for counts that are not one
+/// per pair of classes, or more than `max_confusion_classes`.
+HEDDLE_API Picture draw_confusion_matrix(std::span<const std::int64_t> counts, const ConfusionOptions& options = {});
 
 /// Examples of an f32 [N, H, W, C] tensor (C 1 or 3) as pictures: `low` becomes 0, `high` 255.
 HEDDLE_API std::vector<Picture> to_pictures(const Tensor& images, double low = 0, double high = 1);

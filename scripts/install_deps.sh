@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# install_deps.sh [--python] [--docs] [--data]: installs the Debian packages that Heddle is built and tested with.
+# install_deps.sh [--python] [--docs] [--data] [--tensorboard]: installs the Debian packages that Heddle is built and tested with.
 #   --python  also PyTorch (Debian's python3-torch): to make test vectors and to compare speed; tests do not need it
 #   --docs    also Doxygen, for scripts/docs.sh
 #   --data    also Fashion-MNIST (Debian's dataset-fashion-mnist), for the quick start
+#   --tensorboard  also TensorBoard, from PyPI, in a virtual environment in build/tensorboard, for the test of its events
 #   --print-libraries  installs nothing and names the libraries' packages (scripts/fetch_deps.sh)
 # Where the CUDA toolkit is, cudnn-frontend's headers come as well (scripts/fetch_cudnn_frontend.sh), into build/deps.
 # Quick and silent about packages that are there already. Needs root, or sudo, only when something is missing.
@@ -10,18 +11,23 @@ set -euo pipefail
 
 libraries=(libdnnl-dev libfmt-dev nlohmann-json3-dev libjpeg-dev libpng-dev zlib1g-dev
     libcli11-dev libgtest-dev libbenchmark-dev)
+tensorboard=false
 packages=(g++ cmake ninja-build ccache git pkg-config ca-certificates python3 clang-format shellcheck "${libraries[@]}")
 for argument in "$@"; do
     case $argument in
     --python) packages+=(python3-torch python3-numpy) ;;
     --docs) packages+=(doxygen) ;;
     --data) packages+=(dataset-fashion-mnist) ;;
+    --tensorboard)
+        packages+=(python3-venv)
+        tensorboard=true
+        ;;
     --print-libraries)
         printf '%s\n' "${libraries[@]}"
         exit 0
         ;;
     --help | -h)
-        sed -n '2,8s/^# //p' "$0"
+        sed -n '2,9s/^# //p' "$0"
         exit 0
         ;;
     *)
@@ -53,6 +59,17 @@ if [ ${#missing[@]} -gt 0 ]; then
     fi
     echo "Installing with apt-get: ${missing[*]}"
     "${as_root[@]}" apt-get update --quiet=2
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "${missing[@]}" >/dev/null
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends \
+        "${missing[@]}" >/dev/null
 fi
 if $cuda; then "$(dirname "${BASH_SOURCE[0]}")/fetch_cudnn_frontend.sh"; fi
+
+if $tensorboard; then
+    environment=$(dirname "${BASH_SOURCE[0]}")/../build/tensorboard
+    # The last thing that pip puts there.
+    if [ ! -e "$environment/bin/tensorboard" ]; then
+        echo "Installing from PyPI into build/tensorboard: tensorboard"
+        python3 -m venv "$environment"
+        "$environment/bin/pip" install --quiet --disable-pip-version-check tensorboard==2.21.0
+    fi
+fi

@@ -3,8 +3,9 @@
 #   The fast tier installs what is missing, checks the formatting, builds the ci preset in build/ci (warnings are errors),
 #   runs every test, the native kernels' on the simulator in three orders of the threads and under ASan and UBSan, and
 #   checks that the generated pages of docs/ are current. Where there is a GPU the same tests run on it.
-#   --full adds the long tests (HEDDLE_TEST_FULL=1, in the preset ci), the simulator under ThreadSanitizer, all mutations
-#   of the kernels, the presets asan (with undefined behaviour) and tsan, and the reference documentation.
+#   --full adds the long tests (HEDDLE_TEST_FULL=1, in the preset ci), TensorBoard to read what is written for it, the
+#   simulator under ThreadSanitizer, all mutations of the kernels, the presets asan (with undefined behaviour) and tsan,
+#   and the reference documentation.
 # HEDDLE_JOBS: how many compilers and tests run at a time (default: the number of cores).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -68,7 +69,7 @@ run_preset() {
 }
 
 step "packages"
-if $full; then scripts/install_deps.sh --docs; else scripts/install_deps.sh; fi
+if $full; then scripts/install_deps.sh --docs --tensorboard; else scripts/install_deps.sh; fi
 mkdir -p build
 
 step "formatting and scripts"

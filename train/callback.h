@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/export.h"
+#include "data/dataset.h"
 #include "layers/layer.h"
 #include "train/history.h"
 #include "train/schedule.h"
@@ -27,6 +28,7 @@ struct Training {
     std::int64_t samples = 0;       ///< examples seen in this epoch
     double seconds = 0;             ///< spent in this epoch's training steps
     std::int64_t samples_here = 0;  ///< examples seen in these seconds: fewer after resuming inside an epoch
+    std::int64_t steps_left = 0;    ///< until training ends, unless it is stopped
     bool stop = false;              ///< set it to end training after this epoch (in `on_batch_end`: after this step)
 
     /// Means over the epoch so far: "loss" and the metrics.
@@ -164,9 +166,12 @@ class HEDDLE_API JSONLines : public Callback {
 };
 
 struct TensorBoardOptions {
-    std::int64_t every_steps = 0;  ///< > 0: also the running means every so many steps, as "batch_..."
+    std::int64_t every_steps = 0;  ///< > 0: also the running means and the rate every so many steps, as "batch_..."
+    bool histograms = false;       ///< also of every parameter, after each epoch
+    Dataset samples = {};          ///< pictures shown after each epoch with what the model says of them; a classifier's
 };
-/// Scalars in event files (train/tensorboard.h): `log_dir`/train and `log_dir`/validation, with the epoch as step.
+/// Event files (train/tensorboard.h): scalars in `log_dir`/train and `log_dir`/validation with the epoch as step,
+/// histograms and pictures in the former.
 class HEDDLE_API TensorBoard : public Callback {
   public:
     explicit TensorBoard(const std::string& log_dir, const TensorBoardOptions& options = {});
@@ -177,8 +182,9 @@ struct ProgressBarOptions {
     int descriptor = 1;            ///< the file it writes to
     std::int64_t every_steps = 0;  ///< lines every so many steps where the output is no terminal; 0: one per epoch
 };
-/// Progress, time left, examples per second, loss, metrics and learning rate. On a terminal one line that is drawn
-/// anew; plain lines elsewhere. `fit` adds it by itself (`verbose`).
+/// Progress, examples per second, loss, metrics, learning rate, the memory that Heddle holds on the model's device, and
+/// the time left for the whole training. On a terminal one line that is drawn anew; plain lines elsewhere. `fit` adds
+/// it by itself (`verbose`).
 class HEDDLE_API ProgressBar : public Callback {
   public:
     explicit ProgressBar(const ProgressBarOptions& options = {});

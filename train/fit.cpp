@@ -43,6 +43,7 @@ class Fitting {
     void fit_epoch();
     End run_steps();
     Result row();
+    std::int64_t steps_left() const;
     bool limit_reached() const { return options_.steps > 0 && total_steps_ >= options_.steps; }
 
     const Model& model_;
@@ -185,6 +186,11 @@ void Fitting::write_checkpoint() {
     c.save(checkpoint_path(options_.checkpoint_dir));
 }
 
+std::int64_t Fitting::steps_left() const {
+    const std::int64_t left = (options_.epochs - training_.epoch) * training_.steps_per_epoch - training_.step;
+    return std::max<std::int64_t>(options_.steps > 0 ? std::min(left, options_.steps - total_steps_) : left, 0);
+}
+
 /// The epoch's row of the history, with validation where there is any.
 Result Fitting::row() {
     Result result = detail::gathered(model_, loss_);
@@ -216,6 +222,7 @@ Fitting::End Fitting::run_steps() {
         ++total_steps_;
         training_.samples += samples;
         training_.samples_here += samples;
+        training_.steps_left = steps_left();
         const auto now = std::chrono::steady_clock::now();
         training_.seconds += std::chrono::duration<double>(now - before).count();
         before = now;
@@ -265,6 +272,7 @@ void Fitting::fit_epoch() {
 
 History Fitting::run() {
     begin();
+    training_.steps_left = steps_left();
     for (const Callback& callback : callbacks_) callback->on_train_begin(training_);
     while (!done_ && training_.epoch < options_.epochs && !limit_reached()) fit_epoch();
     for (const Callback& callback : callbacks_) callback->on_train_end(training_);

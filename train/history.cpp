@@ -1,10 +1,12 @@
 #include "train/history.h"
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
 #include <limits>
 
 #include "core/check.h"
+#include "data/files/csv.h"
 
 namespace heddle {
 namespace {
@@ -84,6 +86,27 @@ void History::write_csv(const std::string& path) const {
     file << to_csv();
     file.close();
     check(file.good(), "cannot write {}", path);
+}
+
+History History::from_csv(std::string_view text, const std::string& path) {
+    const CsvTable table = parse_csv(text, path, {.header = CsvOptions::Header::yes});
+    check(!table.names().empty() && table.names().front() == "epoch",
+          "{}: no history: its first column is not \"epoch\"", path);
+    const auto number = [&](std::int64_t row, std::int64_t column, auto value) {
+        const std::string& field = table.text(row, column);
+        const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
+        check(error == std::errc() && end == field.data() + field.size(), "{}: row {}, column {}: \"{}\" is no number",
+              path, row + 1, column + 1, field);
+        return value;
+    };
+    History history;
+    for (std::int64_t row = 0; row < table.rows(); ++row) {
+        Result values;
+        for (std::int64_t column = 1; column < table.columns(); ++column)
+            values.set(table.names()[static_cast<std::size_t>(column)], number(row, column, 0.0));
+        history.add(number(row, 0, std::int64_t{0}), values);
+    }
+    return history;
 }
 
 }  // namespace heddle

@@ -56,6 +56,8 @@ class HEDDLE_API History {
     /// "epoch,loss,..." and one line per epoch, with digits enough to read the same bits back.
     std::string to_csv() const;
     void write_csv(const std::string& path) const;
+    /// What `to_csv` wrote of one epoch or more. Throws `Error` naming `path`, line and column for other text.
+    static History from_csv(std::string_view text, const std::string& path);
 
     /// `fit` was asked to stop before it was done (train/interrupt.h).
     bool interrupted = false;

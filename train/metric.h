@@ -54,6 +54,9 @@ class HEDDLE_API Metric {
 
     explicit operator bool() const { return impl_ != nullptr; }
 
+  protected:
+    const MetricImpl& impl() const { return *impl_; }
+
   private:
     std::string name_;
     std::shared_ptr<MetricImpl> impl_;

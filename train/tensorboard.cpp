@@ -2,12 +2,16 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
+#include <vector>
 
 #include "core/check.h"
 
@@ -53,9 +57,18 @@ std::string field(int number, WireType type, std::string_view value) {
     return out.append(value);
 }
 
-std::string time_field(double wall_time) {
-    return field(1, fixed64, little_endian(std::bit_cast<std::uint64_t>(wall_time)));
+std::string double_bytes(double value) { return little_endian(std::bit_cast<std::uint64_t>(value)); }
+std::string double_field(int number, double value) { return field(number, fixed64, double_bytes(value)); }
+std::string integer_field(int number, std::int64_t value) {
+    return field(number, varint, varint_bytes(static_cast<std::uint64_t>(value)));
 }
+std::string packed_field(int number, const std::vector<double>& values) {
+    std::string all;
+    for (const double value : values) all += double_bytes(value);
+    return field(number, WireType::bytes, all);
+}
+
+std::string time_field(double wall_time) { return double_field(1, wall_time); }
 
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
@@ -101,14 +114,64 @@ EventWriter::EventWriter(const std::string& folder) : file_(std::make_unique<Fil
 
 EventWriter::~EventWriter() = default;
 
-void EventWriter::scalar(std::string_view tag, double value, std::int64_t step, double wall_time) {
-    // Event { double wall_time = 1; int64 step = 2; Summary summary = 5 }; Summary { repeated Value value = 1 };
-    // Value { string tag = 1; float simple_value = 2 }.
-    const std::string number = little_endian(std::bit_cast<std::uint32_t>(static_cast<float>(value)));
-    const std::string entry = field(1, WireType::bytes, tag) + field(2, fixed32, number);
-    file_->record(path_, time_field(wall_time >= 0 ? wall_time : now()) +
-                             field(2, varint, varint_bytes(static_cast<std::uint64_t>(step))) +
+// Event { double wall_time = 1; int64 step = 2; Summary summary = 5 }; Summary { repeated Value value = 1 };
+// Value { string tag = 1; ... }: `value` is the rest of it.
+void EventWriter::record(std::string_view tag, const std::string& value, std::int64_t step, double wall_time) {
+    const std::string entry = field(1, WireType::bytes, tag) + value;
+    file_->record(path_, time_field(wall_time >= 0 ? wall_time : now()) + integer_field(2, step) +
                              field(5, WireType::bytes, field(1, WireType::bytes, entry)));
+}
+
+// Value { float simple_value = 2 }.
+void EventWriter::scalar(std::string_view tag, double value, std::int64_t step, double wall_time) {
+    record(tag, field(2, fixed32, little_endian(std::bit_cast<std::uint32_t>(static_cast<float>(value)))), step,
+           wall_time);
+}
+
+// Value { HistogramProto histo = 5 }; HistogramProto { double min = 1, max = 2, num = 3, sum = 4, sum_squares = 5;
+// repeated double bucket_limit = 6 [packed], bucket = 7 [packed] }, where a limit is the right end of its bucket.
+void EventWriter::histogram(std::string_view tag, std::span<const float> values, std::int64_t step, double wall_time) {
+    constexpr std::size_t buckets = 30;
+    double low = std::numeric_limits<double>::infinity(), high = -low, count = 0, sum = 0, squares = 0;
+    for (const float value : values) {
+        if (!std::isfinite(value)) continue;
+        const auto number = static_cast<double>(value);
+        low = std::min(low, number);
+        high = std::max(high, number);
+        ++count;
+        sum += number;
+        squares += number * number;
+    }
+    if (count == 0) return;
+    std::vector<double> limits, counts;
+    if (low == high) {
+        limits = {high};
+        counts = {count};
+    } else {
+        counts.resize(buckets);
+        const double width = (high - low) / buckets;
+        for (std::size_t i = 1; i < buckets; ++i) limits.push_back(low + width * static_cast<double>(i));
+        limits.push_back(high);
+        for (const float value : values)
+            if (std::isfinite(value))
+                ++counts[std::min(static_cast<std::size_t>((static_cast<double>(value) - low) / width), buckets - 1)];
+    }
+    record(tag,
+           field(5, WireType::bytes,
+                 double_field(1, low) + double_field(2, high) + double_field(3, count) + double_field(4, sum) +
+                     double_field(5, squares) + packed_field(6, limits) + packed_field(7, counts)),
+           step, wall_time);
+}
+
+// Value { Image image = 4 }; Image { int32 height = 1, width = 2, colorspace = 3; bytes encoded_image_string = 4 }.
+void EventWriter::image(std::string_view tag, const Picture& picture, std::int64_t step, double wall_time) {
+    const std::vector<std::uint8_t> png = encode_png(picture);
+    record(
+        tag,
+        field(4, WireType::bytes,
+              integer_field(1, picture.height) + integer_field(2, picture.width) + integer_field(3, picture.channels) +
+                  field(4, WireType::bytes, std::string(png.begin(), png.end()))),
+        step, wall_time);
 }
 
 void EventWriter::flush() { check(std::fflush(file_->stream) == 0, "cannot write {}", path_); }

@@ -64,7 +64,7 @@ TEST_F(Resume, AfterAnInterrupt) {
     EXPECT_EQ(outcome.err, "");
     EXPECT_EQ(outcome.records().back().at("event"), "interrupted");
     for (const std::string& name : listing(parts))
-        EXPECT_TRUE(name == "checkpoint.safetensors" || name == "history.csv") << name;
+        EXPECT_TRUE(name == "checkpoint.safetensors" || name == "history.csv" || name == "run.json") << name;
 
     expect_done(words(whole, options));
     expect_done(words(parts, {"--epochs", "60", "--quiet", "--resume"}));

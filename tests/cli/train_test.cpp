@@ -23,8 +23,11 @@ TEST_F(Train, WritesModelHistoryCurvesAndCheckpoint) {
     for (const char* part : {"96 training and 40 test examples [12, 12, 1], 10 classes", "Conv2D", "linear schedule",
                              "epoch 2/2", "test accuracy", "pictures/s", "peak memory"})
         EXPECT_NE(run.out.find(part), std::string::npos) << part << "\n" << run.out;
-    const std::vector<std::string> files{"checkpoint.safetensors", "cnn.safetensors", "curves.png", "history.csv"};
+    const std::vector<std::string> files{
+        "checkpoint.safetensors", "cnn.safetensors", "confusion.png", "curves.png", "history.csv",
+        "mistakes.png",           "run.json"};
     EXPECT_EQ(listing(out), files);
+    EXPECT_EQ(load_picture(out + "/mistakes.png").width, 6 * 154 + 10);
     EXPECT_GT(load_picture(out + "/curves.png").width, 1000);
     const std::string history = read_bytes(out + "/history.csv");
     EXPECT_TRUE(history.starts_with("epoch,loss,accuracy")) << history;
@@ -63,6 +66,11 @@ TEST_F(Train, PrintsJsonLines) {
     EXPECT_GT(last.at("test_accuracy"), 0.9);
     EXPECT_GT(last.at("peak_memory_bytes"), 0);
     EXPECT_GT(last.at("peak_allocated_bytes"), 0);
+    std::vector<std::string> files = last.at("files");
+    std::sort(files.begin(), files.end());
+    std::vector<std::string> there;
+    for (const std::string& name : listing(out)) there.push_back(out + "/" + name);
+    EXPECT_EQ(files, there);
     EXPECT_NEAR(last.at("images_per_second").get<double>() * last.at("seconds").get<double>(), 8 * 72, 0.01);
 
     const Model model = Model::load(out + "/linear.safetensors");
@@ -158,6 +166,37 @@ TEST_F(Train, FolderOfPicturesBroughtToOneSize) {
         {"train", "mlp", "--data", folder / "pictures", "--image-size", "14", "--epochs", "2", "--out", out});
     EXPECT_NE(run.out.find("[14, 14, 3], 2 classes"), std::string::npos) << run.out;
     expect_done({"evaluate", "mlp", "--weights", out + "/mlp.safetensors", "--data", folder / "pictures"});
+}
+
+/// Whether the picture holds a pixel of this colour.
+bool has_color(const Picture& picture, int red, int green, int blue) {
+    for (std::size_t i = 0; i < picture.pixels.size(); i += 3)
+        if (picture.pixels[i] == red && picture.pixels[i + 1] == green && picture.pixels[i + 2] == blue) return true;
+    return false;
+}
+
+TEST_F(Train, ShowsHowTheTestSetWasClassified) {
+    const std::vector<std::string> words{"train", "linear", "--data", data, "--batch-size", "16",
+                                         "--lr",  "0.02",   "--out",  out,  "--quiet",      "--epochs"};
+    const auto with = [&](const char* epochs) {
+        std::vector<std::string> all = words;
+        all.emplace_back(epochs);
+        return all;
+    };
+    // All right: only the diagonal has a colour.
+    EXPECT_NE(expect_done(with("30")).out.find("test accuracy 1.0000"), std::string::npos);
+    const Picture learnt = load_picture(out + "/confusion.png");
+    EXPECT_TRUE(has_color(learnt, 0, 114, 178));
+    EXPECT_FALSE(has_color(learnt, 213, 94, 0));
+    EXPECT_TRUE(std::filesystem::exists(out + "/mistakes.png"));
+
+    // A table has no pictures to show: those of the run before go away.
+    std::string table = "a,b,label\n";
+    for (int i = 0; i < 40; ++i) table += i % 2 == 0 ? "1,0,0\n" : "0,1,1\n";
+    testing_files::write_bytes(folder / "table.csv", table);
+    expect_done({"train", "linear", "--data", folder / "table.csv", "--epochs", "1", "--out", out, "--quiet"});
+    EXPECT_TRUE(std::filesystem::exists(out + "/confusion.png"));
+    EXPECT_FALSE(std::filesystem::exists(out + "/mistakes.png"));
 }
 
 }  // namespace

@@ -81,4 +81,34 @@ TEST(PictureGrid, FromTensors) {
     EXPECT_ERROR(to_pictures(Tensor::zeros(Shape{1, 2, 2, 2})), "1 or 3");
 }
 
+TEST(Plot, CaptionsOfSeveralLines) {
+    const std::vector<Picture> pictures(2, Picture(8, 8, 1));
+    const int one = draw_picture_grid(pictures, {.captions = {"a", "b"}, .cell = 40}).height;
+    const int three = draw_picture_grid(pictures, {.captions = {"a\nb\nc", "d"}, .cell = 40}).height;
+    EXPECT_EQ(three, one + 2 * 16);
+}
+
+TEST(Plot, ConfusionMatrix) {
+    const std::vector<std::int64_t> counts{10, 0, 0, 0, 5, 5, 0, 0, 0};
+    const Picture picture = draw_confusion_matrix(counts, {.title = "t", .class_names = {"a", "b", "c"}});
+    const int cell = 56;
+    EXPECT_NEAR(count_pixels(picture, 0, 114, 178), cell * cell, 500) << "all of the first row is right";
+    // Half of the second row, wrong and right: the colours' part is the root of it.
+    const auto half = [](int channel) { return static_cast<int>(std::lround(255 + (channel - 255) * std::sqrt(0.5))); };
+    EXPECT_NEAR(count_pixels(picture, half(0), half(114), half(178)), cell * cell, 500);
+    EXPECT_NEAR(count_pixels(picture, half(213), half(94), half(0)), cell * cell, 500);
+
+    // However many classes there are, the picture stays of a size that can be looked at.
+    for (const std::int64_t classes : {1, 100, 1000}) {
+        const Picture large =
+            draw_confusion_matrix(std::vector<std::int64_t>(static_cast<std::size_t>(classes * classes), 3));
+        EXPECT_LT(large.width, 4200);
+        EXPECT_GE(large.width, 4 * classes);
+    }
+    EXPECT_ERROR(draw_confusion_matrix({}), "got 0 counts");
+    EXPECT_ERROR(draw_confusion_matrix(std::vector<std::int64_t>(5)), "got 5 counts");
+    EXPECT_ERROR(draw_confusion_matrix(std::vector<std::int64_t>(1001 * 1001)), "1 .. 1000 classes");
+    EXPECT_ERROR(draw_confusion_matrix(counts, {.class_names = {"a"}}), "3 classes and 1 names");
+}
+
 }  // namespace

@@ -1,10 +1,12 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <regex>
 
 #include "samples.h"
 
@@ -131,7 +133,7 @@ TEST_F(Callbacks, Logs) {
         first = last + 1;
     }
 
-    tell(TensorBoard(place + "/board"), {0.5});
+    tell(TensorBoard(place + "/board", {.histograms = true}), {0.5});
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(place + "/board/train"), {}), 1);
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(place + "/board/validation"), {}), 1);
     std::filesystem::remove_all(place);
@@ -143,9 +145,82 @@ TEST_F(Callbacks, ProgressIsPlainLinesInAFile) {
     ASSERT_GE(file, 0);
     tell(ProgressBar({.descriptor = file}), {0.5});
     close(file);
-    EXPECT_EQ(contents(path),
-              "epoch 1/100  0:00  10/s  loss 0.5  val_loss 0.5  val_accuracy -0.5  learning_rate 0.1\n");
+    const std::string line = "epoch 1/100  0:00  10/s  loss 0.5  val_loss 0.5  val_accuracy -0.5  learning_rate 0.1";
+    EXPECT_TRUE(std::regex_match(contents(path), std::regex(line + "  memory [0-9]+ MB\n"))) << contents(path);
     std::filesystem::remove_all(place);
+}
+
+TEST(Progress, SaysWhatIsLeft) {
+    const auto [x, y] = plane(40);
+    Sequential model{Dense(1)};
+    model.compile({.optimizer = SGD({.learning_rate = 0.25}), .loss = "mse"});
+    const std::string place = folder("left"), path = place + "/out";
+    std::vector<std::int64_t> left;
+    const LambdaCallback recorder({.on_train_begin = [&](Training& t) { left.push_back(t.steps_left); },
+                                   .on_batch_end = [&](Training& t) { left.push_back(t.steps_left); }});
+    const auto run = [&](std::int64_t steps) {
+        left.clear();
+        const int file = open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
+        model.fit(x, y,
+                  {.epochs = 2,
+                   .batch_size = 10,
+                   .steps = steps,
+                   .verbose = 0,
+                   .callbacks = {recorder, ProgressBar({.descriptor = file, .every_steps = 2})}});
+        close(file);
+        return contents(path);
+    };
+    const std::string text = run(0);
+    EXPECT_EQ(left, (std::vector<std::int64_t>{8, 7, 6, 5, 4, 3, 2, 1, 0}));
+    const std::string left_text = "  [0-9]+:[0-9][0-9] left", rate = "  [0-9]+/s", memory = "  memory [0-9]+ MB";
+    const std::string numbers = "  loss [^ ]+  learning_rate 0.25" + memory;
+    const std::regex expected("epoch 1/2 2/4" + left_text + rate + numbers + "\n" +    //
+                              "epoch 1/2 4/4" + left_text + rate + numbers + "\n" +    //
+                              "epoch 1/2  0:0." + rate + numbers + left_text + "\n" +  //
+                              "epoch 2/2 2/4" + left_text + rate + numbers + "\n" +    //
+                              "epoch 2/2 4/4" + rate + numbers + "\nepoch 2/2  0:0." + rate + numbers + "\n");
+    EXPECT_TRUE(std::regex_match(text, expected)) << text;
+    run(5);
+    EXPECT_EQ(left, (std::vector<std::int64_t>{5, 4, 3, 2, 1, 0}));
+    std::filesystem::remove_all(place);
+}
+
+/// What a terminal of so many columns shows of a short training; carriage returns begin a new line.
+std::vector<std::string> on_terminal(unsigned columns) {
+    const int master = posix_openpt(O_RDWR | O_NOCTTY);
+    if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0) return {};
+    const int terminal = open(ptsname(master), O_RDWR | O_NOCTTY);
+    const winsize size{24, static_cast<unsigned short>(columns), 0, 0};
+    ioctl(terminal, TIOCSWINSZ, &size);
+    const auto [x, y] = plane(40);
+    Sequential model{Dense(1)};
+    model.compile({.optimizer = SGD({.learning_rate = 0.25}), .loss = "mse"});
+    model.fit(x, y,
+              {.epochs = 1, .batch_size = 10, .verbose = 0, .callbacks = {ProgressBar({.descriptor = terminal})}});
+    std::string text(4096, '\0');
+    text.resize(static_cast<std::size_t>(std::max<ssize_t>(read(master, text.data(), text.size()), 0)));
+    close(terminal);
+    close(master);
+    std::vector<std::string> lines(1);
+    for (const char letter : text)
+        if (letter == '\r' || letter == '\n')
+            lines.emplace_back();
+        else
+            lines.back() += letter;
+    return lines;
+}
+
+TEST(Progress, FitsTheTerminal) {
+    const std::string clear = "\033[K";
+    for (const unsigned columns : {200u, 90u, 80u, 30u}) {
+        const std::vector<std::string> lines = on_terminal(columns);
+        ASSERT_GE(lines.size(), 2u) << "no pseudo terminal";
+        const std::string& line = lines[1];  // of the first step
+        ASSERT_TRUE(line.starts_with(clear + "epoch 1/1 ")) << line;
+        EXPECT_LT(line.size() - clear.size(), columns) << line;
+        EXPECT_EQ(line.find("[======") != std::string::npos, columns == 200) << line;
+        EXPECT_TRUE(columns < 90 || line.ends_with(" MB")) << line;
+    }
 }
 
 TEST(Terminate, OnALossThatIsNotFinite) {

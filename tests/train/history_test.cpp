@@ -62,5 +62,25 @@ TEST(History, CSVKeepsEveryBit) {
     EXPECT_THROW(history.write_csv("/nowhere/history.csv"), Error);
 }
 
+TEST(History, ReadsBackWhatItWrote) {
+    History history;
+    history.add(3, {{"loss", 0.1}, {"seconds", 1e-300}});
+    history.add(4, {{"loss", -1.0 / 3}, {"val_loss", 2}});
+    const History again = History::from_csv(history.to_csv(), "h.csv");
+    EXPECT_EQ(again.to_csv(), history.to_csv());
+    EXPECT_EQ(again.epochs(), history.epochs());
+    EXPECT_EQ(again.at("loss"), history.at("loss"));
+    EXPECT_TRUE(std::isnan(again.at("val_loss")[0]));
+    for (const char* wrong :
+         {"", "loss\n1\n", "epoch,loss\n0,\n", "epoch,loss\nx,1\n", "epoch,loss\n0.5,1\n", "epoch\n1,2\n"}) {
+        try {
+            History::from_csv(wrong, "h.csv");
+            ADD_FAILURE() << wrong;
+        } catch (const Error& error) {
+            EXPECT_NE(std::string(error.what()).find("h.csv"), std::string::npos) << error.what();
+        }
+    }
+}
+
 }  // namespace
 }  // namespace heddle

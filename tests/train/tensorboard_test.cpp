@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -78,6 +79,54 @@ TEST(TensorBoard, EventsReadBack) {
               "\x2A\x0D\x0A\x0B"s
               "\x0A\x04loss"s
               "\x15\0\0\x20\x3E"s);
+    std::filesystem::remove_all(folder);
+}
+
+// A field of this number (below 16) that holds bytes (fewer than 128).
+std::string bytes_field(int number, const std::string& bytes) {
+    return std::string{static_cast<char>((number << 3) | 2), static_cast<char>(bytes.size())} + bytes;
+}
+
+std::string doubles(const std::vector<double>& values) {
+    std::string bytes(values.size() * 8, '\0');
+    std::memcpy(bytes.data(), values.data(), bytes.size());
+    return bytes;
+}
+
+TEST(TensorBoard, HistogramsAndPictures) {
+    const std::string folder = temporary_folder("heddle_events_histograms");
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const Picture picture(3, 2, 1, 7);
+    std::string path;
+    {
+        EventWriter writer(folder);
+        path = writer.path();
+        writer.histogram("w", std::vector<float>{0.5f, 0.5f, nan}, 1, 0);
+        std::vector<float> ramp;
+        for (int i = 0; i <= 300; ++i) ramp.push_back(static_cast<float>(i));
+        writer.histogram("w", ramp, 2, 0);
+        writer.histogram("w", std::vector<float>{nan}, 3, 0);
+        writer.image("p", picture, 4, 0);
+    }
+    const std::vector<std::string> payloads = records(path);
+    ASSERT_EQ(payloads.size(), 4u) << "a histogram of nothing is none";
+    std::string histo;
+    const double numbers[] = {0.5, 0.5, 2, 1, 0.5};  // min, max, num, sum, sum of squares
+    for (int i = 0; i < 5; ++i) histo += std::string(1, static_cast<char>(((i + 1) << 3) | 1)) + doubles({numbers[i]});
+    histo += bytes_field(6, doubles({0.5})) + bytes_field(7, doubles({2}));
+    EXPECT_TRUE(payloads[1].ends_with(bytes_field(1, bytes_field(1, "w") + bytes_field(5, histo))));
+
+    // 30 intervals of 10: the last one has 290 to 300.
+    std::vector<double> counts(30, 10), limits;
+    counts.back() = 11;
+    for (int i = 1; i <= 30; ++i) limits.push_back(10 * i);
+    EXPECT_NE(payloads[2].find(doubles(limits)), std::string::npos);
+    EXPECT_TRUE(payloads[2].ends_with(doubles(counts)));
+
+    const std::vector<std::uint8_t> png = encode_png(picture);
+    ASSERT_LT(png.size(), 100u);
+    EXPECT_TRUE(payloads[3].ends_with(
+        bytes_field(4, "\x08\x02\x10\x03\x18\x01" + bytes_field(4, std::string(png.begin(), png.end())))));
     std::filesystem::remove_all(folder);
 }
 

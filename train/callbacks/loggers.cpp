@@ -6,6 +6,7 @@
 #include "core/atomic_file.h"
 #include "core/check.h"
 #include "train/callback.h"
+#include "train/classification.h"
 #include "train/model.h"
 #include "train/tensorboard.h"
 
@@ -83,11 +84,13 @@ class TensorBoardImpl final : public CallbackImpl {
     TensorBoardImpl(std::string folder, const TensorBoardOptions& options)
         : folder_(std::move(folder)), options_(options) {}
 
+    void on_batch_begin(Training& training) override { rate_ = training.model.optimizer().learning_rate(); }
     void on_batch_end(Training& training) override {
         if (options_.every_steps <= 0) return;
         const std::int64_t step = training.epoch * training.steps_per_epoch + training.step;
         if (step % options_.every_steps != 0) return;
         for (const auto& [name, value] : training.running()) writer("train").scalar("batch_" + name, value, step);
+        writer("train").scalar("batch_learning_rate", rate_, step);
     }
     void on_epoch_end(Training& training, const Result& logs) override {
         for (const auto& [name, value] : logs) {
@@ -95,6 +98,10 @@ class TensorBoardImpl final : public CallbackImpl {
             writer(validation ? "validation" : "train")
                 .scalar("epoch_" + (validation ? name.substr(4) : name), value, training.epoch);
         }
+        if (options_.histograms)
+            for (const auto& [name, parameter] : training.model.parameters())
+                writer("train").histogram(name, parameter.to_vector<float>(), training.epoch);
+        if (options_.samples.defined()) writer("train").image("samples", draw_samples(training.model), training.epoch);
         for (auto& [name, file] : writers_) file->flush();
     }
     void on_train_end(Training&) override { writers_.clear(); }
@@ -106,8 +113,16 @@ class TensorBoardImpl final : public CallbackImpl {
         return *file;
     }
 
+    Picture draw_samples(const Model& model) const {
+        const Batch batch = options_.samples.without_augmentation().batch(0, options_.samples.size());
+        const ClassificationLog log;
+        log.update(model.predict(batch.inputs), batch.target);
+        return draw_classified(options_.samples, log.examples());
+    }
+
     std::string folder_;
     TensorBoardOptions options_;
+    double rate_ = 0;  // of this step
     std::map<std::string, std::unique_ptr<EventWriter>> writers_;
 };
 

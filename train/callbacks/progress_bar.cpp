@@ -5,8 +5,10 @@
 #include <chrono>
 #include <cstdio>
 
+#include "core/allocator.h"
 #include "core/check.h"
 #include "train/callback.h"
+#include "train/detail/state.h"
 #include "train/model.h"
 
 namespace heddle {
@@ -36,21 +38,27 @@ class ProgressBarImpl final : public CallbackImpl {
     explicit ProgressBarImpl(const ProgressBarOptions& options)
         : options_(options), terminal_(isatty(options.descriptor) == 1) {}
 
+    void on_train_begin(Training&) override {
+        begin_ = std::chrono::steady_clock::now();
+        steps_ = 0;
+    }
     void on_batch_end(Training& training) override {
+        ++steps_;
         if (terminal_ && options_.bar) {
             const auto now = std::chrono::steady_clock::now();
             if (now - drawn_ < std::chrono::milliseconds(100)) return;
             drawn_ = now;
-            put(options_.descriptor, "\r\033[K" + fitted(progress(training)));
+            put(options_.descriptor, "\r\033[K" + drawn(training));
         } else if (options_.every_steps > 0 && training.step % options_.every_steps == 0) {
-            put(options_.descriptor, progress(training) + "\n");
+            put(options_.descriptor, place(training) + " " + steps(training) + numbers(training) + "\n");
         }
     }
     void on_epoch_end(Training& training, const Result& logs) override {
-        std::string line = fmt::format("epoch {}/{}", training.epoch + 1, training.epochs);
+        std::string line = place(training);
         line += fmt::format("  {}  {:.0f}/s", clock_text(training.seconds), logs.at("samples_per_second"));
         for (const auto& [name, value] : logs)
             if (name != "seconds" && name != "samples_per_second") line += fmt::format("  {} {:.4g}", name, value);
+        line += memory(training) + time_left(training);
         put(options_.descriptor, (terminal_ && options_.bar ? "\r\033[K" : "") + line + "\n");
     }
     void on_train_end(Training& training) override {
@@ -61,35 +69,56 @@ class ProgressBarImpl final : public CallbackImpl {
     }
 
   private:
-    std::string progress(Training& training) const {
-        const std::int64_t steps = std::max<std::int64_t>(training.steps_per_epoch, 1);
-        std::string line = fmt::format("epoch {}/{}", training.epoch + 1, training.epochs);
-        if (terminal_ && options_.bar) {
-            constexpr std::int64_t width = 24;
-            const auto full = static_cast<std::size_t>(width * training.step / steps);
-            line += " [" + std::string(full, '=') + std::string(width - full, ' ') + "]";
-        }
-        line += fmt::format(" {}/{}", training.step, steps);
-        if (training.seconds > 0 && training.samples_here > 0) {
-            const double rate = static_cast<double>(training.samples_here) / training.seconds;
-            const auto left = static_cast<double>(training.samples_per_epoch - training.samples);
-            line += fmt::format("  {} left  {:.0f}/s", clock_text(std::max(left, 0.0) / rate), rate);
-        }
+    static std::string place(const Training& training) {
+        return fmt::format("epoch {}/{}", training.epoch + 1, training.epochs);
+    }
+    static std::string steps(const Training& training) {
+        return fmt::format("{}/{}", training.step, training.steps_per_epoch);
+    }
+    static std::string memory(const Training& training) {
+        const auto bytes = static_cast<double>(allocator(detail::device_of(training.model)).stats().reserved);
+        return fmt::format("  memory {:.0f} MB", bytes / 1e6);
+    }
+    /// From the pace so far, validation and what else happens between the steps included.
+    std::string time_left(const Training& training) const {
+        if (steps_ == 0 || training.steps_left == 0) return {};
+        const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+        return fmt::format(
+            "  {} left", clock_text(seconds / static_cast<double>(steps_) * static_cast<double>(training.steps_left)));
+    }
+    std::string numbers(const Training& training) const {
+        std::string line = time_left(training);
+        if (training.seconds > 0 && training.samples_here > 0)
+            line += fmt::format("  {:.0f}/s", static_cast<double>(training.samples_here) / training.seconds);
         for (const auto& [name, value] : training.running()) line += fmt::format("  {} {:.4g}", name, value);
-        return line + fmt::format("  learning_rate {:.3g}", training.model.optimizer().learning_rate());
+        return line + fmt::format("  learning_rate {:.3g}", training.model.optimizer().learning_rate()) +
+               memory(training);
     }
 
-    /// A line longer than the terminal is wide could not be drawn over.
-    std::string fitted(std::string line) const {
+    /// One line of the terminal: a longer one could not be drawn over. The bar gives way to the numbers.
+    std::string drawn(const Training& training) const {
         winsize size{};
-        if (ioctl(options_.descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 && line.size() >= size.ws_col)
-            line.resize(size.ws_col - 1u);
+        const bool known = ioctl(options_.descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+        const std::string before = place(training) + " ", after = steps(training) + numbers(training);
+        std::size_t width = 24;
+        const std::size_t room = known ? size.ws_col - 1u : before.size() + after.size() + width + 3;
+        width = std::min(width, room - std::min(room, before.size() + after.size() + 3));
+        width -= width % 6;  // or the bar would tremble with the digits
+        std::string line = before;
+        if (width >= 5) {
+            const auto full = static_cast<std::size_t>(static_cast<std::int64_t>(width) * training.step /
+                                                       std::max<std::int64_t>(training.steps_per_epoch, 1));
+            line += fmt::format("[{:=<{}}{:<{}}] ", "", full, "", width - full);
+        }
+        line += after;
+        if (line.size() > room) line.resize(room);
         return line;
     }
 
     ProgressBarOptions options_;
     bool terminal_;
-    std::chrono::steady_clock::time_point drawn_{};
+    std::chrono::steady_clock::time_point drawn_{}, begin_{};
+    std::int64_t steps_ = 0;  // since then
 };
 
 }  // namespace

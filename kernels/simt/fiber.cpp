@@ -10,7 +10,7 @@
 #include "kernels/simt/race.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
+#include <sanitizer/asan_interface.h>
 #endif
 
 #if defined(__x86_64__) && !defined(HEDDLE_SIMT_UCONTEXT)
@@ -89,6 +89,14 @@ namespace {
 constexpr std::size_t stack_reserve = 256 * 1024;
 constexpr std::size_t stagger_step = 192, stagger_count = 61;
 
+/// AddressSanitizer's marks outlive a mapping: what lay at these addresses, another thread's stack, say, may have left
+/// some, and so may the frames of a fiber that nobody returned to.
+void clear_marks([[maybe_unused]] char* stack) {
+#if defined(__SANITIZE_ADDRESS__)
+    __asan_unpoison_memory_region(stack, stack_reserve);
+#endif
+}
+
 std::size_t guard_bytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
 
 }  // namespace
@@ -101,6 +109,7 @@ Fiber::Fiber(void (*entry)(), std::size_t stagger) {
     mprotect(memory, guard, PROT_NONE);
     owns_stack_ = true;
     stack_ = static_cast<char*>(memory) + guard;
+    clear_marks(stack_);
     stack_bytes_ = stack_reserve - stagger % stagger_count * stagger_step;
     stack_pointer_ = prepare(stack_, stack_bytes_, entry);
     race_context = race::create_context();
@@ -111,7 +120,9 @@ Fiber::~Fiber() {
     delete static_cast<ucontext_t*>(stack_pointer_);
 #endif
     if (race_context) race::destroy_context(race_context);
-    if (owns_stack_) munmap(stack_ - guard_bytes(), stack_reserve + guard_bytes());
+    if (!owns_stack_) return;
+    clear_marks(stack_);
+    munmap(stack_ - guard_bytes(), stack_reserve + guard_bytes());
 }
 
 void Fiber::switch_to(Fiber& next) {

@@ -1,15 +1,17 @@
 # More rounds of the native kernels' cases on the simulator, whose threads and streams the plain round takes in order.
 # f16 is left out: its code is that of bf16.
+# Each has a file of results of its own: programs of one name that end side by side would race for theirs.
+set(results_of GTEST_OUTPUT=json:${PROJECT_BINARY_DIR}/results/test_)
 set(rounds --gtest_filter=*/sim.*:*/sim/bf16.*)
 foreach(order reverse random)
   add_test(NAME kernels_sim_${order} COMMAND test_kernels ${rounds})
   set_tests_properties(kernels_sim_${order} PROPERTIES LABELS unit
-    ENVIRONMENT "HEDDLE_SIM_ORDER=${order};HEDDLE_SIM_SEED=1;HEDDLE_EVIDENCE=")
+    ENVIRONMENT "${results_of}kernels_sim_${order}.json;HEDDLE_SIM_ORDER=${order};HEDDLE_SIM_SEED=1;HEDDLE_EVIDENCE=")
 endforeach()
 foreach(order latest random)
   add_test(NAME train_sim_${order} COMMAND test_train --gtest_filter=*DeviceTraining*)
   set_tests_properties(train_sim_${order} PROPERTIES LABELS unit
-    ENVIRONMENT "HEDDLE_SIM_STREAMS=${order};HEDDLE_SIM_SEED=2;HEDDLE_EVIDENCE=")
+    ENVIRONMENT "${results_of}train_sim_${order}.json;HEDDLE_SIM_STREAMS=${order};HEDDLE_SIM_SEED=2;HEDDLE_EVIDENCE=")
 endforeach()
 
 # The same cases with the simulator under a sanitizer (kernels/simt/CMakeLists.txt): heddle_sim_tsan and
@@ -33,4 +35,4 @@ set_target_properties(test_kernels_tsan PROPERTIES EXCLUDE_FROM_ALL ON)
 set(sanitized_kernels "HEDDLE_ALLOCATOR=passthrough;HEDDLE_EVIDENCE=")
 add_test(NAME kernels_sim_asan COMMAND test_kernels_asan ${rounds})
 set_tests_properties(kernels_sim_asan PROPERTIES LABELS unit ENVIRONMENT
-  "HEDDLE_DEVICE_LIBRARIES=${PROJECT_BINARY_DIR}/sim_asan;${sanitized_kernels};ASAN_OPTIONS=detect_leaks=0;UBSAN_OPTIONS=print_stacktrace=1")
+  "${results_of}kernels_sim_asan.json;HEDDLE_DEVICE_LIBRARIES=${PROJECT_BINARY_DIR}/sim_asan;${sanitized_kernels};ASAN_OPTIONS=detect_leaks=0;UBSAN_OPTIONS=print_stacktrace=1")

@@ -13,4 +13,5 @@ target_compile_definitions(test_cudnn PRIVATE HEDDLE_STAND_IN_DRIVER="${stand_in
 # One process has the stand-in, the other one must not.
 set_tests_properties(cudnn PROPERTIES ENVIRONMENT "GTEST_FILTER=-CudnnWithoutDriver.*")
 add_test(NAME cudnn_without_driver COMMAND test_cudnn --gtest_filter=CudnnWithoutDriver.*)
-set_tests_properties(cudnn_without_driver PROPERTIES LABELS unit)
+set_tests_properties(cudnn_without_driver PROPERTIES LABELS unit
+  ENVIRONMENT "GTEST_OUTPUT=json:${PROJECT_BINARY_DIR}/results/test_cudnn_without_driver.json")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the same models on the same data with Heddle and with PyTorch, in alternation, on the CPU or on a GPU.
 
-    benchmarks/compare_pytorch.py [--models mlp,cnn,resnet20,resnet18] [--rounds 5] [--json] [--device cpu|cuda]
+    benchmarks/compare_pytorch.py [--models mlp,cnn,resnet20,resnet18,speednet94] [--rounds 5] [--json] [--device cpu|cuda]
                                   [--precision f32|bf16]
                                   [--heddle build/release/cli/heddle] [--pytorch PYTHON] [--data DIR] [--idx-data DIR]
 
@@ -47,8 +47,9 @@ MODELS = {
     "cnn": {"batch_size": 128, "steps": 80, "data": "cifar10"},
     "resnet20": {"batch_size": 128, "steps": 16, "data": "cifar10"},
     "resnet18": {"batch_size": 64, "steps": 5, "data": "cifar10"},
+    "speednet94": {"batch_size": 500, "steps": 5, "data": "cifar10"},
 }
-GPU_STEPS = {"mlp": 4000, "cnn": 2000, "resnet20": 1000, "resnet18": 400}
+GPU_STEPS = {"mlp": 4000, "cnn": 2000, "resnet20": 1000, "resnet18": 400, "speednet94": 400}
 RATE, MOMENTUM = 0.01, 0.9
 TRAIN, TEST = 10000, 100
 
@@ -116,6 +117,9 @@ def make_model(torch, name):
             nn.Flatten(), nn.Linear(2304, 64), nn.ReLU(), nn.Linear(64, 10),
         )  # fmt: skip
 
+    if name == "speednet94":
+        return make_speednet(nn)
+
     class Block(nn.Module):
         def __init__(self, inputs, outputs, stride, projection):
             super().__init__()
@@ -150,6 +154,20 @@ def make_model(torch, name):
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, 10))
 
 
+def make_speednet(nn):
+    """The net of the 94 % record: its whitening convolution has a fixed weight, its norms a fixed scale of 1."""
+    whiten = nn.Conv2d(3, 24, 2)
+    whiten.weight.requires_grad = False
+    layers, before = [whiten, nn.GELU()], 24
+    for width in (64, 256, 256):
+        for inputs, pool in ((before, [nn.MaxPool2d(2)]), (width, [])):
+            norm = nn.BatchNorm2d(width, eps=1e-12, momentum=0.4)
+            norm.weight.requires_grad = False
+            layers += [nn.Conv2d(inputs, width, 3, padding=1, bias=False), *pool, norm, nn.GELU()]
+        before = width
+    return nn.Sequential(*layers, nn.MaxPool2d(3), nn.Flatten(), nn.Linear(before, 10, bias=False))
+
+
 def train_pytorch(torch, spec, layout):
     """Pictures a second and peak memory of one training, with its data and without."""
     pathlib.Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew
@@ -164,7 +182,7 @@ def train_pytorch(torch, spec, layout):
     model = make_model(torch, spec["model"]).to(memory_format=memory_format)
     if spec["device"] == "cuda":
         return train_on_gpu(torch, spec, x, y, model)
-    optimizer = torch.optim.SGD(model.parameters(), RATE, momentum=MOMENTUM)
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], RATE, momentum=MOMENTUM)
     steps = pictures = 0
     begin = time.perf_counter()
     while steps < spec["steps"]:
@@ -190,7 +208,7 @@ def train_on_gpu(torch, spec, x, y, model):
     x, y, model = x.cuda(), y.cuda(), model.cuda()
     if x.is_contiguous(memory_format=torch.channels_last):
         model = model.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(model.parameters(), RATE, momentum=MOMENTUM)
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], RATE, momentum=MOMENTUM)
     half = spec["precision"] == "bf16"
 
     def step(rows):

@@ -1,0 +1,94 @@
+#include "examples/common/example.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+namespace heddle::examples {
+namespace {
+
+std::string program_name(const char* path) { return std::filesystem::path(path).filename().string(); }
+
+std::vector<double> values(const History& history, const std::string& name) {
+    return history.has(name) ? history.at(name) : std::vector<double>();
+}
+
+PlotPanel panel(const History& history, const std::string& name) {
+    PlotPanel result{.title = name, .lines = {{.label = "training", .y = values(history, name), .markers = true}}};
+    if (const std::string held_out = "val_" + name; history.has(held_out))
+        result.lines.push_back({.label = "validation", .y = values(history, held_out), .markers = true});
+    return result;
+}
+
+}  // namespace
+
+Dataset Arguments::limited(const Dataset& whole) const {
+    return examples > 0 && examples < whole.size() ? whole.slice(0, examples) : whole;
+}
+
+double uniform(Generator& generator) { return static_cast<double>(generator.bits() >> 11) * 0x1p-53; }
+
+int run(int argc, char** argv, const About& about, void (*program)(const Arguments&)) {
+    const std::string name = program_name(argv[0]);
+    Arguments arguments{.out = "runs/" + name, .epochs = about.epochs, .device = Device::best()};
+    const bool required = about.data.ends_with("?");
+    if (!required) arguments.data = about.data;
+    std::string device = arguments.device.to_string();
+
+    CLI::App app(about.summary, name);
+    if (!about.data.empty()) {
+        const std::string what = required ? about.data.substr(0, about.data.size() - 1) : "[" + about.data + "]";
+        CLI::Option* option = app.add_option("--data", arguments.data, what + ". " + about.how_to_get);
+        if (required) option->required();
+    }
+    app.add_option("--out", arguments.out, "Folder for pictures, curves and the model [" + arguments.out + "]");
+    app.add_option("--epochs", arguments.epochs, "[" + std::to_string(about.epochs) + "]")->check(CLI::PositiveNumber);
+    app.add_option("--examples", arguments.examples, "Train on the first so many alone [all]")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--seed", arguments.seed, "Of the weights and of the order [1]");
+    app.add_option("--device", device, "cpu, cuda or sim [" + device + "]");
+    for (const Option& option : about.more)
+        app.add_option("--" + option.name, arguments.more[option.name] = option.value,
+                       option.help + " [" + option.value + "]");
+    CLI11_PARSE(app, argc, argv);
+    try {
+        arguments.device = Device::parse(device);
+        std::filesystem::create_directories(arguments.out);
+        set_seed(arguments.seed);
+        program(arguments);
+        return 0;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "%s: %s\n", name.c_str(), error.what());
+        return 1;
+    }
+}
+
+void print_result(std::string_view what, double value) {
+    std::printf("%.*s %.4f\n", static_cast<int>(what.size()), what.data(), value);
+    std::fflush(stdout);
+}
+
+void print_result(std::string_view what, double value, std::string_view trivial, double trivial_value) {
+    std::printf("%.*s %.4f (%.*s: %.4f)\n", static_cast<int>(what.size()), what.data(), value,
+                static_cast<int>(trivial.size()), trivial.data(), trivial_value);
+    std::fflush(stdout);
+}
+
+DataSource open_pictures(const Arguments& arguments) { return open_dataset(arguments.data); }
+
+std::string read_text(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) throw Error("cannot read " + path + ": see --help for where to get it");
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+void plot_history(const std::string& path, const History& history, const std::string& title,
+                  const std::string& metric) {
+    PlotOptions options{.title = title, .panels = {panel(history, "loss")}};
+    if (!metric.empty()) options.panels.push_back(panel(history, metric));
+    plot_lines(path, options);
+}
+
+}  // namespace heddle::examples

@@ -71,15 +71,20 @@ Tensor box_loss(const Tensor& prediction, const Tensor& target) {
 
 Sequential network() {
     std::vector<Layer> layers;
-    for (const std::int64_t width : {16, 32, 64, 128}) {
-        layers.insert(layers.end(), {Conv2D(width, 3, {.padding = Padding::same, .use_bias = false}),
-                                     BatchNormalization({.momentum = 0.9f}), ReLU(),
-                                     Conv2D(width, 3, {.padding = Padding::same, .use_bias = false}),
-                                     BatchNormalization({.momentum = 0.9f}), ReLU(), MaxPooling2D(2)});
+    const auto convolve = [&layers](std::int64_t width, int stride) {
+        layers.push_back(Conv2D(width, 3, {.strides = stride, .padding = Padding::same, .use_bias = false}));
+        layers.push_back(BatchNormalization({.momentum = 0.9f}));
+        layers.push_back(ReLU());
+    };
+    for (const std::int64_t width : {32, 64, 128}) {  // 64 pixels a side become 32, 16, 8
+        convolve(width, 2);
+        convolve(width, 1);
     }
+    convolve(128, 1);
     // Flatten and not a global pooling: where something is seen must not be lost.
-    layers.insert(layers.end(),
-                  {Flatten(), Dense(128, {.activation = Activation::relu}), Dropout(0.2f), Dense(classes + 4)});
+    layers.push_back(Flatten());
+    layers.push_back(Dense(256, {.activation = Activation::relu}));
+    layers.push_back(Dense(classes + 4));
     return Sequential(layers);
 }
 
@@ -166,7 +171,7 @@ void program(const examples::Arguments& args) {
     model.to(args.device);
     const std::int64_t steps = args.epochs * ((scenes + 63) / 64);
     model.compile(
-        {.optimizer = Adam({.learning_rate = CosineDecay({.initial_learning_rate = 1e-3, .decay_steps = steps})}),
+        {.optimizer = Adam({.learning_rate = CosineDecay({.initial_learning_rate = 2e-3, .decay_steps = steps})}),
          .loss = Loss("detection", detection_loss)});
     const History history =
         model.fit(train, {.epochs = args.epochs, .batch_size = 64, .validation_data = test, .seed = args.seed});
@@ -200,7 +205,7 @@ int main(int argc, char** argv) {
                          {.summary = "What is in the picture, and where",
                           .data = "fashion-mnist",
                           .how_to_get = "Debian: apt install dataset-fashion-mnist",
-                          .epochs = 12,
+                          .epochs = 30,
                           .more = {{"backgrounds", "cifar10", "Pictures behind the figures"},
                                    {"raccoon", "", "Folder of the raccoon data set, to train on with"}}},
                          program);

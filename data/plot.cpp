@@ -154,9 +154,9 @@ void draw_axes(Canvas& canvas, const Box& box, const Axes& axes, const PlotPanel
 void draw_line(Canvas& canvas, const Box& box, const Axes& axes, const PlotLine& line, bool logarithmic, Color color) {
     std::vector<Point> points;
     const auto flush = [&] {
-        if (points.size() == 1)
+        if (line.connected && points.size() == 1)
             canvas.dot(points[0], 3, color);
-        else
+        else if (line.connected)
             canvas.line(points, 2.2, color);
         points.clear();
     };
@@ -167,7 +167,7 @@ void draw_line(Canvas& canvas, const Box& box, const Axes& axes, const PlotLine&
             flush();
     }
     flush();
-    for (std::size_t i = 0; line.markers && i < line.y.size(); ++i)
+    for (std::size_t i = 0; (line.markers || !line.connected) && i < line.y.size(); ++i)
         if (is_shown(line, i, logarithmic)) {
             const Point center = box.place(axes, x_of(line, i), line.y[i]);
             canvas.dot(center, 4.2, detail::white);
@@ -217,8 +217,10 @@ void draw_legend(Canvas& canvas, const Box& box, const Axes& axes, const PlotPan
     for (std::size_t i = 0; i < panel.lines.size(); ++i) {
         if (panel.lines[i].label.empty()) continue;
         const Color color = palette[i % std::size(palette)];
-        canvas.line({{best_x + padding + 2.0, y}, {best_x + padding + sample - 2.0, y}}, 2.6, color);
-        if (panel.lines[i].markers) canvas.dot({best_x + padding + sample / 2.0, y}, 3.4, color);
+        if (panel.lines[i].connected)
+            canvas.line({{best_x + padding + 2.0, y}, {best_x + padding + sample - 2.0, y}}, 2.6, color);
+        if (panel.lines[i].markers || !panel.lines[i].connected)
+            canvas.dot({best_x + padding + sample / 2.0, y}, 3.4, color);
         canvas.text({best_x + 2.0 * padding + sample, y}, panel.lines[i].label, {.size = 10});
         y += row;
     }

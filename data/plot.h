@@ -16,6 +16,7 @@ struct PlotLine {
     std::vector<double> y = {};  ///< values that are not finite leave a gap
     std::vector<double> x = {};  ///< empty: 1, 2, ...
     bool markers = false;        ///< a dot at each point
+    bool connected = true;       ///< false: no line through the points, markers alone
 };
 
 struct PlotPanel {

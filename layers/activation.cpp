@@ -23,6 +23,14 @@ struct LeakyReLUImpl final : LayerImpl {
     Config config() const override { return Config().set("negative_slope", slope); }
 };
 
+struct ELUImpl final : LayerImpl {
+    float alpha;
+    ELUImpl(float a, const std::string& name) : LayerImpl(name), alpha(a) {}
+    const char* class_name() const override { return "ELU"; }
+    Tensor forward(const Tensor& x, bool) override { return ops::elu(x, alpha); }
+    Config config() const override { return Config().set("alpha", alpha); }
+};
+
 }  // namespace
 
 std::string_view Activation::name_of(Kind kind) { return names[static_cast<std::size_t>(kind)]; }
@@ -75,6 +83,7 @@ Tensor activate(Activation::Kind kind, const Tensor& x) {
 
 LeakyReLU::LeakyReLU(float negative_slope, const std::string& name)
     : Layer(std::make_shared<LeakyReLUImpl>(negative_slope, name)) {}
+ELU::ELU(float alpha, const std::string& name) : Layer(std::make_shared<ELUImpl>(alpha, name)) {}
 
 const char* ActivationImpl::class_name() const { return "Activation"; }
 Tensor ActivationImpl::forward(const Tensor& x, bool) { return activate(kind, x); }
@@ -85,6 +94,7 @@ void add_activation_layers(LayerMakers& makers) {
     makers["LeakyReLU"] = [](const Config& c) {
         return LeakyReLU(static_cast<float>(c.at("negative_slope").number()));
     };
+    makers["ELU"] = [](const Config& c) { return ELU(static_cast<float>(c.at("alpha").number())); };
 }
 
 }  // namespace heddle

@@ -57,4 +57,10 @@ class HEDDLE_API LeakyReLU : public Layer {
     explicit LeakyReLU(float negative_slope = 0.3f, const std::string& name = {});
 };
 
+/// x > 0 ? x : alpha (exp(x) - 1).
+class HEDDLE_API ELU : public Layer {
+  public:
+    explicit ELU(float alpha = 1, const std::string& name = {});
+};
+
 }  // namespace heddle

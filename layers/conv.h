@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "layers/activation.h"
 #include "layers/initializer.h"
 #include "layers/layer.h"
@@ -16,6 +18,9 @@ struct Conv2DOptions {
     bool use_bias = true;
     Initializer kernel_initializer = Initializer::glorot_uniform;
     Initializer bias_initializer = Initializer::zeros;
+    Regularizer kernel_regularizer = {};
+    Regularizer bias_regularizer = {};
+    Constraint kernel_constraint = {};
     std::string name = {};
 };
 
@@ -24,6 +29,30 @@ struct Conv2DOptions {
 class HEDDLE_API Conv2D : public Layer {
   public:
     Conv2D(std::int64_t filters, Size2 kernel_size, const Conv2DOptions& options = {});
+};
+
+struct Conv2DTransposeOptions {
+    Size2 strides = 1;
+    /// `same`: extents are multiplied by the strides; `valid`: every pixel that a window reaches; `pixels`: so much is
+    /// cut off `valid`'s (PyTorch's `padding`).
+    Padding padding = Padding::valid;
+    /// More pixels at the bottom and right, fewer than the strides. Default: what `padding` says above; PyTorch's is 0.
+    std::optional<Size2> output_padding = {};
+    Size2 dilation_rate = 1;
+    Activation::Kind activation = Activation::linear;
+    bool use_bias = true;
+    Initializer kernel_initializer = Initializer::glorot_uniform;
+    Initializer bias_initializer = Initializer::zeros;
+    Regularizer kernel_regularizer = {};
+    Regularizer bias_regularizer = {};
+    std::string name = {};
+};
+
+/// Transposed convolution ("deconvolution"), which enlarges pictures: [batch, height, width, channels] to [batch,
+/// height', width', filters]. weight: [channels, kh, kw, filters], on disk [channels, filters, kh, kw].
+class HEDDLE_API Conv2DTranspose : public Layer {
+  public:
+    Conv2DTranspose(std::int64_t filters, Size2 kernel_size, const Conv2DTransposeOptions& options = {});
 };
 
 }  // namespace heddle

@@ -5,7 +5,9 @@
 #include "core/check.h"
 #include "layers/detail/activation_impl.h"
 #include "layers/detail/registry.h"
+#include "layers/detail/rules.h"
 #include "ops/autograd/grad_mode.h"
+#include "ops/copy.h"
 #include "ops/detail/scope.h"
 #include "ops/linear.h"
 #include "ops/random.h"
@@ -26,8 +28,11 @@ struct DenseImpl final : LayerImpl {
     void build(const Shape& input) override {
         ops::require(input.rank() >= 1, "Dense", "expected inputs [batch, ..., features], got scalars");
         const std::int64_t in = input.back();
-        weight = add_parameter("weight", options.kernel_initializer(Shape{units, in}, in, units));
-        if (options.use_bias) bias = add_parameter("bias", options.bias_initializer(Shape{units}, in, units));
+        weight = add_parameter("weight", options.kernel_initializer(Shape{units, in}, in, units),
+                               {options.kernel_regularizer, options.kernel_constraint});
+        if (options.use_bias)
+            bias = add_parameter("bias", options.bias_initializer(Shape{units}, in, units),
+                                 {options.bias_regularizer, {}});
     }
     Tensor forward(const Tensor& x, bool) override { return with(x, options.activation); }
     Tensor with(const Tensor& x, Activation::Kind activation) {
@@ -39,12 +44,13 @@ struct DenseImpl final : LayerImpl {
     }
     Shape output_shape(const Shape& input) const override { return input.with(-1, units); }
     Config config() const override {
-        return Config()
-            .set("units", units)
-            .set("activation", std::string(Activation::name_of(options.activation)))
-            .set("use_bias", options.use_bias)
-            .set("kernel_initializer", options.kernel_initializer.to_config())
-            .set("bias_initializer", options.bias_initializer.to_config());
+        return detail::with_rules(Config()
+                                      .set("units", units)
+                                      .set("activation", std::string(Activation::name_of(options.activation)))
+                                      .set("use_bias", options.use_bias)
+                                      .set("kernel_initializer", options.kernel_initializer.to_config())
+                                      .set("bias_initializer", options.bias_initializer.to_config()),
+                                  options);
     }
 };
 
@@ -91,6 +97,60 @@ struct DropoutImpl final : LayerImpl {
     const char* class_name() const override { return "Dropout"; }
     Tensor forward(const Tensor& x, bool training) override { return ops::dropout(x, rate, training); }
     Config config() const override { return Config().set("rate", rate); }
+};
+
+struct GaussianNoiseImpl final : LayerImpl {
+    float stddev;
+    GaussianNoiseImpl(float s, const std::string& name) : LayerImpl(name), stddev(s) {
+        check(stddev >= 0, "GaussianNoise: the deviation must not be negative, got {}", stddev);
+    }
+    const char* class_name() const override { return "GaussianNoise"; }
+    Tensor forward(const Tensor& x, bool training) override {
+        return training && stddev > 0 ? x + ops::random_normal(x.shape(), 0, stddev, x.options()) : x;
+    }
+    Config config() const override { return Config().set("stddev", stddev); }
+};
+
+struct PermuteImpl final : LayerImpl {
+    std::vector<int> dims;
+    PermuteImpl(const std::vector<int>& d, const std::string& name) : LayerImpl(name), dims(d) {
+        std::vector<int> sorted = d;
+        std::sort(sorted.begin(), sorted.end());
+        for (std::size_t i = 0; i < sorted.size(); ++i)
+            check(sorted[i] == static_cast<int>(i) + 1, "Permute: expected each of 1 .. {} once, got {}", d.size(),
+                  fmt::join(d, ", "));
+    }
+    const char* class_name() const override { return "Permute"; }
+    Tensor forward(const Tensor& x, bool) override {
+        std::vector<int> axes{0};
+        axes.insert(axes.end(), dims.begin(), dims.end());
+        return ops::permute(x, axes);
+    }
+    Shape output_shape(const Shape& input) const override {
+        ops::require(input.rank() == static_cast<int>(dims.size()), "Permute", "expected {} dimensions, got {}",
+                     dims.size(), input);
+        Shape result;
+        for (const int dim : dims) result.push_back(input[dim - 1]);
+        return result;
+    }
+    Config config() const override { return Config().set("dims", std::vector<std::int64_t>(dims.begin(), dims.end())); }
+};
+
+struct RepeatVectorImpl final : LayerImpl {
+    std::int64_t times;
+    RepeatVectorImpl(std::int64_t n, const std::string& name) : LayerImpl(name), times(n) {
+        check(times >= 1, "RepeatVector: expected at least 1, got {}", times);
+    }
+    const char* class_name() const override { return "RepeatVector"; }
+    Tensor forward(const Tensor& x, bool) override {
+        ops::require(x.rank() == 2, "RepeatVector", "expected vectors [batch, features], got {}", x);
+        return ops::broadcast_to(x.reshape(Shape{x.size(0), 1, x.size(1)}), Shape{x.size(0), times, x.size(1)});
+    }
+    Shape output_shape(const Shape& input) const override {
+        ops::require(input.rank() == 1, "RepeatVector", "expected vectors [features], got {}", input);
+        return Shape{times, input[0]};
+    }
+    Config config() const override { return Config().set("n", times); }
 };
 
 struct RescalingImpl final : LayerImpl {
@@ -157,6 +217,12 @@ Dense::Dense(std::int64_t units, const DenseOptions& options) : Layer(std::make_
 Flatten::Flatten(const std::string& name) : Layer(std::make_shared<FlattenImpl>(name)) {}
 Reshape::Reshape(const Shape& shape, const std::string& name) : Layer(std::make_shared<ReshapeImpl>(shape, name)) {}
 Dropout::Dropout(float rate, const std::string& name) : Layer(std::make_shared<DropoutImpl>(rate, name)) {}
+GaussianNoise::GaussianNoise(float stddev, const std::string& name)
+    : Layer(std::make_shared<GaussianNoiseImpl>(stddev, name)) {}
+Permute::Permute(const std::vector<int>& dims, const std::string& name)
+    : Layer(std::make_shared<PermuteImpl>(dims, name)) {}
+RepeatVector::RepeatVector(std::int64_t n, const std::string& name)
+    : Layer(std::make_shared<RepeatVectorImpl>(n, name)) {}
 Rescaling::Rescaling(double scale, double offset, const std::string& name)
     : Layer(std::make_shared<RescalingImpl>(scale, offset, name)) {}
 InputLayer::InputLayer(const Shape& shape, const std::string& name) : Layer(std::make_shared<InputImpl>(shape, name)) {}
@@ -170,11 +236,22 @@ void add_core_layers(LayerMakers& makers) {
                      {.activation = Activation::parse(c.at("activation").string()),
                       .use_bias = c.at("use_bias").boolean(),
                       .kernel_initializer = Initializer::from_config(c.at("kernel_initializer")),
-                      .bias_initializer = Initializer::from_config(c.at("bias_initializer"))});
+                      .bias_initializer = Initializer::from_config(c.at("bias_initializer")),
+                      .kernel_regularizer = detail::rule_of<Regularizer>(c, "kernel_regularizer"),
+                      .bias_regularizer = detail::rule_of<Regularizer>(c, "bias_regularizer"),
+                      .kernel_constraint = detail::rule_of<Constraint>(c, "kernel_constraint")});
     };
     makers["Flatten"] = [](const Config&) { return Flatten(); };
     makers["Reshape"] = [](const Config& c) { return Reshape(shape_of(c, "target_shape")); };
     makers["Dropout"] = [](const Config& c) { return Dropout(static_cast<float>(c.at("rate").number())); };
+    makers["GaussianNoise"] = [](const Config& c) {
+        return GaussianNoise(static_cast<float>(c.at("stddev").number()));
+    };
+    makers["Permute"] = [](const Config& c) {
+        const std::vector<std::int64_t> dims = c.at("dims").integers();
+        return Permute(std::vector<int>(dims.begin(), dims.end()));
+    };
+    makers["RepeatVector"] = [](const Config& c) { return RepeatVector(c.at("n").integer()); };
     makers["Rescaling"] = [](const Config& c) { return Rescaling(c.at("scale").number(), c.at("offset").number()); };
     makers["InputLayer"] = [](const Config& c) { return InputLayer(shape_of(c, "shape")); };
 }

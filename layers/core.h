@@ -11,6 +11,9 @@ struct DenseOptions {
     bool use_bias = true;
     Initializer kernel_initializer = Initializer::glorot_uniform;
     Initializer bias_initializer = Initializer::zeros;
+    Regularizer kernel_regularizer = {};
+    Regularizer bias_regularizer = {};
+    Constraint kernel_constraint = {};
     std::string name = {};
 };
 
@@ -36,6 +39,25 @@ class HEDDLE_API Reshape : public Layer {
 class HEDDLE_API Dropout : public Layer {
   public:
     explicit Dropout(float rate, const std::string& name = {});
+};
+
+/// Adds normal noise of mean 0 and this deviation in training.
+class HEDDLE_API GaussianNoise : public Layer {
+  public:
+    explicit GaussianNoise(float stddev, const std::string& name = {});
+};
+
+/// The axes of a sample in another order: axis i of the result is axis `dims[i]`, counted from 1 as in Keras, where 0
+/// is the batch. Permute({2, 1}) swaps the two axes behind the batch.
+class HEDDLE_API Permute : public Layer {
+  public:
+    explicit Permute(const std::vector<int>& dims, const std::string& name = {});
+};
+
+/// The same vector `n` times: [batch, features] to [batch, n, features].
+class HEDDLE_API RepeatVector : public Layer {
+  public:
+    explicit RepeatVector(std::int64_t n, const std::string& name = {});
 };
 
 /// x * scale + offset.

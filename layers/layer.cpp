@@ -87,9 +87,10 @@ void LayerImpl::set_trainable(bool trainable) {
     for (auto& [name, child] : children_) child->set_trainable(trainable);
 }
 
-Tensor LayerImpl::add_parameter(const std::string& name, Tensor initial) {
+Tensor LayerImpl::add_parameter(const std::string& name, Tensor initial, const ParameterRules& rules) {
     initial.set_requires_grad(trainable_);
     parameters_.emplace_back(name, initial);
+    rules_.push_back(rules);
     return initial;
 }
 
@@ -150,6 +151,7 @@ void Layer::build(const std::vector<Shape>& inputs) const {
     } catch (...) {
         // As before, so that the next call can try again.
         impl_->parameters_.resize(parameters);
+        impl_->rules_.resize(parameters);
         impl_->buffers_.resize(buffers);
         impl_->children_.resize(children);
         throw;
@@ -188,6 +190,37 @@ void Layer::set_trainable(bool trainable) const { impl_->set_trainable(trainable
 
 void Layer::zero_grad() const {
     for (const auto& [name, tensor] : parameters()) tensor.zero_grad();
+}
+
+namespace {
+
+/// Calls `body(parameter, rules)` for every parameter that is trained, once for a layer that stands at several places.
+template <class Body>
+void each_trained(const LayerImpl& layer, std::set<const LayerImpl*>& seen, const Body& body) {
+    if (!seen.insert(&layer).second) return;
+    for (std::size_t i = 0; i < layer.own_parameters().size(); ++i)
+        if (const Tensor& parameter = layer.own_parameters()[i].second; parameter.requires_grad())
+            body(parameter, layer.own_rules()[i]);
+    for (const auto& [name, child] : layer.children()) each_trained(child.impl(), seen, body);
+}
+
+}  // namespace
+
+Tensor Layer::regularization_loss() const {
+    Tensor total;
+    std::set<const LayerImpl*> seen;
+    each_trained(*impl_, seen, [&](const Tensor& parameter, const ParameterRules& rules) {
+        if (!rules.regularizer) return;
+        const Tensor penalty = rules.regularizer(parameter);
+        total = total.defined() ? total + penalty : penalty;
+    });
+    return total;
+}
+
+void Layer::apply_constraints() const {
+    std::set<const LayerImpl*> seen;
+    each_trained(*impl_, seen,
+                 [](const Tensor& parameter, const ParameterRules& rules) { rules.constraint.apply(parameter); });
 }
 
 namespace {

@@ -10,6 +10,8 @@
 #include "core/config.h"
 #include "core/export.h"
 #include "core/tensor.h"
+#include "layers/constraint.h"
+#include "layers/regularizer.h"
 
 namespace heddle {
 
@@ -18,6 +20,12 @@ class Symbol;
 
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 using NamedLayers = std::vector<std::pair<std::string, Layer>>;
+
+/// What training does with a parameter besides following its gradient.
+struct ParameterRules {
+    Regularizer regularizer = {};  ///< added to the loss
+    Constraint constraint = {};    ///< restored after every step
+};
 
 /// What a layer is and does. A user's own layer derives from this and is handed out by a small class derived from
 /// `Layer`:
@@ -87,13 +95,15 @@ class HEDDLE_API LayerImpl {
     void set_trainable(bool trainable);
 
     const NamedTensors& own_parameters() const { return parameters_; }
+    /// One for each of `own_parameters()`.
+    const std::vector<ParameterRules>& own_rules() const { return rules_; }
     const NamedTensors& own_buffers() const { return buffers_; }
     const NamedLayers& children() const { return children_; }
 
   protected:
     /// Registers a trainable tensor under its name on disk (PyTorch's: "weight", "bias"); returns it with gradients
     /// wanted.
-    Tensor add_parameter(const std::string& name, Tensor initial);
+    Tensor add_parameter(const std::string& name, Tensor initial, const ParameterRules& rules = {});
     /// Registers state that is saved but not trained (running statistics).
     Tensor add_buffer(const std::string& name, Tensor initial);
     /// Registers a layer inside this one; returns it.
@@ -110,6 +120,7 @@ class HEDDLE_API LayerImpl {
     bool trainable_ = true;
     std::vector<std::string> freeze_later_;  // paths into children that `build` has yet to add
     NamedTensors parameters_;
+    std::vector<ParameterRules> rules_;
     NamedTensors buffers_;
     NamedLayers children_;
 };
@@ -142,6 +153,12 @@ class HEDDLE_API Layer {
     const Layer& to(Device device) const;
     void set_trainable(bool trainable) const;
     void zero_grad() const;
+
+    /// The regularizers' penalties on the parameters that are trained, of this layer and all inside it, added up;
+    /// undefined where there is none. A compiled model adds it to its loss; a loop of one's own does so itself.
+    Tensor regularization_loss() const;
+    /// Restores the constraints of the parameters that are trained. A compiled model does it after every step.
+    void apply_constraints() const;
 
     /// Class name and settings, what is frozen, and which layers inside are the same; `from_config` is the inverse.
     /// Register own classes with `register_layer`.

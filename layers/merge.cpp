@@ -4,31 +4,113 @@
 #include "layers/detail/registry.h"
 #include "ops/copy.h"
 #include "ops/detail/scope.h"
+#include "ops/elementwise.h"
+#include "ops/linear.h"
+#include "ops/reduce.h"
 
 namespace heddle {
 namespace {
 
+/// Layers that take inputs of one shape, element by element.
 struct PointwiseImpl final : LayerImpl {
-    bool product;
-    PointwiseImpl(bool p, const std::string& name) : LayerImpl(name), product(p) {}
-    const char* class_name() const override { return product ? "Multiply" : "Add"; }
+    enum Kind { add, subtract, multiply, average, maximum, minimum };
+    static constexpr const char* names[] = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"};
+    Kind kind;
+    PointwiseImpl(Kind k, const std::string& name) : LayerImpl(name), kind(k) {}
+    const char* class_name() const override { return names[kind]; }
+
     std::vector<Tensor> forward(const std::vector<Tensor>& inputs, bool) override {
-        ops::require(inputs.size() >= 2, class_name(), "expected at least two inputs, got {}", inputs.size());
+        check_count(inputs.size());
         Tensor result = inputs[0];
         for (std::size_t i = 1; i < inputs.size(); ++i) {
             ops::require(inputs[i].shape() == result.shape(), class_name(), "shapes {} and {} differ", result.shape(),
                          inputs[i].shape());
-            result = product ? result * inputs[i] : result + inputs[i];
+            result = combined(result, inputs[i]);
         }
-        return {result};
+        return {kind == average ? result * (1.0 / static_cast<double>(inputs.size())) : result};
     }
     std::vector<Shape> output_shapes(const std::vector<Shape>& inputs) const override {
-        ops::require(inputs.size() >= 2, class_name(), "expected at least two inputs, got {}", inputs.size());
+        check_count(inputs.size());
         for (const Shape& shape : inputs)
             ops::require(shape == inputs[0], class_name(), "shapes {} and {} differ", inputs[0], shape);
         return {inputs[0]};
     }
     Config config() const override { return Config(); }
+
+  private:
+    void check_count(std::size_t inputs) const {
+        ops::require(inputs >= 2, class_name(), "expected at least two inputs, got {}", inputs);
+        ops::require(kind != subtract || inputs == 2, class_name(), "expected two inputs, got {}", inputs);
+    }
+    Tensor combined(const Tensor& a, const Tensor& b) const {
+        switch (kind) {
+            case subtract:
+                return a - b;
+            case multiply:
+                return a * b;
+            case maximum:
+                return ops::maximum(a, b);
+            case minimum:
+                return ops::minimum(a, b);
+            default:
+                return a + b;
+        }
+    }
+};
+
+/// The product sums over one axis of each input, a vector [batch, n] or a matrix [batch, a, b]; what is left of the
+/// matrices makes the shape of the result.
+struct DotImpl final : LayerImpl {
+    std::array<int, 2> axes;
+    bool normalize;
+    DotImpl(std::array<int, 2> a, bool n, const std::string& name) : LayerImpl(name), axes(a), normalize(n) {}
+    const char* class_name() const override { return "Dot"; }
+
+    /// Where the axis stands in a shape that has the batch in front.
+    int place(std::size_t input, int rank) const {
+        ops::require(rank == 2 || rank == 3, "Dot", "expected inputs of 2 or 3 dimensions, got {}", rank);
+        const int axis = normalize_axis(axes[input], rank, "Dot");
+        ops::require(axis != 0, "Dot", "axis 0 is the batch dimension");
+        return axis;
+    }
+    std::vector<Tensor> forward(const std::vector<Tensor>& inputs, bool) override {
+        ops::require(inputs.size() == 2, "Dot", "expected two inputs, got {}", inputs.size());
+        std::vector<Shape> samples;
+        Tensor operands[2];
+        bool last[2];  // whether the summed axis is the last one of the operand, a matrix
+        for (std::size_t i = 0; i < 2; ++i) {
+            Tensor x = inputs[i];
+            samples.push_back(x.shape().range(1, x.rank()));
+            const int axis = place(i, x.rank());
+            if (normalize) {
+                const Tensor squares = ops::sum(ops::square(x), {axis}, true);
+                x = x / ops::sqrt(ops::binary(ops::BinaryOp::maximum, squares, 1e-12));
+            }
+            last[i] = axis == x.rank() - 1;
+            operands[i] = x.rank() == 2 ? x.reshape(Shape{x.size(0), 1, x.size(1)}) : x;
+        }
+        const Shape sample = output_shapes(samples)[0];
+        Shape shape{inputs[0].size(0)};
+        for (const std::int64_t extent : sample) shape.push_back(extent);
+        return {
+            ops::matmul(operands[0], operands[1], {.transpose_a = !last[0], .transpose_b = last[1]}).reshape(shape)};
+    }
+    std::vector<Shape> output_shapes(const std::vector<Shape>& inputs) const override {
+        ops::require(inputs.size() == 2, "Dot", "expected two inputs, got {}", inputs.size());
+        Shape left;
+        std::int64_t summed[2];
+        for (std::size_t i = 0; i < 2; ++i) {
+            const int axis = place(i, inputs[i].rank() + 1) - 1;
+            summed[i] = inputs[i][axis];
+            for (const std::int64_t extent : inputs[i].without(axis)) left.push_back(extent);
+        }
+        ops::require(summed[0] == summed[1], "Dot", "the axes have {} and {} elements (shapes {} and {})", summed[0],
+                     summed[1], inputs[0], inputs[1]);
+        return {left.rank() == 0 ? Shape{1} : left};
+    }
+    Config config() const override {
+        return Config().set("axes", std::vector<std::int64_t>{axes[0], axes[1]}).set("normalize", normalize);
+    }
 };
 
 struct ConcatenateImpl final : LayerImpl {
@@ -56,13 +138,28 @@ struct ConcatenateImpl final : LayerImpl {
 
 }  // namespace
 
-Add::Add(const std::string& name) : Layer(std::make_shared<PointwiseImpl>(false, name)) {}
-Multiply::Multiply(const std::string& name) : Layer(std::make_shared<PointwiseImpl>(true, name)) {}
+Add::Add(const std::string& name) : Layer(std::make_shared<PointwiseImpl>(PointwiseImpl::add, name)) {}
+Subtract::Subtract(const std::string& name) : Layer(std::make_shared<PointwiseImpl>(PointwiseImpl::subtract, name)) {}
+Multiply::Multiply(const std::string& name) : Layer(std::make_shared<PointwiseImpl>(PointwiseImpl::multiply, name)) {}
+Average::Average(const std::string& name) : Layer(std::make_shared<PointwiseImpl>(PointwiseImpl::average, name)) {}
+Maximum::Maximum(const std::string& name) : Layer(std::make_shared<PointwiseImpl>(PointwiseImpl::maximum, name)) {}
+Minimum::Minimum(const std::string& name) : Layer(std::make_shared<PointwiseImpl>(PointwiseImpl::minimum, name)) {}
+Dot::Dot(std::array<int, 2> axes, bool normalize, const std::string& name)
+    : Layer(std::make_shared<DotImpl>(axes, normalize, name)) {}
 Concatenate::Concatenate(int axis, const std::string& name) : Layer(std::make_shared<ConcatenateImpl>(axis, name)) {}
 
 void add_merge_layers(LayerMakers& makers) {
     makers["Add"] = [](const Config&) { return Add(); };
+    makers["Subtract"] = [](const Config&) { return Subtract(); };
     makers["Multiply"] = [](const Config&) { return Multiply(); };
+    makers["Average"] = [](const Config&) { return Average(); };
+    makers["Maximum"] = [](const Config&) { return Maximum(); };
+    makers["Minimum"] = [](const Config&) { return Minimum(); };
+    makers["Dot"] = [](const Config& c) {
+        const std::vector<std::int64_t> axes = c.at("axes").integers();
+        check(axes.size() == 2, "Dot: expected two axes, got {}", axes.size());
+        return Dot({static_cast<int>(axes[0]), static_cast<int>(axes[1])}, c.at("normalize").boolean());
+    };
     makers["Concatenate"] = [](const Config& c) { return Concatenate(static_cast<int>(c.at("axis").integer())); };
 }
 

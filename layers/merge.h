@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+
 #include "layers/layer.h"
 
 namespace heddle {
@@ -10,10 +12,43 @@ class HEDDLE_API Add : public Layer {
     explicit Add(const std::string& name = {});
 };
 
+/// The first of two inputs less the second.
+class HEDDLE_API Subtract : public Layer {
+  public:
+    explicit Subtract(const std::string& name = {});
+};
+
 /// The product of its inputs, element by element.
 class HEDDLE_API Multiply : public Layer {
   public:
     explicit Multiply(const std::string& name = {});
+};
+
+/// The mean of its inputs, element by element.
+class HEDDLE_API Average : public Layer {
+  public:
+    explicit Average(const std::string& name = {});
+};
+
+/// The larger of its inputs, element by element.
+class HEDDLE_API Maximum : public Layer {
+  public:
+    explicit Maximum(const std::string& name = {});
+};
+
+/// The smaller of its inputs, element by element.
+class HEDDLE_API Minimum : public Layer {
+  public:
+    explicit Minimum(const std::string& name = {});
+};
+
+/// Scalar products over one axis of each of two inputs; axes count the batch dimension (as in Keras). [batch, n] with
+/// [batch, n] gives [batch, 1], [batch, a, n] with [batch, n] gives [batch, a], [batch, a, n] with [batch, b, n] gives
+/// [batch, a, b]. `normalize`: of vectors scaled to norm 1 (cosine similarity).
+class HEDDLE_API Dot : public Layer {
+  public:
+    explicit Dot(int axis, bool normalize = false, const std::string& name = {}) : Dot({axis, axis}, normalize, name) {}
+    explicit Dot(std::array<int, 2> axes, bool normalize = false, const std::string& name = {});
 };
 
 /// Its inputs one behind the other along `axis`, which counts the batch dimension (as in Keras); -1 is the last.

@@ -10,6 +10,7 @@ std::array<std::int64_t, 4> Padding::resolve(std::int64_t height, std::int64_t w
                                              Size2 dilation) const {
     if (kind_ == valid) return {};
     if (kind_ == given) return pixels_;
+    if (kind_ == causal) return {(kernel.height - 1) * dilation.height, 0, (kernel.width - 1) * dilation.width, 0};
     const auto total = [](std::int64_t extent, std::int64_t k, std::int64_t s, std::int64_t d) {
         const std::int64_t outputs = (extent + s - 1) / s, reach = (k - 1) * d + 1;
         return std::max<std::int64_t>((outputs - 1) * s + reach - extent, 0);
@@ -22,6 +23,7 @@ std::array<std::int64_t, 4> Padding::resolve(std::int64_t height, std::int64_t w
 Config Padding::to_config() const {
     if (kind_ == valid) return "valid";
     if (kind_ == same) return "same";
+    if (kind_ == causal) return "causal";
     return std::vector<std::int64_t>(pixels_.begin(), pixels_.end());
 }
 
@@ -29,7 +31,8 @@ Padding Padding::from_config(const Config& config) {
     if (config.is_string()) {
         if (config.string() == "valid") return valid;
         if (config.string() == "same") return same;
-        fail(fmt::format("unknown padding \"{}\": expected valid, same or four numbers", config.string()));
+        if (config.string() == "causal") return causal;
+        fail(fmt::format("unknown padding \"{}\": expected valid, same, causal or four numbers", config.string()));
     }
     const std::vector<std::int64_t> p = config.integers();
     check(p.size() == 4, "padding: expected four numbers, got {}", p.size());

@@ -20,10 +20,11 @@ struct Size2 {
 
 /// How a window treats the border. `valid`: only whole windows. `same`: as many outputs as input / stride, rounded up;
 /// where the padding is odd, the extra pixel is at the bottom and right (TensorFlow's rule, which differs from a
-/// symmetric padding of 1 for stride 2). `pixels`: given, as in PyTorch.
+/// symmetric padding of 1 for stride 2). `causal`: all of the kernel's reach in front (of sequences: no output looks
+/// ahead). `pixels`: given, as in PyTorch.
 class HEDDLE_API Padding {
   public:
-    enum Kind { valid, same, given };
+    enum Kind { valid, same, given, causal };
     constexpr Padding(Kind kind) : kind_(kind) {}
     /// The same number at all four sides.
     static constexpr Padding pixels(std::int64_t all) { return Padding({all, all, all, all}); }

@@ -73,4 +73,64 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
     return y;
 }
 
+namespace {
+
+Shape transposed_shape(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& p,
+                       const std::array<std::int64_t, 2>& output_padding) {
+    constexpr const char* op = "conv2d_transpose";
+    require(x.defined() && x.rank() == 4, op, "expected pictures [batch, height, width, channels], got {}", x);
+    require(w.defined() && w.rank() == 4, op, "expected weights [in, height, width, out / groups], got {}", w);
+    require(x.size(3) == w.size(0), op, "expected input channels {}, got {} (input shape {})", w.size(0), x.size(3),
+            x.shape());
+    require(p.groups >= 1 && w.size(0) % p.groups == 0, op, "{} input channels do not divide into {} groups", w.size(0),
+            p.groups);
+    require(x.dtype() == w.dtype() && x.device() == w.device(), op, "input {} {}, weights {} {}", x.dtype(), x.device(),
+            w.dtype(), w.device());
+    const std::int64_t filters = w.size(3) * p.groups;
+    require(!bias.defined() || (bias.shape() == Shape{filters} && bias.dtype() == w.dtype()), op,
+            "expected a bias of {} {} values, got {}", filters, w.dtype(), bias);
+    for (const std::int64_t padding : p.padding) require(padding >= 0, op, "negative padding {}", padding);
+    Shape shape{x.size(0)};
+    for (int i = 0; i < 2; ++i) {
+        const auto axis = static_cast<std::size_t>(i);
+        require(p.stride[axis] >= 1 && p.dilation[axis] >= 1, op, "stride and dilation must be at least 1");
+        require(output_padding[axis] >= 0 && output_padding[axis] < p.stride[axis], op,
+                "output padding {} must be below the stride {}", output_padding[axis], p.stride[axis]);
+        require(x.size(1 + i) >= 1, op, "the input has no pixels (input shape {})", x.shape());
+        const std::int64_t extent = (x.size(1 + i) - 1) * p.stride[axis] + (w.size(1 + i) - 1) * p.dilation[axis] + 1 +
+                                    output_padding[axis] - p.padding[2 * axis] - p.padding[2 * axis + 1];
+        require(extent >= 1, op, "padding cuts off everything (input shape {})", x.shape());
+        shape.push_back(extent);
+    }
+    shape.push_back(filters);
+    return shape;
+}
+
+}  // namespace
+
+Tensor conv2d_transpose(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params,
+                        std::array<std::int64_t, 2> output_padding) {
+    Tensor y = Tensor::empty(transposed_shape(x, w, bias, params, output_padding), x.options());
+    run(kernels::conv2d_backward_data(), {.w = view(w), .dy = view(x), .params = params, .dx = view(y)}, {&w, &x},
+        {&y});
+    if (autograd::wants_record({&x, &w}))
+        autograd::record("conv2d_transpose", {&x, &w}, y, [x = Saved(x), w = Saved(w), params](Gradients& g) {
+            if (g.wants(1)) {
+                Tensor dw = Tensor::empty(w.get().shape(), w.get().options());
+                run(kernels::conv2d_backward_weights(),
+                    {.x = view(g.dy()), .dy = view(x.get()), .params = params, .dw = view(dw), .dbias = View()},
+                    {&g.dy(), &x.get()}, {&dw});
+                g.dx(1) = std::move(dw);
+            }
+            if (g.wants(0)) {
+                Tensor dx = Tensor::empty(x.get().shape(), x.get().options());
+                run(kernels::conv2d_forward(),
+                    {.x = view(g.dy()), .w = view(w.get()), .bias = View(), .params = params, .y = view(dx)},
+                    {&g.dy(), &w.get()}, {&dx});
+                g.dx(0) = std::move(dx);
+            }
+        });
+    return bias.defined() ? y + bias : y;
+}
+
 }  // namespace heddle::ops

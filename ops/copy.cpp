@@ -53,7 +53,7 @@ void require_indices(const char* operation, const Tensor& indices, std::int64_t 
 
 }  // namespace
 
-Tensor permute(const Tensor& x, std::initializer_list<int> axes) {
+Tensor permute(const Tensor& x, std::span<const int> axes) {
     require(x.defined() && static_cast<int>(axes.size()) == x.rank(), "permute", "{} axes for shape {}", axes.size(),
             x);
     Axes order{};
@@ -249,24 +249,42 @@ Tensor flip(const Tensor& x, int axis) {
     return strided_slice(x, x.shape(), starts, steps);
 }
 
-Tensor gather(const Tensor& x, const Tensor& indices, int axis) {
-    require(x.defined(), "gather", "the operand is undefined");
-    axis = normalize_axis(axis, x.rank(), "gather");
-    require_indices("gather", indices, x.shape()[axis]);
+namespace {
+
+/// The operands are checked. Row `constant` of the leading axis gets no gradient.
+Tensor gather_along(const Tensor& x, const Tensor& indices, int axis, std::optional<std::int64_t> constant) {
     Shape shape = x.shape().range(0, axis);
     for (const std::int64_t extent : indices.shape()) shape.push_back(extent);
     for (int i = axis + 1; i < x.rank(); ++i) shape.push_back(x.shape()[i]);
     Tensor y = Tensor::empty(shape, x.options());
     run(kernels::gather(), {.axis = axis, .x = view(x), .indices = view(indices), .y = view(y)}, {&x, &indices}, {&y});
     if (autograd::wants_record({&x}))
-        autograd::record("gather", {&x}, y, [axis, indices = Saved(indices), from = x.shape()](Gradients& g) {
+        autograd::record("gather", {&x}, y, [axis, constant, indices = Saved(indices), from = x.shape()](Gradients& g) {
             Tensor dx = Tensor::empty(from, g.dy().options());
             run(kernels::gather_backward(),
                 {.axis = axis, .indices = view(indices.get()), .dy = view(g.dy()), .dx = view(dx)},
                 {&indices.get(), &g.dy()}, {&dx});
+            if (constant) dx.slice(*constant, *constant + 1).fill_(0);
             g.dx(0) = std::move(dx);
         });
     return y;
+}
+
+}  // namespace
+
+Tensor gather(const Tensor& x, const Tensor& indices, int axis) {
+    require(x.defined(), "gather", "the operand is undefined");
+    axis = normalize_axis(axis, x.rank(), "gather");
+    require_indices("gather", indices, x.shape()[axis]);
+    return gather_along(x, indices, axis, {});
+}
+
+Tensor embedding(const Tensor& table, const Tensor& indices, std::optional<std::int64_t> padding_index) {
+    require(table.defined() && table.rank() == 2, "embedding", "expected a table [rows, size], got {}", table);
+    require_indices("embedding", indices, table.size(0));
+    require(!padding_index || (*padding_index >= 0 && *padding_index < table.size(0)), "embedding",
+            "padding index {} is outside 0 .. {}", padding_index.value_or(0), table.size(0) - 1);
+    return gather_along(table, indices, 0, padding_index);
 }
 
 Tensor take_along(const Tensor& x, const Tensor& indices) {

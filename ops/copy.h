@@ -2,6 +2,7 @@
 
 #include <array>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,7 +16,10 @@ using kernels::PadMode;
 /// All of these are differentiable and work for every dtype.
 
 /// Axis i of the result is axis `axes[i]` of x: {0, 3, 1, 2} turns NHWC into NCHW.
-HEDDLE_API Tensor permute(const Tensor& x, std::initializer_list<int> axes);
+HEDDLE_API Tensor permute(const Tensor& x, std::span<const int> axes);
+inline Tensor permute(const Tensor& x, std::initializer_list<int> axes) {
+    return permute(x, std::span<const int>(axes.begin(), axes.size()));
+}
 /// Swaps two axes.
 HEDDLE_API Tensor transpose(const Tensor& x, int a, int b);
 HEDDLE_API Tensor concat(std::span<const Tensor> parts, int axis = -1);
@@ -43,6 +47,8 @@ HEDDLE_API Tensor flip(const Tensor& x, int axis);
 
 /// Elements of x at `indices` (i32 or i64) along `axis`; the shape of the indices takes the axis's place.
 HEDDLE_API Tensor gather(const Tensor& x, const Tensor& indices, int axis = 0);
+/// Rows of `table` [n, size] at `indices` [...]: [..., size]. Row `padding_index` is a constant: it gets no gradient.
+HEDDLE_API Tensor embedding(const Tensor& table, const Tensor& indices, std::optional<std::int64_t> padding_index = {});
 /// y[..., j] = x[..., indices[..., j]].
 HEDDLE_API Tensor take_along(const Tensor& x, const Tensor& indices);
 /// 1 at the index, 0 elsewhere: [..., classes].

@@ -3,7 +3,9 @@
 #include <array>
 
 #include "core/check.h"
+#include "ops/elementwise.h"
 #include "ops/loss.h"
+#include "ops/reduce.h"
 
 namespace heddle {
 namespace {
@@ -58,6 +60,32 @@ Tensor binary_crossentropy(const Tensor& prediction, const Tensor& target, const
     return ops::binary_cross_entropy(prediction, wanted, options.from_logits);
 }
 
+/// Keras' epsilon, which keeps logarithms finite.
+constexpr double smallest = 1e-7;
+
+Tensor kl_divergence(const Tensor& prediction, const Tensor& target) {
+    const Tensor t = ops::clip(like_prediction("KLDivergence", target, prediction), smallest, 1);
+    const Tensor p = ops::clip(prediction, smallest, 1);
+    return ops::mean(ops::sum(t * (ops::log(t) - ops::log(p)), {-1}));
+}
+
+Tensor cosine_similarity(const Tensor& prediction, const Tensor& target) {
+    const auto unit = [](const Tensor& x) {
+        const Tensor squares = ops::sum(ops::square(x), {-1}, true);
+        return x / ops::sqrt(ops::binary(ops::BinaryOp::maximum, squares, 1e-12));
+    };
+    const Tensor wanted = like_prediction("CosineSimilarity", target, prediction);
+    return -ops::mean(ops::sum(unit(prediction) * unit(wanted), {-1}));
+}
+
+/// max(1 - t p, 0), element by element.
+Tensor hinge(const char* name, const Tensor& prediction, const Tensor& target) {
+    const Tensor t = like_prediction(name, target, prediction);
+    const Tensor sign =
+        ops::where(ops::binary(ops::BinaryOp::equal, t, 0.0), Tensor::full(Shape{}, -1, t.options()), t);
+    return ops::relu(1.0 - sign * prediction);
+}
+
 struct Named {
     const char* name;
     Loss (*make)();
@@ -73,6 +101,11 @@ const auto& known_losses() {
         Named{"mean_absolute_error", [] { return Loss(MeanAbsoluteError()); }},
         Named{"mae", [] { return Loss(MeanAbsoluteError()); }},
         Named{"huber", [] { return Loss(Huber()); }},
+        Named{"kl_divergence", [] { return Loss(KLDivergence()); }},
+        Named{"poisson", [] { return Loss(Poisson()); }},
+        Named{"cosine_similarity", [] { return Loss(CosineSimilarity()); }},
+        Named{"hinge", [] { return Loss(Hinge()); }},
+        Named{"squared_hinge", [] { return Loss(SquaredHinge()); }},
     };
     return list;
 }
@@ -125,5 +158,20 @@ Huber::Huber(const HuberOptions& options)
     : Loss("huber", [options](const Tensor& p, const Tensor& t) {
           return ops::huber(p, like_prediction("Huber", t, p), options.delta);
       }) {}
+
+KLDivergence::KLDivergence() : Loss("kl_divergence", kl_divergence) {}
+
+Poisson::Poisson()
+    : Loss("poisson", [](const Tensor& p, const Tensor& t) {
+          return ops::mean(p - like_prediction("Poisson", t, p) * ops::log(p + smallest));
+      }) {}
+
+CosineSimilarity::CosineSimilarity() : Loss("cosine_similarity", cosine_similarity) {}
+
+Hinge::Hinge() : Loss("hinge", [](const Tensor& p, const Tensor& t) { return ops::mean(hinge("Hinge", p, t)); }) {}
+
+SquaredHinge::SquaredHinge()
+    : Loss("squared_hinge",
+           [](const Tensor& p, const Tensor& t) { return ops::mean(ops::square(hinge("SquaredHinge", p, t))); }) {}
 
 }  // namespace heddle

@@ -86,4 +86,33 @@ class HEDDLE_API Huber : public Loss {
     explicit Huber(const HuberOptions& options = {});
 };
 
+/// sum t log(t / p) over the last axis, both clipped to at least 1e-7; mean over the rest. Distributions.
+class HEDDLE_API KLDivergence : public Loss {
+  public:
+    KLDivergence();
+};
+
+/// p - t log p: counts t and their expected value p.
+class HEDDLE_API Poisson : public Loss {
+  public:
+    Poisson();
+};
+
+/// Minus the cosine of the angle between prediction and target, vectors along the last axis: -1 where they agree.
+class HEDDLE_API CosineSimilarity : public Loss {
+  public:
+    CosineSimilarity();
+};
+
+/// max(1 - t p, 0), where t is 1 or -1 (0 counts as -1).
+class HEDDLE_API Hinge : public Loss {
+  public:
+    Hinge();
+};
+/// Its square.
+class HEDDLE_API SquaredHinge : public Loss {
+  public:
+    SquaredHinge();
+};
+
 }  // namespace heddle

@@ -54,6 +54,7 @@ Tensor penalty(const Model& model, const NamedTensors& parameters) {
     const CompileOptions& options = model.compiled();
     Tensor total;
     const auto add = [&total](const Tensor& term) { total = total.defined() ? total + term : term; };
+    if (const Tensor own = model.regularization_loss(); own.defined()) add(own);
     if (options.l1 == 0 && options.l2 == 0) return total;
     for (const auto& [name, weight] : parameters) {
         if (weight.rank() < 2 || !weight.requires_grad()) continue;

@@ -33,7 +33,7 @@ struct CompileOptions {
     Loss loss = {};
     std::vector<Metric> metrics = {};
     /// l1 sum |w| + l2 sum w^2 over all trainable parameters of rank 2 and more is added to the loss, in training and
-    /// in evaluation (Keras' `kernel_regularizer` on every layer).
+    /// in evaluation (Keras' `kernel_regularizer` on every layer), to the penalties of the layers' own regularizers.
     double l1 = 0;
     double l2 = 0;
     /// What layers compute in, in training, evaluation and prediction (train/precision.h).

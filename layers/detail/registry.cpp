@@ -9,6 +9,9 @@ void add_builtin_layers(LayerMakers& makers) {
     add_pool_layers(makers);
     add_norm_layers(makers);
     add_merge_layers(makers);
+    add_embedding_layers(makers);
+    add_sequence_layers(makers);
+    add_resizing_layers(makers);
     add_containers(makers);
     add_model_layers(makers);
 }

@@ -19,6 +19,9 @@ void add_conv_layers(LayerMakers& makers);
 void add_pool_layers(LayerMakers& makers);
 void add_norm_layers(LayerMakers& makers);
 void add_merge_layers(LayerMakers& makers);
+void add_embedding_layers(LayerMakers& makers);
+void add_sequence_layers(LayerMakers& makers);
+void add_resizing_layers(LayerMakers& makers);
 void add_containers(LayerMakers& makers);
 void add_graph(LayerMakers& makers);
 /// Defined in models/, the one floor above that has layers of its own: a saved reference model loads without a call

@@ -191,7 +191,7 @@ TEST(Configs, ErrorsSayWhatToDo) {
     EXPECT_NE(error_of([] { Dense(1, {.kernel_initializer = "glorot"}); }).find("unknown initializer \"glorot\""),
               std::string::npos);
     EXPECT_EQ(error_of([] { Padding::from_config("full"); }),
-              "unknown padding \"full\": expected valid, same or four numbers");
+              "unknown padding \"full\": expected valid, same, causal or four numbers");
     // After an error, the next description starts afresh.
     EXPECT_EQ(error_of([] { Sequential{Dense(2)}.config(); }), "no error");
     EXPECT_EQ(error_of([] { Layer::from_config(Sequential{Dense(2)}.config()); }), "no error");

@@ -25,7 +25,7 @@ struct ModelAccess {
     static const Model::State& state(const Model& model) { return model.state(); }
 };
 
-/// The compiled penalties on the weights; undefined where there are none.
+/// The penalties on the weights, compiled ones and the layers' own; undefined where there are none.
 Tensor penalty(const Model& model, const NamedTensors& parameters);
 
 /// "loss" and the metrics (which are reset) over an epoch of the loader.

@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "core/random.h"
 #include "kernels/elementwise/elementwise.h"
+#include "layers/detail/compute_type.h"
 #include "ops/detail/run.h"
 #include "train/detail/state.h"
 
@@ -22,6 +23,7 @@ std::vector<Tensor> prepared_inputs(const Model& model, const std::vector<Tensor
 }
 
 Tensor first_output(const Model& model, const std::vector<Tensor>& inputs, bool training) {
+    const ComputeType precision(compute_dtype(precision_of(model)));
     const Tensor output = model(inputs, training).front();
     return output.to(wide(output.dtype()));
 }
@@ -74,6 +76,7 @@ void TrainSteps::queue(const std::vector<Tensor>& inputs, const Tensor& target, 
     prediction = prediction.detach();
     model_.optimizer().scale_loss(value).backward();
     model_.optimizer().apply(parameters_);
+    model_.apply_constraints();
     for (const auto& [name, parameter] : parameters_) parameter.zero_grad();
     loss_.add_mean(value.detach(), static_cast<double>(samples));
     for (const Metric& metric : model_.metrics()) metric.update(prediction, target);

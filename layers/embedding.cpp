@@ -1,0 +1,67 @@
+#include "layers/embedding.h"
+
+#include "core/check.h"
+#include "layers/detail/compute_type.h"
+#include "layers/detail/registry.h"
+#include "layers/detail/rules.h"
+#include "ops/copy.h"
+
+namespace heddle {
+namespace {
+
+struct EmbeddingImpl final : LayerImpl {
+    std::int64_t rows, size;
+    EmbeddingOptions options;
+    Tensor weight;
+
+    EmbeddingImpl(std::int64_t input_dim, std::int64_t output_dim, const EmbeddingOptions& o)
+        : LayerImpl(o.name), rows(input_dim), size(output_dim), options(o) {
+        check(rows >= 1 && size >= 1, "Embedding: input_dim and output_dim must be at least 1, got {} and {}", rows,
+              size);
+        check(!options.padding_index || (*options.padding_index >= 0 && *options.padding_index < rows),
+              "Embedding: padding_index {} is outside 0 .. {}", options.padding_index.value_or(0), rows - 1);
+    }
+    const char* class_name() const override { return "Embedding"; }
+
+    void build(const Shape&) override {
+        const Tensor initial = options.embeddings_initializer(Shape{rows, size}, rows, size);
+        if (options.padding_index) initial.slice(*options.padding_index, *options.padding_index + 1).fill_(0);
+        weight = add_parameter("weight", initial, {options.embeddings_regularizer, options.embeddings_constraint});
+    }
+    Tensor forward(const Tensor& x, bool) override {
+        const Tensor vectors = ops::embedding(weight, x, options.padding_index);
+        return vectors.dtype() == DType::f32 ? vectors.to(detail::compute_type) : vectors;
+    }
+    Shape output_shape(const Shape& input) const override {
+        Shape shape = input;
+        shape.push_back(size);
+        return shape;
+    }
+    Config config() const override {
+        Config config;
+        config.set("input_dim", rows)
+            .set("output_dim", size)
+            .set("embeddings_initializer", options.embeddings_initializer.to_config());
+        detail::set_rule(config, "embeddings_regularizer", options.embeddings_regularizer);
+        detail::set_rule(config, "embeddings_constraint", options.embeddings_constraint);
+        if (options.padding_index) config.set("padding_index", *options.padding_index);
+        return config;
+    }
+};
+
+}  // namespace
+
+Embedding::Embedding(std::int64_t input_dim, std::int64_t output_dim, const EmbeddingOptions& options)
+    : Layer(std::make_shared<EmbeddingImpl>(input_dim, output_dim, options)) {}
+
+void add_embedding_layers(LayerMakers& makers) {
+    makers["Embedding"] = [](const Config& c) {
+        EmbeddingOptions options{.embeddings_initializer = Initializer::from_config(c.at("embeddings_initializer")),
+                                 .embeddings_regularizer = detail::rule_of<Regularizer>(c, "embeddings_regularizer"),
+                                 .embeddings_constraint = detail::rule_of<Constraint>(c, "embeddings_constraint")};
+        if (c.has("padding_index")) options.padding_index = c.at("padding_index").integer();
+        return Embedding(c.at("input_dim").integer(), c.at("output_dim").integer(), options);
+    };
+}
+
+}  // namespace heddle

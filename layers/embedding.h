@@ -1,0 +1,27 @@
+#pragma once
+
+#include <optional>
+
+#include "layers/initializer.h"
+#include "layers/layer.h"
+
+namespace heddle {
+
+struct EmbeddingOptions {
+    Initializer embeddings_initializer = {Initializer::random_uniform, 0.05};
+    Regularizer embeddings_regularizer = {};
+    Constraint embeddings_constraint = {};
+    /// The vector of this index is zero at first and is not trained (PyTorch's `padding_idx`): 0 where sequences are
+    /// padded with zeros.
+    std::optional<std::int64_t> padding_index = {};
+    std::string name = {};
+};
+
+/// A trained vector for each of `input_dim` indices: i32 or i64 [batch, ...] to [batch, ..., output_dim]. weight:
+/// [input_dim, output_dim]. Throws `Error` for an index that is out of range (on the CPU; devices do not look).
+class HEDDLE_API Embedding : public Layer {
+  public:
+    Embedding(std::int64_t input_dim, std::int64_t output_dim, const EmbeddingOptions& options = {});
+};
+
+}  // namespace heddle

@@ -2,7 +2,6 @@
 // them is logistic regression, and its weights say what each word stands for.
 #include "examples/common/example.h"
 #include "examples/common/reviews.h"
-#include "examples/common/words.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -13,7 +12,7 @@ using namespace heddle;
 namespace {
 
 // [sentences, words]: 1 where the sentence has the word.
-Tensor bags(const std::vector<std::string>& sentences, const examples::Words& words) {
+Tensor bags(const std::vector<std::string>& sentences, const Tokenizer& words) {
     std::vector<float> rows(sentences.size() * static_cast<std::size_t>(words.size()));
     for (std::size_t i = 0; i < sentences.size(); ++i)
         for (const std::int64_t number : words.encode(sentences[i]))
@@ -27,7 +26,8 @@ Tensor column(const std::vector<std::int64_t>& labels) {
 
 void program(const examples::Arguments& args) {
     const examples::Reviews reviews = examples::load_reviews(args.data, args.examples);
-    const examples::Words words(reviews.train, 2);
+    // The sentences are in lower case already, with blanks around punctuation.
+    const Tokenizer words(reviews.train, {.filters = "", .min_count = 2});
     const Tensor x = bags(reviews.train, words), y = column(reviews.train_labels);
     const Tensor test_x = bags(reviews.test, words), test_y = column(reviews.test_labels);
 
@@ -51,7 +51,9 @@ void program(const examples::Arguments& args) {
     });
     for (const auto& [what, end] : {std::pair{"blame:", order.begin()}, std::pair{"praise:", order.end() - 12}}) {
         std::printf("%-8s", what);
-        std::for_each(end, end + 12, [&](std::int64_t number) { std::printf(" %s", words.word(number).c_str()); });
+        std::for_each(end, end + 12, [&](std::int64_t number) {
+            std::printf(" %s", words.tokens()[static_cast<std::size_t>(number)].c_str());
+        });
         std::printf("\n");
     }
     examples::plot_history(args.file("curves.png"), history, "Bag of words", "accuracy");

@@ -32,12 +32,13 @@ std::vector<std::int64_t> pieces(const std::string& word, std::int64_t number, s
 
 class SubwordVectors {
   public:
-    explicit SubwordVectors(const examples::Words& words)
+    explicit SubwordVectors(const Tokenizer& words)
         : table(ops::random_uniform(Shape{words.size() + buckets, size}, -1.0 / size, 1.0 / size)) {
         table.set_requires_grad();
         std::vector<std::int64_t> rows;
         std::vector<float> shares;
-        for (std::int64_t i = 0; i < words.size(); ++i) append(pieces(words.word(i), i, words.size()), rows, shares);
+        for (std::int64_t i = 0; i < words.size(); ++i)
+            append(pieces(words.tokens()[static_cast<std::size_t>(i)], i, words.size()), rows, shares);
         rows_ = Tensor::from(rows, Shape{words.size(), most_pieces});
         shares_ = Tensor::from(shares, Shape{words.size(), most_pieces});
     }
@@ -73,12 +74,13 @@ class SubwordVectors {
 void program(const examples::Arguments& args) {
     examples::Reviews reviews = examples::load_reviews(args.data, args.examples);
     // Every third word that is another frequent word with an "s", "ly" or "ed" behind it is taken out of the text.
-    const examples::Words before(reviews.train, 5);
+    const Tokenizer before(reviews.train, {.filters = "", .min_count = 5});
     std::vector<std::pair<std::string, std::string>> held_out;
     int found = 0;
     for (std::int64_t i = 2; i < before.size(); ++i)
         for (const char* ending : {"s", "ly", "ed"})
-            if (const std::string& word = before.word(i); word.size() >= 6 && word.ends_with(ending)) {
+            if (const std::string& word = before.tokens()[static_cast<std::size_t>(i)];
+                word.size() >= 6 && word.ends_with(ending)) {
                 const std::string stem = word.substr(0, word.size() - std::string(ending).size());
                 if (before.number(stem) > 1 && ++found % 3 == 0) held_out.emplace_back(word, stem);
             }
@@ -86,12 +88,12 @@ void program(const examples::Arguments& args) {
     for (const auto& [word, stem] : held_out) hidden.insert(word);
     for (std::string& sentence : reviews.train) {
         std::string kept;
-        for (const std::string& word : examples::split(sentence))
+        for (const std::string& word : before.split(sentence))
             if (!hidden.contains(word)) kept += word + " ";
         sentence = kept;
     }
 
-    const examples::Words words(reviews.train, 4);
+    const Tokenizer words(reviews.train, {.filters = "", .min_count = 4});
     const SubwordVectors vectors(words);
     examples::train_skip_gram(reviews.train, words, size, {{"table", vectors.table}},
                               [&](const Tensor& chosen) { return vectors(chosen); },
@@ -106,7 +108,8 @@ void program(const examples::Arguments& args) {
         near += std::find(order.begin(), order.begin() + 10, words.number(stem)) != order.begin() + 10;
         if (listed++ < 12) {
             std::printf("%-14s (unseen):", word.c_str());
-            for (std::size_t i = 0; i < 6; ++i) std::printf(" %s", words.word(order[i]).c_str());
+            for (std::size_t i = 0; i < 6; ++i)
+                std::printf(" %s", words.tokens()[static_cast<std::size_t>(order[i])].c_str());
             std::printf("\n");
         }
     }

@@ -26,7 +26,7 @@ constexpr std::array<std::array<const char*, 2>, 30> related{{
 
 void program(const examples::Arguments& args) {
     const examples::Reviews reviews = examples::load_reviews(args.data, args.examples);
-    const examples::Words words(reviews.train, 4);
+    const Tokenizer words(reviews.train, {.filters = "", .min_count = 4});
     constexpr std::int64_t size = 96;
     Tensor vectors = ops::random_uniform(Shape{words.size(), size}, -0.5 / size, 0.5 / size);
     vectors.set_requires_grad();
@@ -46,7 +46,8 @@ void program(const examples::Arguments& args) {
         const double place = static_cast<double>(std::find(order.begin(), order.end(), to) - order.begin()) /
                              static_cast<double>(order.size());
         std::printf("%-10s %-11s nearest %5.1f %%:", word, partner, 100 * place);
-        for (std::size_t i = 0; i < 5; ++i) std::printf(" %s", words.word(order[i]).c_str());
+        for (std::size_t i = 0; i < 5; ++i)
+            std::printf(" %s", words.tokens()[static_cast<std::size_t>(order[i])].c_str());
         std::printf("\n");
         ++listed;
         near += place <= 0.05;

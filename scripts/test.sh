@@ -69,7 +69,7 @@ run_preset() {
 }
 
 step "packages"
-if $full; then scripts/install_deps.sh --docs --tensorboard; else scripts/install_deps.sh; fi
+if $full; then scripts/install_deps.sh --data --docs --tensorboard; else scripts/install_deps.sh --data; fi
 mkdir -p build
 
 step "formatting and scripts"

@@ -3,8 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 namespace heddle::examples {
 namespace {
@@ -77,12 +75,6 @@ void print_result(std::string_view what, double value, std::string_view trivial,
 }
 
 DataSource open_pictures(const Arguments& arguments) { return open_dataset(arguments.data); }
-
-std::string read_text(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) throw Error("cannot read " + path + ": see --help for where to get it");
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 void plot_history(const std::string& path, const History& history, const std::string& title,
                   const std::string& metric) {

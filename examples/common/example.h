@@ -53,8 +53,6 @@ void print_result(std::string_view what, double value, std::string_view trivial,
 
 /// A named data set or folder of pictures; the error says how to get it.
 DataSource open_pictures(const Arguments& arguments);
-/// All of a text file.
-std::string read_text(const std::string& path);
 /// Two series of a history side by side: the loss, and `metric` where it is not empty.
 void plot_history(const std::string& path, const History& history, const std::string& title,
                   const std::string& metric = {});

@@ -13,10 +13,9 @@ namespace {
 // Draws numbers of words by frequency^0.75.
 class Noise {
   public:
-    explicit Noise(const Words& words) {
+    explicit Noise(const std::vector<double>& counts) {
         double sum = 0;
-        for (std::int64_t i = 0; i < words.size(); ++i)
-            cumulative_.push_back(sum += i < 2 ? 0 : std::pow(static_cast<double>(words.count(i)), 0.75));
+        for (const double count : counts) cumulative_.push_back(sum += std::pow(count, 0.75));
     }
     std::int64_t draw(Generator& generator) const {
         return std::upper_bound(cumulative_.begin(), cumulative_.end(), uniform(generator) * cumulative_.back()) -
@@ -32,16 +31,16 @@ struct Pairs {
 };
 
 // All pairs of one epoch, shuffled.
-Pairs make_pairs(const std::vector<std::vector<std::int64_t>>& sentences, const Words& words, std::int64_t window,
-                 Generator& generator) {
-    double total = 0;
-    for (std::int64_t i = 2; i < words.size(); ++i) total += static_cast<double>(words.count(i));
+Pairs make_pairs(const std::vector<std::vector<std::int64_t>>& sentences, const std::vector<double>& counts,
+                 std::int64_t window, Generator& generator) {
+    const double total = std::accumulate(counts.begin(), counts.end(), 0.0);
     std::vector<std::pair<std::int64_t, std::int64_t>> all;
     for (const auto& sentence : sentences) {
         std::vector<std::int64_t> kept;
         for (const std::int64_t word : sentence) {
-            const double part = static_cast<double>(words.count(word)) / total;
-            if (word >= 2 && uniform(generator) < std::sqrt(1e-3 / part)) kept.push_back(word);
+            if (word == Tokenizer::unknown) continue;
+            const double part = counts[static_cast<std::size_t>(word)] / total;
+            if (uniform(generator) < std::sqrt(1e-3 / part)) kept.push_back(word);
         }
         for (std::size_t i = 0; i < kept.size(); ++i) {
             const std::size_t reach = 1 + generator.below(static_cast<std::uint64_t>(window));
@@ -57,23 +56,28 @@ Pairs make_pairs(const std::vector<std::vector<std::int64_t>>& sentences, const 
 
 }  // namespace
 
-void train_skip_gram(const std::vector<std::string>& sentences, const Words& words, std::int64_t size,
+void train_skip_gram(const std::vector<std::string>& sentences, const Tokenizer& words, std::int64_t size,
                      const NamedTensors& parameters, const std::function<Tensor(const Tensor&)>& input,
                      const SkipGramOptions& options) {
     constexpr std::size_t batch = 1024;
     std::vector<std::vector<std::int64_t>> numbered;
-    for (const std::string& sentence : sentences) numbered.push_back(words.encode(sentence));
+    std::vector<double> counts(static_cast<std::size_t>(words.size()));  // padding and unknown words: 0, never drawn
+    for (const std::string& sentence : sentences) {
+        numbered.push_back(words.encode(sentence));
+        for (const std::int64_t word : numbered.back())
+            if (word != Tokenizer::unknown) ++counts[static_cast<std::size_t>(word)];
+    }
     Tensor nearby = Tensor::zeros(Shape{words.size(), size});
     nearby.set_requires_grad();
     NamedTensors all = parameters;
     all.emplace_back("nearby", nearby);
     Generator generator(options.seed);
-    const Noise noise(words);
+    const Noise noise(counts);
     const Optimizer optimizer = Adam({.learning_rate = options.learning_rate});
     const std::int64_t choices = 1 + options.negatives;
     const Tensor target = ops::one_hot(Tensor::zeros(Shape{batch}, {DType::i64}), choices);
     for (std::int64_t epoch = 0; epoch < options.epochs; ++epoch) {
-        const Pairs pairs = make_pairs(numbered, words, options.window, generator);
+        const Pairs pairs = make_pairs(numbered, counts, options.window, generator);
         double sum = 0;
         std::int64_t steps = 0;
         for (std::size_t first = 0; first + batch <= pairs.words.size(); first += batch, ++steps) {
@@ -83,9 +87,9 @@ void train_skip_gram(const std::vector<std::string>& sentences, const Words& wor
                 for (std::int64_t k = 0; k < options.negatives; ++k) candidates.push_back(noise.draw(generator));
             }
             const Tensor chosen = Tensor::from(std::span(pairs.words).subspan(first, batch), Shape{batch});
-            const Tensor vectors = input(chosen).reshape(Shape{batch, size, 1});
+            const Tensor vectors = input(chosen).reshape(Shape{batch, 1, size});
             const Tensor others = ops::gather(nearby, Tensor::from(candidates, Shape{batch, choices}));
-            const Tensor logits = ops::matmul(others, vectors).reshape(Shape{batch, choices});
+            const Tensor logits = ops::sum(others * vectors, {2});
             const Tensor loss = ops::binary_cross_entropy(logits, target) * static_cast<double>(choices);
             loss.backward();
             optimizer.step(all);

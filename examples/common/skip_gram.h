@@ -7,8 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "examples/common/words.h"
-
 namespace heddle::examples {
 
 struct SkipGramOptions {
@@ -22,7 +20,7 @@ struct SkipGramOptions {
 /// Skip-gram with negative sampling (Mikolov et al. 2013): a word's vector says which words stand near it, against
 /// random ones drawn by frequency^0.75; very frequent words are left out at random. `input` gives the vectors [n, size]
 /// of words [n] and owns `parameters`; the vectors of the words nearby are kept here and dropped in the end.
-void train_skip_gram(const std::vector<std::string>& sentences, const Words& words, std::int64_t size,
+void train_skip_gram(const std::vector<std::string>& sentences, const Tokenizer& words, std::int64_t size,
                      const NamedTensors& parameters, const std::function<Tensor(const Tensor&)>& input,
                      const SkipGramOptions& options);
 

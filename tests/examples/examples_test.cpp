@@ -153,6 +153,49 @@ TEST_F(Examples, Detection) {
     expect_model("detection.safetensors");
 }
 
+TEST_F(Examples, VariationalAutoencoder) {
+    const Outcome o = run("vae_denoise", "--examples 6000 --epochs 4");
+    EXPECT_GT(o.at("gain, dB"), 2);  // a blank picture loses 3 dB
+    expect_picture("samples.png");
+    expect_picture("walk.png");
+    expect_model("encoder.safetensors");
+    expect_model("decoder.safetensors");
+}
+
+TEST_F(Examples, Gan) {
+    const Outcome o = run("gan", "--examples 8000 --epochs 4");
+    EXPECT_GT(o.at("the judge's mean confidence"), 0.55);
+    expect_picture("pictures.png");
+    expect_model("generator.safetensors");
+}
+
+TEST_F(Examples, Segmentation) {
+    HEDDLE_NEEDS_DATA(cifar, "cifar10-exact-mini");
+    const Outcome o = run("segmentation", "--backgrounds " + cifar + " --examples 1000 --epochs 3");
+    EXPECT_GT(o.at("mean IoU"), 0.4);
+    expect_picture("masks.png");
+    expect_model("segmentation.safetensors");
+}
+
+TEST_F(Examples, BagOfWords) {
+    HEDDLE_NEEDS_DATA(reviews, "text/rt-polarity");
+    const Outcome o = run("bow", "--data " + reviews + " --examples 4000 --epochs 8");
+    EXPECT_GT(o.at("test accuracy"), 0.68);
+    expect_model("bow.safetensors");
+}
+
+TEST_F(Examples, Word2Vec) {
+    HEDDLE_NEEDS_DATA(reviews, "text/rt-polarity");
+    const Outcome o = run("word2vec", "--data " + reviews + " --epochs 5");
+    EXPECT_GT(o.at("pairs within the nearest 5 percent"), 0.3);
+}
+
+TEST_F(Examples, FastText) {
+    HEDDLE_NEEDS_DATA(reviews, "text/rt-polarity");
+    const Outcome o = run("fasttext", "--data " + reviews + " --epochs 1 --examples 6000");
+    EXPECT_GT(o.at("unseen words with their stem among the nearest 10"), 0.3);
+}
+
 TEST_F(Examples, MissingDataIsOneLine) {
     const Outcome o = run("mlp", "--data /nowhere", 1);
     EXPECT_NE(o.output.find("mlp: "), std::string::npos) << o.output;

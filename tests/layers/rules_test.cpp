@@ -160,6 +160,10 @@ TEST(Sequences, BadShapesSayWhatIsWrong) {
                   Conv2DTranspose(1, 3, {.output_padding = Size2(1)})(values({1, 2, 2, 1}));
               }),
               "Conv2DTranspose: output padding 1 must be below the stride 1");
+    EXPECT_EQ(error_of([] {
+                  Conv2DTranspose(1, 2, {.padding = Padding::same, .output_padding = Size2(0)})(values({1, 4, 4, 1}));
+              }),
+              "Conv2DTranspose: output_padding 0 x 0 is too small for padding \"same\" and a kernel of 2 x 2");
     EXPECT_EQ(error_of([] { Permute({1, 3}); }), "Permute: expected each of 1 .. 2 once, got 1, 3");
 }
 

@@ -16,6 +16,7 @@ TEST(LayerRules, PenaltiesAreInTheLoss) {
     const auto model_with = [&](const DenseOptions& dense, double l2) {
         set_seed(4);
         Sequential model{Dense(3, dense), Dense(1, dense)};
+        model.build(Shape{2});
         model.compile({.optimizer = SGD({.learning_rate = 0.05f}), .loss = "mse", .l2 = l2});
         return model;
     };
@@ -112,6 +113,30 @@ TEST(TextTraining, LearnsAndKeepsItsPadding) {
     trained.model.save(path);
     const auto [x, y] = texts(10);
     EXPECT_TRUE(same_bits(Model::load(path).predict(x), trained.model.predict(x)));
+}
+
+/// The columns of a Dense behind a Flatten lie as in PyTorch: behind an Embedding features are last there as here,
+/// behind a Conv1D they are first.
+TEST(TextFiles, DenseBehindFlatten) {
+    const auto same_on_disk = [](const Sequential& model, const Shape& input) {
+        model.build(input);
+        const std::string path = folder("flatten") + "/weights.safetensors";
+        model.save_weights(path);
+        const Tensor stored = load_safetensors(path).at("dense.weight");
+        const Tensor here = model.parameters().back().second;
+        EXPECT_EQ(stored.shape(), here.shape());
+        if (same_bits(stored, here)) return true;
+        // [units, time, features] here, [units, features, time] there.
+        const Tensor there = ops::permute(here.detach().reshape(Shape{2, 4, 3}), {0, 2, 1}).reshape(Shape{2, 12});
+        EXPECT_TRUE(same_bits(stored, there));
+        return false;
+    };
+    const Dense dense(2, {.use_bias = false, .name = "dense"});
+    EXPECT_TRUE(same_on_disk(Sequential{Embedding(5, 3), Flatten(), dense}, Shape{4}));
+    const Dense behind_noise(2, {.use_bias = false, .name = "dense"}), conv(2, {.use_bias = false, .name = "dense"});
+    EXPECT_TRUE(
+        same_on_disk(Sequential{Embedding(5, 3), GaussianNoise(0.1f), ReLU(), Flatten(), behind_noise}, Shape{4}));
+    EXPECT_FALSE(same_on_disk(Sequential{Embedding(5, 2), Conv1D(3, 1), ReLU(), Flatten(), conv}, Shape{4}));
 }
 
 class TextOnDevices : public testing::TestWithParam<Device> {};

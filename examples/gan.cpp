@@ -15,11 +15,11 @@ namespace {
 constexpr std::int64_t noise = 64;
 
 Sequential generator() {
-    return Sequential{Dense(7 * 7 * 64, {.use_bias = false}),
+    return Sequential{Dense(7 * 7 * 128, {.use_bias = false}),
                       BatchNormalization({.momentum = 0.9f}),
                       ReLU(),
-                      Reshape(Shape{7, 7, 64}),
-                      Conv2DTranspose(32, 4, {.strides = 2, .padding = Padding::same, .use_bias = false}),
+                      Reshape(Shape{7, 7, 128}),
+                      Conv2DTranspose(64, 4, {.strides = 2, .padding = Padding::same, .use_bias = false}),
                       BatchNormalization({.momentum = 0.9f}),
                       ReLU(),
                       Conv2DTranspose(1, 4, {.strides = 2, .padding = Padding::same, .activation = Activation::tanh})};
@@ -47,7 +47,7 @@ Model train_judge(const examples::Arguments& args, const DataSource& data, const
     judge.to(args.device);
     judge.compile(
         {.optimizer = "adam", .loss = SparseCategoricalCrossentropy({.from_logits = true}), .metrics = {"accuracy"}});
-    judge.fit(train, {.epochs = 2, .batch_size = 128, .verbose = 0, .seed = args.seed});
+    judge.fit(train, {.epochs = 5, .batch_size = 128, .verbose = 0, .seed = args.seed});
     std::printf("the judge's test accuracy on real pictures %.4f\n",
                 judge.evaluate(data.test.with_normalization({0.5f}, {0.5f})).at("accuracy"));
     return judge;
@@ -130,6 +130,6 @@ int main(int argc, char** argv) {
                          {.summary = "A generator and a discriminator learn from each other",
                           .data = "fashion-mnist",
                           .how_to_get = "Debian: apt install dataset-fashion-mnist",
-                          .epochs = 15},
+                          .epochs = 25},
                          program);
 }

@@ -84,7 +84,7 @@ int main(int argc, char** argv) {
                          {.summary = "VGG-16 carried over to a task with few examples",
                           .data = "cifar10",
                           .how_to_get = "CIFAR-10, binary version: https://www.cs.toronto.edu/~kriz/cifar.html",
-                          .epochs = 5,
+                          .epochs = 3,
                           .more = {{"weights", "", "A safetensors file with torchvision's names, to begin with"}}},
                          program);
 }

@@ -9,6 +9,7 @@ void register_native_kernels() {
     register_cross_entropy();
     register_gradient_norm();
     register_image();
+    register_layer_norm();
     register_matmul();
     register_max_pool();
     register_norm_backward();

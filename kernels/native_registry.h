@@ -11,6 +11,7 @@ void register_conv();
 void register_cross_entropy();
 void register_gradient_norm();
 void register_image();
+void register_layer_norm();
 void register_matmul();
 void register_max_pool();
 void register_norm_backward();

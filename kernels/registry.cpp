@@ -2,6 +2,7 @@
 #include "kernels/copy/copy.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/image/image.h"
+#include "kernels/layer_norm/layer_norm.h"
 #include "kernels/loss/loss.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/norm/norm.h"
@@ -63,6 +64,9 @@ std::vector<KernelTableBase*> kernel_tables() {
         // matmul
         &matmul(),
         &bias_gradient(),
+        // layer_norm
+        &layer_norm_forward(),
+        &layer_norm_backward(),
         // norm
         &batch_norm_forward(),
         &batch_norm_inference(),

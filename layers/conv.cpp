@@ -152,6 +152,9 @@ struct Conv2DTransposeImpl final : LayerImpl {
         result.output_padding = {
             output.height + cut[0] + cut[1] - (height - 1) * strides.height - (kernel.height - 1) * dilation.height - 1,
             output.width + cut[2] + cut[3] - (width - 1) * strides.width - (kernel.width - 1) * dilation.width - 1};
+        ops::require(result.output_padding[0] >= 0 && result.output_padding[1] >= 0, class_name(),
+                     "output_padding {} x {} is too small for padding \"same\" and a kernel of {} x {}",
+                     more ? more->height : 0, more ? more->width : 0, kernel.height, kernel.width);
         return result;
     }
 

@@ -1,5 +1,7 @@
 #include "layers/merge.h"
 
+#include <array>
+
 #include "core/check.h"
 #include "layers/detail/registry.h"
 #include "ops/copy.h"
@@ -63,7 +65,8 @@ struct PointwiseImpl final : LayerImpl {
 struct DotImpl final : LayerImpl {
     std::array<int, 2> axes;
     bool normalize;
-    DotImpl(std::array<int, 2> a, bool n, const std::string& name) : LayerImpl(name), axes(a), normalize(n) {}
+    DotImpl(std::array<int, 2> a, const DotOptions& options)
+        : LayerImpl(options.name), axes(a), normalize(options.normalize) {}
     const char* class_name() const override { return "Dot"; }
 
     /// Where the axis stands in a shape that has the batch in front.
@@ -144,8 +147,8 @@ Multiply::Multiply(const std::string& name) : Layer(std::make_shared<PointwiseIm
 Average::Average(const std::string& name) : Layer(std::make_shared<PointwiseImpl>(PointwiseImpl::average, name)) {}
 Maximum::Maximum(const std::string& name) : Layer(std::make_shared<PointwiseImpl>(PointwiseImpl::maximum, name)) {}
 Minimum::Minimum(const std::string& name) : Layer(std::make_shared<PointwiseImpl>(PointwiseImpl::minimum, name)) {}
-Dot::Dot(std::array<int, 2> axes, bool normalize, const std::string& name)
-    : Layer(std::make_shared<DotImpl>(axes, normalize, name)) {}
+Dot::Dot(int first_axis, int second_axis, const DotOptions& options)
+    : Layer(std::make_shared<DotImpl>(std::array{first_axis, second_axis}, options)) {}
 Concatenate::Concatenate(int axis, const std::string& name) : Layer(std::make_shared<ConcatenateImpl>(axis, name)) {}
 
 void add_merge_layers(LayerMakers& makers) {
@@ -158,7 +161,7 @@ void add_merge_layers(LayerMakers& makers) {
     makers["Dot"] = [](const Config& c) {
         const std::vector<std::int64_t> axes = c.at("axes").integers();
         check(axes.size() == 2, "Dot: expected two axes, got {}", axes.size());
-        return Dot({static_cast<int>(axes[0]), static_cast<int>(axes[1])}, c.at("normalize").boolean());
+        return Dot(static_cast<int>(axes[0]), static_cast<int>(axes[1]), {.normalize = c.at("normalize").boolean()});
     };
     makers["Concatenate"] = [](const Config& c) { return Concatenate(static_cast<int>(c.at("axis").integer())); };
 }

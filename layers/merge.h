@@ -1,7 +1,5 @@
 #pragma once
 
-#include <array>
-
 #include "layers/layer.h"
 
 namespace heddle {
@@ -42,13 +40,18 @@ class HEDDLE_API Minimum : public Layer {
     explicit Minimum(const std::string& name = {});
 };
 
+struct DotOptions {
+    bool normalize = false;  ///< vectors are scaled to norm 1 first (cosine similarity)
+    std::string name = {};
+};
+
 /// Scalar products over one axis of each of two inputs; axes count the batch dimension (as in Keras). [batch, n] with
 /// [batch, n] gives [batch, 1], [batch, a, n] with [batch, n] gives [batch, a], [batch, a, n] with [batch, b, n] gives
-/// [batch, a, b]. `normalize`: of vectors scaled to norm 1 (cosine similarity).
+/// [batch, a, b].
 class HEDDLE_API Dot : public Layer {
   public:
-    explicit Dot(int axis, bool normalize = false, const std::string& name = {}) : Dot({axis, axis}, normalize, name) {}
-    explicit Dot(std::array<int, 2> axes, bool normalize = false, const std::string& name = {});
+    explicit Dot(int axis, const DotOptions& options = {}) : Dot(axis, axis, options) {}
+    Dot(int first_axis, int second_axis, const DotOptions& options = {});
 };
 
 /// Its inputs one behind the other along `axis`, which counts the batch dimension (as in Keras); -1 is the last.

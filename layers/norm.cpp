@@ -50,7 +50,31 @@ struct BatchNormalizationImpl final : LayerImpl {
     }
 };
 
+struct LayerNormalizationImpl final : LayerImpl {
+    LayerNormalizationOptions options;
+    Tensor weight, bias;
+
+    explicit LayerNormalizationImpl(const LayerNormalizationOptions& o) : LayerImpl(o.name), options(o) {
+        check(options.epsilon > 0, "LayerNormalization: epsilon must be positive, got {}", options.epsilon);
+    }
+    const char* class_name() const override { return "LayerNormalization"; }
+
+    void build(const Shape& input) override {
+        ops::require(input.rank() >= 1, "LayerNormalization", "expected inputs [batch, ..., features], got scalars");
+        const Shape features{input.back()};
+        if (options.scale) weight = add_parameter("weight", Tensor::ones(features));
+        if (options.center) bias = add_parameter("bias", Tensor::zeros(features));
+    }
+    Tensor forward(const Tensor& x, bool) override { return ops::layer_norm(x, weight, bias, options.epsilon); }
+    Config config() const override {
+        return Config().set("epsilon", options.epsilon).set("center", options.center).set("scale", options.scale);
+    }
+};
+
 }  // namespace
+
+LayerNormalization::LayerNormalization(const LayerNormalizationOptions& options)
+    : Layer(std::make_shared<LayerNormalizationImpl>(options)) {}
 
 BatchNormalization::BatchNormalization(const BatchNormalizationOptions& options)
     : Layer(std::make_shared<BatchNormalizationImpl>(options)) {}
@@ -69,6 +93,11 @@ void add_norm_layers(LayerMakers& makers) {
                                    .center = c.at("center").boolean(),
                                    .scale = c.at("scale").boolean(),
                                    .unbiased_running_variance = c.at("unbiased_running_variance").boolean()});
+    };
+    makers["LayerNormalization"] = [](const Config& c) {
+        return LayerNormalization({.epsilon = static_cast<float>(c.at("epsilon").number()),
+                                   .center = c.at("center").boolean(),
+                                   .scale = c.at("scale").boolean()});
     };
 }
 

@@ -29,4 +29,17 @@ class HEDDLE_API BatchNormalization : public Layer {
     Tensor operator()(const Tensor& x, bool training, const FusedBatchNormOptions& fused) const;
 };
 
+struct LayerNormalizationOptions {
+    float epsilon = 1e-3f;  ///< PyTorch's is 1e-5
+    bool center = true;     ///< whether there is an offset ("bias")
+    bool scale = true;      ///< whether there is a scale ("weight")
+    std::string name = {};
+};
+
+/// Layer normalisation over the last dimension (Ba, Kiros and Hinton 2016).
+class HEDDLE_API LayerNormalization : public Layer {
+  public:
+    explicit LayerNormalization(const LayerNormalizationOptions& options = {});
+};
+
 }  // namespace heddle

@@ -1,5 +1,6 @@
 #include "ops/norm.h"
 
+#include "kernels/layer_norm/layer_norm.h"
 #include "kernels/norm/norm.h"
 #include "ops/autograd/grad_mode.h"
 #include "ops/autograd/node.h"
@@ -13,12 +14,11 @@ namespace {
 using autograd::Gradients;
 using autograd::Saved;
 
-void check_vector(const char* what, const Tensor& vector, const Tensor& x) {
+void check_vector(const char* what, const Tensor& vector, const Tensor& x, const char* op = "batch_norm") {
     if (!vector.defined()) return;
     require(
         vector.shape() == Shape{x.shape().back()} && vector.dtype() == wide(x.dtype()) && vector.device() == x.device(),
-        "batch_norm", "expected a {} of {} {} values, got {} (input {})", what, x.shape().back(), wide(x.dtype()),
-        vector, x);
+        op, "expected a {} of {} {} values, got {} (input {})", what, x.shape().back(), wide(x.dtype()), vector, x);
 }
 
 /// What both modes share: inputs 0 .. 3 are x, scale, offset, residual.
@@ -125,6 +125,56 @@ Tensor batch_norm(const Tensor& x, const Tensor& scale, const Tensor& offset, co
         }
         record_backward(x, scale, offset, residual, y, mean, inverse_deviation, options.activation, false);
     }
+    return y;
+}
+
+Tensor layer_norm(const Tensor& x, const Tensor& scale, const Tensor& offset, float epsilon) {
+    constexpr const char* op = "layer_norm";
+    require(x.defined() && x.rank() >= 1 && is_floating(x.dtype()) && x.shape().back() >= 1, op,
+            "expected a floating input [..., features], got {}", x);
+    require(epsilon > 0, op, "epsilon must be positive, got {}", epsilon);
+    check_vector("scale", scale, x, op);
+    check_vector("offset", offset, x, op);
+    const Shape rows{x.elements() / x.shape().back()};
+    const TensorOptions vectors{wide(x.dtype()), x.device()};
+    Tensor y = Tensor::empty(x.shape(), x.options());
+    const Tensor mean = Tensor::empty(rows, vectors), inverse_deviation = Tensor::empty(rows, vectors);
+    run(kernels::layer_norm_forward(),
+        {.x = view(x),
+         .scale = view(scale),
+         .offset = view(offset),
+         .epsilon = epsilon,
+         .y = view(y),
+         .mean = view(mean),
+         .inverse_deviation = view(inverse_deviation)},
+        {&x, &scale, &offset}, {&y, &mean, &inverse_deviation});
+    if (!autograd::wants_record({&x, &scale, &offset})) return y;
+    autograd::record("layer_norm", {&x, &scale, &offset}, y,
+                     [x = Saved(x), scale = Saved(scale), mean = Saved(mean),
+                      inverse_deviation = Saved(inverse_deviation)](Gradients& g) {
+                         const Tensor& dy = g.dy();
+                         const TensorOptions wide_options{wide(dy.dtype()), dy.device()};
+                         const Shape features{dy.shape().back()};
+                         Tensor dx, dscale, doffset;
+                         if (g.wants(0)) dx = Tensor::empty(dy.shape(), dy.options());
+                         if (g.wants(1)) dscale = Tensor::empty(features, wide_options);
+                         if (g.wants(2)) doffset = Tensor::empty(features, wide_options);
+                         const Tensor& written = dx.defined() ? dx : dscale.defined() ? dscale : doffset;
+                         run(kernels::layer_norm_backward(),
+                             {.x = view(x.get()),
+                              .dy = view(dy),
+                              .scale = view(scale.get()),
+                              .mean = view(mean.get()),
+                              .inverse_deviation = view(inverse_deviation.get()),
+                              .dx = view(dx),
+                              .dscale = view(dscale),
+                              .doffset = view(doffset)},
+                             {&x.get(), &dy, &scale.get(), &mean.get(), &inverse_deviation.get()},
+                             {&written, &dx, &dscale, &doffset});
+                         if (g.wants(0)) g.dx(0) = std::move(dx);
+                         if (g.wants(1)) g.dx(1) = std::move(dscale);
+                         if (g.wants(2)) g.dx(2) = std::move(doffset);
+                     });
     return y;
 }
 

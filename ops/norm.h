@@ -22,4 +22,8 @@ HEDDLE_API Tensor batch_norm(const Tensor& x, const Tensor& scale, const Tensor&
                              const Tensor& running_variance, bool training, const BatchNormOptions& options = {},
                              const Tensor& residual = Tensor());
 
+/// Layer normalisation over the last axis: (x - mean) / sqrt(variance + epsilon) * scale + offset, with each row's mean
+/// and variance. scale and offset [C] may be undefined.
+HEDDLE_API Tensor layer_norm(const Tensor& x, const Tensor& scale, const Tensor& offset, float epsilon = 1e-3f);
+
 }  // namespace heddle::ops

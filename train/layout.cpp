@@ -10,17 +10,22 @@
 namespace heddle::detail {
 namespace {
 
-/// What a value between layers is, as far as layouts care: pictures [height, width, channels] made flat, or anything.
-using Flattened = std::optional<Shape>;
+/// What a value between layers is, as far as layouts care.
+struct Value {
+    /// Pictures [height, width, channels], or sequences [time, features], that were made flat.
+    std::optional<Shape> flattened = {};
+    /// A sequence whose features are last in PyTorch too: made by Embedding or Dense there, not by Conv1d.
+    bool features_last = false;
+};
 
 class Walk {
   public:
     std::map<std::string, DiskLayout> layouts;
 
     /// Follows values through a layer; `path` is led before the names of its weights.
-    std::vector<Flattened> enter(const Layer& layer, const std::string& path, std::vector<Flattened> values) {
+    std::vector<Value> enter(const Layer& layer, const std::string& path, std::vector<Value> values) {
         if (layer->children().empty()) return {leaf(layer, path, values)};
-        const auto child = [&](std::size_t index, std::vector<Flattened> inputs) {
+        const auto child = [&](std::size_t index, std::vector<Value> inputs) {
             const auto& [name, inner] = layer->children()[index];
             return enter(inner, path + name + ".", std::move(inputs));
         };
@@ -30,36 +35,42 @@ class Walk {
             return values;
         }
         for (const GraphCall& call : calls) {
-            std::vector<Flattened> inputs;
+            std::vector<Value> inputs;
             for (const std::size_t input : call.inputs) inputs.push_back(values.at(input));
-            std::vector<Flattened> outputs = child(call.child, inputs);
+            std::vector<Value> outputs = child(call.child, inputs);
             outputs.resize(call.outputs);
             values.insert(values.end(), outputs.begin(), outputs.end());
         }
-        std::vector<Flattened> results;
+        std::vector<Value> results;
         for (const std::size_t result : graph_results(layer)) results.push_back(values.at(result));
         return results;
     }
 
   private:
-    Flattened leaf(const Layer& layer, const std::string& path, const std::vector<Flattened>& values) {
+    Value leaf(const Layer& layer, const std::string& path, const std::vector<Value>& values) {
         const std::string_view kind = layer->class_name();
         const std::vector<Shape>& inputs = layer->built_for();
         if (inputs.empty()) return {};
-        if (kind == "Flatten" && flattens_pictures(inputs[0])) return inputs[0];
-        if (layer->convolves()) add_convolution(layer, path);
-        const bool same = !values.empty() && std::all_of(values.begin(), values.end(), [&](const Flattened& value) {
-            return value && value == values[0] && inputs[0] == Shape{value->elements()};
-        });
-        if (!same) return {};
-        if (kind == "Dense") {
-            add(layer->own_parameters(), path, 2, values[0]);
+        const bool features_last = !values.empty() && values[0].features_last;
+        if (kind == "Flatten" && flattens_pictures(inputs[0]) && !(features_last && inputs[0].rank() == 2))
+            return {.flattened = inputs[0]};
+        if (layer->convolves()) {
+            add_convolution(layer, path);
             return {};
         }
+        const bool same = !values.empty() && std::all_of(values.begin(), values.end(), [&](const Value& value) {
+            const std::optional<Shape>& flattened = value.flattened;
+            return flattened && flattened == values[0].flattened && inputs[0] == Shape{flattened->elements()};
+        });
+        if (kind == "Dense" || kind == "Embedding") {
+            if (same && kind == "Dense") add(layer->own_parameters(), path, 2, *values[0].flattened);
+            return {.features_last = true};
+        }
         if (layer->output_shapes(inputs) != std::vector<Shape>{inputs[0]}) return {};
+        if (!same) return {.features_last = features_last};
         // An activation, a Dropout, a sum; or a normalisation, whose parameters lie like its input.
-        add(layer->own_parameters(), path, 1, values[0]);
-        add(layer->own_buffers(), path, 1, values[0]);
+        add(layer->own_parameters(), path, 1, *values[0].flattened);
+        add(layer->own_buffers(), path, 1, *values[0].flattened);
         return values[0];
     }
 
@@ -68,8 +79,8 @@ class Walk {
     }
 
     /// Weights of this rank whose last extent is that of a flattened picture.
-    void add(const NamedTensors& tensors, const std::string& path, int rank, const Flattened& picture) {
-        const std::int64_t size = picture->elements(), channels = picture->back();
+    void add(const NamedTensors& tensors, const std::string& path, int rank, const Shape& picture) {
+        const std::int64_t size = picture.elements(), channels = picture.back();
         for (const auto& [name, tensor] : tensors)
             if (tensor.rank() == rank && tensor.shape().back() == size)
                 layouts[path + name] = {tensor.elements() / size, size / channels, channels, tensor.shape()};
@@ -103,7 +114,7 @@ Tensor swapped(const Tensor& tensor, std::int64_t rows, std::int64_t a, std::int
 
 std::map<std::string, DiskLayout> disk_layouts(const Layer& layer) {
     Walk walk;
-    walk.enter(layer, "", std::vector<Flattened>(layer->built_for().size()));
+    walk.enter(layer, "", std::vector<Value>(layer->built_for().size()));
     return walk.layouts;
 }
 

@@ -9,6 +9,7 @@ CaseSets all_cases() {
     add_copy_cases(sets);
     add_conv_cases(sets);
     add_image_cases(sets);
+    add_layer_norm_cases(sets);
     add_loss_cases(sets);
     add_matmul_cases(sets);
     add_norm_cases(sets);

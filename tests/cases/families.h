@@ -18,6 +18,7 @@ void add_reduce_cases(CaseSets& sets);
 void add_copy_cases(CaseSets& sets);
 void add_conv_cases(CaseSets& sets);
 void add_image_cases(CaseSets& sets);
+void add_layer_norm_cases(CaseSets& sets);
 void add_loss_cases(CaseSets& sets);
 void add_matmul_cases(CaseSets& sets);
 void add_norm_cases(CaseSets& sets);

@@ -55,6 +55,17 @@ TEST(Plot, OddValues) {
     EXPECT_GT(draw({0.1, 0.1000001, 0.1}, true), empty);
 }
 
+TEST(Plot, PointsWithoutALine) {
+    const auto blue = [](bool connected) {
+        PlotOptions options;
+        options.panels = {{.lines = {{.y = {0, 5, 0, 5, 0}, .connected = connected}}}};
+        return count_pixels(draw_lines(options), 0, 114, 178);
+    };
+    // Five dots of radius 3.2, their edges blended with the white around them.
+    EXPECT_NEAR(blue(false), 5 * 3.14 * 3.2 * 3.2, 60);
+    EXPECT_GT(blue(true), 1000);
+}
+
 TEST(Plot, WrongOptions) {
     EXPECT_ERROR(draw_lines({}), "no panels");
     EXPECT_ERROR(draw_lines({.panels = {{.lines = {{.label = "a", .y = {1, 2}, .x = {1}}}}}}), "1 x and 2 y");

@@ -49,6 +49,38 @@ std::vector<ConfigCase> config_cases() {
         {BatchNormalization(
              {.momentum = 0.9f, .epsilon = 1e-5f, .center = false, .scale = true, .unbiased_running_variance = true}),
          {6}},
+        {Conv2D(2, 3, {.kernel_regularizer = L1L2(0.5, 0.25), .kernel_constraint = MaxNorm(1.5)}), {6, 6, 2}},
+        {Dense(2, {.bias_regularizer = L2(0.1), .kernel_constraint = NonNeg()}), {6}},
+        {Conv2DTranspose(3, {3, 2},
+                         {.strides = {2, 3},
+                          .padding = same,
+                          .output_padding = Size2(1, 2),
+                          .activation = Activation::elu,
+                          .use_bias = false,
+                          .kernel_regularizer = L1(0.1)}),
+         {6, 6, 2}},
+        {Conv2DTranspose(3, 2), {6, 6, 2}},
+        {UpSampling2D({2, 3}, {.interpolation = Interpolation::bilinear}), {3, 3, 2}},
+        {UpSampling2D(), {3, 3, 2}},
+        {ZeroPadding2D({1, 2, 0, 3}), {6, 6, 2}},
+        {Cropping2D({1, 2}), {6, 6, 2}},
+        {Conv1D(4, 3,
+                {.strides = 2,
+                 .padding = Padding::causal,
+                 .dilation_rate = 2,
+                 .groups = 2,
+                 .activation = Activation::tanh,
+                 .kernel_regularizer = L2(0.5),
+                 .kernel_constraint = UnitNorm()}),
+         {8, 2}},
+        {MaxPooling1D(3, {.strides = 2, .padding = same}), {8, 2}},
+        {AveragePooling1D(), {8, 2}},
+        {GlobalAveragePooling1D(), {8, 2}},
+        {GlobalMaxPooling1D("top"), {8, 2}},
+        {GaussianNoise(0.5f), {6}},
+        {Permute({2, 3, 1}), {6, 5, 2}},
+        {RepeatVector(3), {6}},
+        {ELU(0.5f), {6}},
         {Sequential{Conv2D(4, 3), BatchNormalization(), ReLU(), Sequential{Flatten(), Dense(3)}}, {6, 6, 2}},
         {Model(in, Dense(3)(Flatten()(Concatenate(-1)({twice(in), twice(twice(in)), Multiply()({in, in})})))),
          {6, 6, 2}},
@@ -75,7 +107,9 @@ TEST(Configs, EveryClassComesBack) {
         EXPECT_EQ(names(back.buffers()), names(c.layer.buffers()));
         EXPECT_EQ(back->output_shapes({c.input}), c.layer->output_shapes({c.input}));
     }
-    for (const Layer& merge : {Layer(Add("sum")), Layer(Multiply()), Layer(Concatenate(2))})
+    for (const Layer& merge :
+         {Layer(Add("sum")), Layer(Multiply()), Layer(Concatenate(2)), Layer(Subtract()), Layer(Average()),
+          Layer(Maximum()), Layer(Minimum()), Layer(Dot(2, 1, {.normalize = true}))})
         EXPECT_EQ(Layer::from_config(merge.config()).config(), merge.config());
 }
 

@@ -77,6 +77,7 @@ const std::vector<Example>& examples() {
              return batch_norm(x[0], x[1], x[2], Tensor(), Tensor(), true, {.activation = FusedActivation::relu});
          },
          1e-4},
+        {"layer norm", {{3, 4, 6}, {6}, {6}}, [](const Tensors& x) { return layer_norm(x[0], x[1], x[2]); }, 1e-4},
         {"cross-entropy",
          {{8, 5}},
          [](const Tensors& x) {

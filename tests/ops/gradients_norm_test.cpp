@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "ops/attention.h"
 #include "ops/norm.h"
 #include "ops/random.h"
 #include "ops/softmax.h"
@@ -40,6 +41,36 @@ void check_batch_norm(bool training) {
 
 TEST(GradientsNorm, BatchNormInTraining) { check_batch_norm(true); }
 TEST(GradientsNorm, BatchNormInInference) { check_batch_norm(false); }
+
+TEST(GradientsAttention, EveryInput) {
+    const Inputs inputs{uniform({2, 3, 2, 4}), uniform({2, 5, 2, 4}, -1, 1, 2), uniform({2, 5, 2, 3}, -1, 1, 3)};
+    check_gradients("plain", inputs, [](const Inputs& in) { return ops::attention(in[0], in[1], in[2]).output; });
+    check_gradients("causal", inputs,
+                    [](const Inputs& in) { return ops::attention(in[0], in[1], in[2], {.causal = true}).output; });
+    check_gradients("weights", {inputs[0], inputs[1]},
+                    [&](const Inputs& in) { return ops::attention(in[0], in[1], inputs[2]).weights; });
+}
+
+// A key that does not count, and a sentence of padding alone.
+TEST(Attention, WhatIsMaskedHasNoPart) {
+    const Tensor query = uniform({2, 3, 1, 4}), key = uniform({2, 3, 1, 4}, -1, 1, 2),
+                 value = uniform({2, 3, 1, 2}, -1, 1, 3);
+    const Tensor mask = Tensor::from<std::uint8_t>({1, 0, 1, 0, 0, 0}, Shape{2, 3}).to(DType::boolean);
+    const auto attend = [&](const Tensor& v) { return ops::attention(query, key, v, {.mask = mask}).output; };
+    Tensor changed = value.clone();
+    changed[0][1].fill_(1e6);
+    EXPECT_EQ(attend(value).to_vector<double>(), attend(changed).to_vector<double>());
+    EXPECT_EQ(attend(value)[1].to_vector<double>(), std::vector<double>(6, 0.0));
+}
+
+TEST(GradientsNorm, LayerNorm) {
+    const Tensor x = uniform({3, 2, 5}, -2, 2), scale = uniform({5}, 0.5, 2, 2), offset = uniform({5}, -1, 1, 3);
+    check_gradients("all", {x, scale, offset}, [](const Inputs& in) { return ops::layer_norm(in[0], in[1], in[2]); });
+    check_gradients("bare", {x}, [](const Inputs& in) { return ops::layer_norm(in[0], Tensor(), Tensor(), 0.125f); });
+    check_gradients("input", {x}, [&](const Inputs& in) { return ops::layer_norm(in[0], scale, offset); });
+    check_gradients("scale", {scale}, [&](const Inputs& in) { return ops::layer_norm(x, in[0], offset); });
+    check_gradients("offset", {offset}, [&](const Inputs& in) { return ops::layer_norm(x, scale, in[0]); });
+}
 
 TEST(GradientsNorm, BatchNormOfDenseFeaturesWithoutRunningStatistics) {
     check_gradients("dense", {uniform({6, 4}), uniform({4}, 0.5, 2, 2), uniform({4}, -1, 1, 3)}, [](const Inputs& in) {

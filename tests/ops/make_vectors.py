@@ -129,6 +129,41 @@ def batch_norm():
     file.write()
 
 
+def layer_norm():
+    file = File("layer_norm")
+    for name, shape, scale, offset, epsilon in [("rows", (5, 7), True, True, 2.0**-10), ("sequence", (2, 3, 16), True, True, 2.0**-17),
+                                                ("bare", (4, 33), False, False, 2.0**-10), ("no_offset", (6, 5), True, False, 2.0**-10)]:
+        size = shape[-1]
+        inputs = [normal(*shape) * 2 + 1, uniform(0.5, 2, size) if scale else None, normal(size) if offset else None]
+        file.case(name, "layer_norm", dict(epsilon=epsilon), [t if t is None else exact(t) for t in inputs],
+                  lambda t, size=size, epsilon=epsilon: F.layer_norm(t[0], (size,), t[1], t[2], epsilon))
+    file.write()
+
+
+def attention():
+    file = File("attention")
+
+    def run(t, causal, mask):
+        q, k, v = (x.permute(0, 2, 1, 3) for x in t[:3])
+        scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+        allowed = torch.ones(scores.shape[-2:], dtype=torch.bool)
+        if causal:
+            allowed = allowed.tril(scores.shape[-1] - scores.shape[-2])
+        if mask is not None:
+            allowed = allowed & torch.tensor(mask, dtype=torch.bool)[:, None, None, :]
+        scores = scores.masked_fill(~allowed, -torch.inf)
+        weights = torch.softmax(scores, -1).masked_fill(~allowed, 0)  # a row that sees nothing: 0 and not NaN
+        return (torch.nan_to_num(weights) @ v).permute(0, 2, 1, 3)
+
+    for name, queries, keys, causal, mask in [("plain", 5, 7, False, None), ("causal", 7, 7, True, None), ("causal_tail", 3, 7, True, None),
+                                              ("masked", 5, 4, False, [[1, 0, 1, 1], [1, 1, 0, 0]]),
+                                              ("masked_causal", 4, 4, True, [[1, 1, 0, 1], [1, 0, 1, 1]]), ("one", 1, 1, True, None)]:
+        inputs = [normal(2, queries, 3, 4), normal(2, keys, 3, 4), normal(2, keys, 3, 6)]
+        file.case(name, "attention", dict(causal=causal, mask=mask or []), inputs,
+                  lambda t, causal=causal, mask=mask: run(t, causal, mask))
+    file.write()
+
+
 def linear():
     file = File("linear")
     for name, x, w, bias, relu in [("linear", (5, 7), (4, 7), True, False), ("no_bias", (5, 7), (4, 7), False, False),
@@ -411,5 +446,5 @@ if __name__ == "__main__":
     torch.manual_seed(20)
     torch.set_num_threads(1)
     FOLDER.mkdir(exist_ok=True)
-    for make in (conv, pool, batch_norm, linear, softmax, loss, elementwise, reduce, copy, image, optimizers):
+    for make in (conv, pool, batch_norm, linear, softmax, loss, elementwise, reduce, copy, image, optimizers, layer_norm, attention):
         make()

@@ -1,3 +1,4 @@
+#include "ops/attention.h"
 #include "ops/conv.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
@@ -165,6 +166,18 @@ const std::map<std::string, Function>& functions() {
         {"avg_pool2d",
          one([](const Inputs& in, const json& o) { return avg_pool2d(in[0], window(o), o.at("count_padding")); })},
         {"batch_norm", normalise},
+        {"attention", one([](const Inputs& in, const json& o) {
+             Tensor mask;
+             std::vector<std::uint8_t> flags;
+             for (const json& row : o.at("mask"))
+                 for (const json& flag : row) flags.push_back(flag.get<std::uint8_t>());
+             if (!flags.empty()) mask = Tensor::from(flags, Shape{in[1].size(0), in[1].size(1)}).to(DType::boolean);
+             return attention(in[0], in[1], in[2], {.causal = o.at("causal"), .mask = mask}).output;
+         })},
+        {"layer_norm", one([](const Inputs& in, const json& o) {
+             const auto input = [&](std::size_t i) { return i < in.size() ? in[i] : Tensor(); };
+             return layer_norm(in[0], input(1), input(2), o.at("epsilon"));
+         })},
         {"linear", one([](const Inputs& in, const json& o) {
              return linear(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), activation(o));
          })},
@@ -227,6 +240,8 @@ const std::map<std::string, Function>& functions() {
 
 TEST(PyTorch, Conv2d) { vectors::check_file("conv2d", functions()); }
 TEST(PyTorch, Pool) { vectors::check_file("pool", functions()); }
+TEST(PyTorch, Attention) { vectors::check_file("attention", functions()); }
+TEST(PyTorch, LayerNorm) { vectors::check_file("layer_norm", functions()); }
 TEST(PyTorch, BatchNorm) { vectors::check_file("batch_norm", functions()); }
 TEST(PyTorch, Linear) { vectors::check_file("linear", functions()); }
 TEST(PyTorch, Softmax) { vectors::check_file("softmax", functions()); }

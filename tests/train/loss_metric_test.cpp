@@ -80,9 +80,10 @@ TEST(Loss, Regression) {
 }
 
 TEST(Loss, ErrorsSayWhatDoesNotFit) {
-    EXPECT_EQ(error_of([] { Loss("hinge"); }),
-              "no loss is called \"hinge\"; there are: sparse_categorical_crossentropy, categorical_crossentropy, "
-              "binary_crossentropy, mean_squared_error, mse, mean_absolute_error, mae, huber");
+    EXPECT_EQ(error_of([] { Loss("hings"); }),
+              "no loss is called \"hings\"; there are: sparse_categorical_crossentropy, categorical_crossentropy, "
+              "binary_crossentropy, mean_squared_error, mse, mean_absolute_error, mae, huber, kl_divergence, poisson, "
+              "cosine_similarity, hinge, squared_hinge");
     EXPECT_EQ(error_of([] {
                   MeanSquaredError()(Tensor::zeros(Shape{4, 2}), Tensor::zeros(Shape{4}));
               }),

@@ -1,0 +1,106 @@
+#include "kernels/layer_norm/layer_norm.h"
+
+#include "tests/cases/families.h"
+
+namespace heddle::cases {
+namespace {
+
+using namespace kernels;
+
+struct Spec {
+    Shape shape = {1, 1};
+    bool scale = true, offset = true;
+    Fill fill = Fill::normal;
+};
+
+Shape rows(const Shape& shape) { return {shape.elements() / shape.back()}; }
+
+Case<LayerNormForward> forward(std::string name, const Spec& spec, bool benchmark = false) {
+    return {std::move(name),
+            [=](Problem& problem) {
+                const DType wide = problem.wide();
+                problem.reduction(spec.shape.back());
+                LayerNormForward args;
+                args.x = problem.input(spec.shape, spec.fill);
+                if (spec.scale) args.scale = problem.input({spec.shape.back()}, Fill::positive, wide);
+                if (spec.offset) args.offset = problem.input({spec.shape.back()}, Fill::normal, wide);
+                args.y = problem.output(spec.shape);
+                args.mean = problem.output(rows(spec.shape), wide);
+                args.inverse_deviation = problem.output(rows(spec.shape), wide);
+                return args;
+            },
+            benchmark};
+}
+
+struct Wanted {
+    bool dx = true, vectors = true;
+};
+
+Case<LayerNormBackward> backward(std::string name, const Spec& spec, Wanted wanted = {}, bool benchmark = false) {
+    return {std::move(name),
+            [=](Problem& problem) {
+                const DType wide = problem.wide();
+                problem.reduction(std::max(spec.shape.back(), rows(spec.shape)[0]));
+                problem.tolerance(4);  // dx is a difference of terms that are several times larger
+                LayerNormBackward args;
+                args.x = problem.input(spec.shape);
+                args.dy = problem.input(spec.shape);
+                if (spec.scale) args.scale = problem.input({spec.shape.back()}, Fill::positive, wide);
+                args.mean = problem.input(rows(spec.shape), Fill::normal, wide);
+                args.inverse_deviation = problem.input(rows(spec.shape), Fill::positive, wide);
+                if (wanted.dx) args.dx = problem.output(spec.shape);
+                if (wanted.vectors) {
+                    args.dscale = problem.output({spec.shape.back()}, wide);
+                    args.doffset = problem.output({spec.shape.back()}, wide);
+                }
+                return args;
+            },
+            benchmark};
+}
+
+struct NamedShape {
+    const char* name;
+    Shape shape;
+};
+
+// One feature, fewer than a warp, a prime, a warp's longest row and more; one row, rows beyond a block and a tail.
+const std::vector<NamedShape>& shapes() {
+    static const std::vector<NamedShape> list = {
+        {"one", {1, 1}},          {"features3", {37, 3}},      {"features31", {2, 5, 31}},  {"features64", {129, 64}},
+        {"features67", {5, 67}},  {"features1024", {3, 1024}}, {"features1031", {3, 1031}}, {"features4099", {2, 4099}},
+        {"many_rows", {4099, 8}},
+    };
+    return list;
+}
+
+}  // namespace
+
+void add_layer_norm_cases(CaseSets& sets) {
+    std::vector<Case<LayerNormForward>> forwards;
+    std::vector<Case<LayerNormBackward>> backwards;
+    for (const auto& [name, shape] : shapes()) {
+        forwards.push_back(forward(name, {.shape = shape}));
+        backwards.push_back(backward(name, {.shape = shape}));
+    }
+    const Shape plain{7, 11, 37};
+    forwards.push_back(forward("without_scale", {.shape = plain, .scale = false}));
+    forwards.push_back(forward("without_offset", {.shape = plain, .offset = false}));
+    forwards.push_back(forward("bare", {.shape = plain, .scale = false, .offset = false}));
+    forwards.push_back(forward("no_rows", {.shape = {0, 37}}));
+    forwards.push_back(forward("outliers", {.shape = {31, 131}, .fill = Fill::outliers}));
+    forwards.push_back(forward("large", {.shape = {31, 131}, .fill = Fill::large}));
+    forwards.push_back(forward("tiny", {.shape = {31, 131}, .fill = Fill::tiny}));
+    forwards.push_back(forward("constant", {.shape = {31, 131}, .fill = Fill::ones}));
+    backwards.push_back(backward("without_scale", {.shape = plain, .scale = false}));
+    backwards.push_back(backward("only_dx", {.shape = plain}, {.vectors = false}));
+    backwards.push_back(backward("only_vectors", {.shape = plain}, {.dx = false}));
+    for (const Shape& shape : {Shape{2048, 256}, Shape{4096, 1024}}) {
+        const std::string name = std::to_string(shape[0]) + "x" + std::to_string(shape[1]);
+        forwards.push_back(forward(name, {.shape = shape}, true));
+        backwards.push_back(backward(name, {.shape = shape}, {}, true));
+    }
+    sets.push_back(make_case_set(layer_norm_forward(), std::move(forwards)));
+    sets.push_back(make_case_set(layer_norm_backward(), std::move(backwards)));
+}
+
+}  // namespace heddle::cases

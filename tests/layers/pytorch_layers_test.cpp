@@ -1,0 +1,111 @@
+#include <filesystem>
+#include <map>
+
+#include "data/files/safetensors.h"
+#include "support.h"
+
+// Layers against PyTorch's (tests/layers/make_vectors.py): results, gradients, and weights under PyTorch's names and in
+// its layouts, which come from a file and go into one.
+namespace heddle {
+namespace {
+
+using namespace layer_tests;
+
+std::map<std::string, Layer> layers() {
+    const auto up = [](Size2 size, Interpolation interpolation) {
+        return UpSampling2D(size, {.interpolation = interpolation});
+    };
+    const auto pixels = [](std::int64_t count) { return Padding::pixels(count); };
+    return {
+        {"embedding", Embedding(7, 5)},
+        {"embedding_padding", Embedding(7, 5, {.padding_index = 2})},
+        {"transpose_valid", Conv2DTranspose(4, 3)},
+        {"transpose_stride", Conv2DTranspose(2, {3, 4}, {.strides = {2, 3}})},
+        {"transpose_padding", Conv2DTranspose(3, 4, {.strides = 2, .padding = pixels(1), .use_bias = false})},
+        {"transpose_output_padding",
+         Conv2DTranspose(3, 3, {.strides = 2, .padding = pixels(1), .output_padding = Size2(1)})},
+        {"transpose_dilation", Conv2DTranspose(3, 3, {.strides = 2, .dilation_rate = 2})},
+        {"transpose_same", Conv2DTranspose(2, 3, {.strides = 2, .padding = Padding::same})},
+        {"transpose_same_even", Conv2DTranspose(2, 4, {.strides = 2, .padding = Padding::same})},
+        {"transpose_stride_beyond", Conv2DTranspose(2, 2, {.strides = 3})},
+        {"up_nearest_2_2", up(2, Interpolation::nearest)},
+        {"up_nearest_3_3", up(3, Interpolation::nearest)},
+        {"up_nearest_1_4", up({1, 4}, Interpolation::nearest)},
+        {"up_nearest_5_2", up({5, 2}, Interpolation::nearest)},
+        {"up_bilinear_2_2", up(2, Interpolation::bilinear)},
+        {"up_bilinear_3_3", up(3, Interpolation::bilinear)},
+        {"up_bilinear_1_4", up({1, 4}, Interpolation::bilinear)},
+        {"up_bilinear_5_2", up({5, 2}, Interpolation::bilinear)},
+        {"conv1d", Conv1D(6, 3)},
+        {"conv1d_all", Conv1D(6, 3,
+                              {.strides = 2,
+                               .padding = Padding::pixels(0, 0, 2, 2),
+                               .dilation_rate = 2,
+                               .groups = 2,
+                               .use_bias = false})},
+        {"conv1d_causal", Conv1D(5, 3, {.padding = Padding::causal, .dilation_rate = 2})},
+        {"max_pool1d", MaxPooling1D(3, {.strides = 2})},
+        {"average_pool1d", AveragePooling1D(2)},
+        {"zero_padding", ZeroPadding2D({1, 2, 3, 0})},
+        {"elu", ELU(0.7f)},
+        {"layer_norm", LayerNormalization({.epsilon = 0x1p-10f})},
+        {"self_attention", MultiHeadAttention(3, 4)},
+        {"self_attention_causal", MultiHeadAttention(2, 5, {.use_bias = false, .causal = true})},
+    };
+}
+
+/// A file of this test's own, removed at the end.
+struct ScratchFile {
+    std::string path;
+    ScratchFile() : path((std::filesystem::temp_directory_path() / "heddle_layers.safetensors").string()) {}
+    ~ScratchFile() { std::filesystem::remove(path); }
+};
+
+TEST(PyTorchLayers, ResultsGradientsAndWeightsOnDisk) {
+    const SafetensorsFile file = load_safetensors(std::string(HEDDLE_TEST_FOLDER) + "/vectors/layers.safetensors");
+    const std::map<std::string, Layer> known = layers();
+    std::size_t cases = 0;
+    for (const auto& [name, options] : file.metadata) {
+        if (name == "torch") continue;
+        SCOPED_TRACE(name);
+        ++cases;
+        std::map<std::string, Tensor> tensors;
+        NamedTensors weights;
+        for (const auto& [path, tensor] : file.tensors) {
+            if (!path.starts_with(name + "/")) continue;
+            const std::string key = path.substr(name.size() + 1);
+            tensors[key] = tensor;
+            if (key.starts_with("weight.")) weights.emplace_back(key.substr(7), tensor);
+        }
+        const Model model{known.at(name)};
+        Tensor x = tensors.at("in");
+        model.build(x.shape().range(1, x.rank()));
+        const ScratchFile scratch;
+        save_safetensors(scratch.path, weights);
+        model.load_weights(scratch.path);
+
+        const bool wants_dx = tensors.contains("din");
+        if (wants_dx) x.set_requires_grad();
+        const Tensor y = model(x, true);
+        EXPECT_LT(relative_error(y, tensors.at("out")), 2e-6);
+        if (y.requires_grad()) y.backward(tensors.at("dout"));
+        if (wants_dx) {
+            EXPECT_LT(relative_error(x.grad(), tensors.at("din")), 2e-6);
+        }
+
+        // Gradients lie like their weights: through a file they come out as PyTorch has them.
+        std::size_t checked = 0;
+        for (const auto& [parameter, tensor] : model.parameters()) tensor.copy_(tensor.grad());
+        if (weights.empty()) continue;
+        model.save_weights(scratch.path);
+        for (const auto& [parameter, gradient] : load_safetensors(scratch.path).tensors) {
+            EXPECT_LT(relative_error(gradient, tensors.at("dweight." + parameter)), 2e-6) << parameter;
+            ++checked;
+        }
+        EXPECT_EQ(checked, weights.size());
+    }
+    EXPECT_EQ(cases, known.size());
+}
+
+}  // namespace
+}  // namespace heddle

@@ -10,6 +10,7 @@
 #include "kernels/pool/pool.h"
 #include "kernels/random/random.h"
 #include "kernels/reduce/reduce.h"
+#include "kernels/rnn/rnn.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/table.h"
 
@@ -88,6 +89,9 @@ std::vector<KernelTableBase*> kernel_tables() {
         &random_permutation(),
         &dropout_forward(),
         &dropout_backward(),
+        // rnn
+        &rnn_forward(),
+        &rnn_backward(),
         // softmax
         &softmax_forward(),
         &softmax_backward(),

@@ -16,6 +16,7 @@ CaseSets all_cases() {
     add_optim_cases(sets);
     add_pool_cases(sets);
     add_random_cases(sets);
+    add_rnn_cases(sets);
     add_softmax_cases(sets);
     return sets;
 }

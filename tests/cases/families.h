@@ -25,6 +25,7 @@ void add_norm_cases(CaseSets& sets);
 void add_optim_cases(CaseSets& sets);
 void add_pool_cases(CaseSets& sets);
 void add_random_cases(CaseSets& sets);
+void add_rnn_cases(CaseSets& sets);
 void add_softmax_cases(CaseSets& sets);
 
 }  // namespace heddle::cases

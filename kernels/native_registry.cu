@@ -17,6 +17,8 @@ void register_native_kernels() {
     register_optimizer_steps();
     register_point_losses();
     register_reduce();
+    register_rnn_backward();
+    register_rnn_forward();
     register_softmax();
     register_top_k();
     register_binary();

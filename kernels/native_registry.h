@@ -19,6 +19,8 @@ void register_norm_forward();
 void register_optimizer_steps();
 void register_point_losses();
 void register_reduce();
+void register_rnn_backward();
+void register_rnn_forward();
 void register_softmax();
 void register_top_k();
 void register_binary();

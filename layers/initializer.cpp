@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 #include "core/check.h"
 #include "ops/random.h"
@@ -9,13 +11,38 @@
 namespace heddle {
 namespace {
 
-constexpr std::array<std::string_view, 13> names = {
+constexpr std::array<std::string_view, 14> names = {
     "zeros",          "ones",          "constant",          "glorot_uniform", "glorot_normal",
     "he_uniform",     "he_normal",     "he_normal_fan_out", "lecun_uniform",  "lecun_normal",
-    "fan_in_uniform", "random_normal", "random_uniform"};
+    "fan_in_uniform", "random_normal", "random_uniform",    "orthogonal"};
 
 // The deviation of a normal cut at two deviations is this much smaller than that of the whole; Keras makes up for it.
 constexpr double truncated_deviation = 0.87962566103423978;
+
+/// A matrix [shape[0], the rest] whose rows, or columns where those are fewer, are orthonormal: normal numbers through
+/// Gram and Schmidt's process, in double, twice, so that nothing is left of rounding.
+Tensor orthogonal_matrix(const Shape& shape) {
+    const std::int64_t height = shape.rank() > 0 ? shape[0] : 1,
+                       width = shape.elements() / std::max<std::int64_t>(height, 1);
+    const bool upright = height > width;
+    const std::int64_t count = std::min(height, width), length = std::max(height, width);
+    std::vector<double> rows = ops::random_normal(Shape{count, length}).to_vector<double>();
+    const auto row = [&](std::int64_t i) { return rows.data() + i * length; };
+    for (std::int64_t i = 0; i < count; ++i) {
+        for (int pass = 0; pass < 2; ++pass)
+            for (std::int64_t j = 0; j < i; ++j) {
+                const double part = std::inner_product(row(i), row(i) + length, row(j), 0.0);
+                for (std::int64_t k = 0; k < length; ++k) row(i)[k] -= part * row(j)[k];
+            }
+        const double norm = std::sqrt(std::inner_product(row(i), row(i) + length, row(i), 0.0));
+        for (std::int64_t k = 0; k < length; ++k) row(i)[k] /= norm;
+    }
+    std::vector<float> values(rows.size());
+    for (std::int64_t i = 0; i < count; ++i)
+        for (std::int64_t k = 0; k < length; ++k)
+            values[static_cast<std::size_t>(upright ? k * count + i : i * length + k)] = static_cast<float>(row(i)[k]);
+    return Tensor::from(values, shape);
+}
 
 }  // namespace
 
@@ -73,6 +100,8 @@ Tensor Initializer::operator()(const Shape& shape, std::int64_t fan_in, std::int
             return ops::random_normal(shape, 0, value_);
         case random_uniform:
             return uniform(value_);
+        case orthogonal:
+            return orthogonal_matrix(shape);
     }
     return Tensor();
 }

@@ -24,7 +24,8 @@ class HEDDLE_API Initializer {
         lecun_normal,       ///< truncated normal of deviation sqrt(1 / fan_in)
         fan_in_uniform,     ///< uniform within sqrt(1 / fan_in): PyTorch's default for weights and biases
         random_normal,      ///< normal of deviation `value`
-        random_uniform      ///< uniform within `value`
+        random_uniform,     ///< uniform within `value`
+        orthogonal          ///< rows (or columns, where those are fewer) orthonormal (Saxe et al. 2014)
     };
 
     Initializer(Kind kind, double value = 0.05) : kind_(kind), value_(value) {}

@@ -62,7 +62,7 @@ class Walk {
             const std::optional<Shape>& flattened = value.flattened;
             return flattened && flattened == values[0].flattened && inputs[0] == Shape{flattened->elements()};
         });
-        if (kind == "Dense" || kind == "Embedding") {
+        if (kind == "Dense" || kind == "Embedding" || recurrent(kind)) {
             if (same && kind == "Dense") add(layer->own_parameters(), path, 2, *values[0].flattened);
             return {.features_last = true};
         }
@@ -72,6 +72,10 @@ class Walk {
         add(layer->own_parameters(), path, 1, *values[0].flattened);
         add(layer->own_buffers(), path, 1, *values[0].flattened);
         return values[0];
+    }
+
+    static bool recurrent(std::string_view kind) {
+        return kind == "SimpleRNN" || kind == "LSTM" || kind == "GRU" || kind == "Bidirectional";
     }
 
     static bool flattens_pictures(const Shape& shape) {

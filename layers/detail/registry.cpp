@@ -11,6 +11,7 @@ void add_builtin_layers(LayerMakers& makers) {
     add_merge_layers(makers);
     add_attention_layers(makers);
     add_embedding_layers(makers);
+    add_recurrent_layers(makers);
     add_sequence_layers(makers);
     add_resizing_layers(makers);
     add_containers(makers);

@@ -21,6 +21,7 @@ void add_norm_layers(LayerMakers& makers);
 void add_merge_layers(LayerMakers& makers);
 void add_attention_layers(LayerMakers& makers);
 void add_embedding_layers(LayerMakers& makers);
+void add_recurrent_layers(LayerMakers& makers);
 void add_sequence_layers(LayerMakers& makers);
 void add_resizing_layers(LayerMakers& makers);
 void add_containers(LayerMakers& makers);

@@ -130,6 +130,7 @@ struct Operand {
     Role role = Role::input;
     Shape shape = {};
     DType dtype = DType::f32;
+    DType exact_to = DType::f32;       // the dtype whose precision an output is held to
     std::vector<std::byte> host = {};  // guard, elements, guard
     std::byte* device = nullptr;       // the same on the device (host.data() on the CPU)
     std::vector<std::byte> before = {};
@@ -156,7 +157,7 @@ struct Problem::State {
         auto operand = std::make_unique<Operand>();
         operand->role = role;
         operand->shape = shape;
-        operand->dtype = type;
+        operand->dtype = operand->exact_to = type;
         operand->host.assign(operand->bytes() + 2 * guard_bytes, std::byte{guard_pattern});
         std::memset(operand->elements(), output_pattern, operand->bytes());
         if (value)
@@ -213,6 +214,12 @@ View Problem::integers(const Shape& shape, std::int64_t low, std::int64_t high, 
 
 View Problem::output(const Shape& shape) { return state_->add(Role::output, shape, state_->dtype, nullptr); }
 View Problem::output(const Shape& shape, DType dtype) { return state_->add(Role::output, shape, dtype, nullptr); }
+
+View Problem::wide_output(const Shape& shape) {
+    const View view = output(shape, wide());
+    state_->operands.back()->exact_to = dtype();
+    return view;
+}
 
 View Problem::inout(const Shape& shape, Fill fill) { return inout(shape, fill, state_->dtype); }
 
@@ -291,9 +298,9 @@ Outcome Runner::compare(Problem& got, Problem& want) {
         // The largest of n errors that are about normal grows as sqrt(2 log n): beyond 10,000 elements that counts.
         const double many =
             std::sqrt(std::max(1.0, std::log(static_cast<double>(std::max<std::int64_t>(count, 1))) / std::log(1e4)));
-        const auto length = static_cast<double>(sums(mine.dtype, got.state_->reduction));
+        const auto length = static_cast<double>(sums(mine.exact_to, got.state_->reduction));
         const double tolerance =
-            exact ? 0 : epsilon(mine.dtype) * got.state_->multiplier * (4 + 2 * std::sqrt(length)) * many;
+            exact ? 0 : epsilon(mine.exact_to) * got.state_->multiplier * (4 + 2 * std::sqrt(length)) * many;
         // Kernels flush denormals: a difference below the smallest normal float is none.
         const double floor = 0x1p-126;
         for (std::int64_t i = 0; i < count; ++i) {

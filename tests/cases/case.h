@@ -57,6 +57,8 @@ class Problem {
     /// An output: filled with a pattern first, guarded on both sides, compared with the reference.
     View output(const Shape& shape);
     View output(const Shape& shape, DType dtype);
+    /// Stored as `wide()`, but made of values that were rounded to `dtype()` on the way: compared as one of those.
+    View wide_output(const Shape& shape);
     /// Both: starts with values, is compared afterwards.
     View inout(const Shape& shape, Fill fill = Fill::normal);
     View inout(const Shape& shape, Fill fill, DType dtype);

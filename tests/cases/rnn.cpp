@@ -65,8 +65,8 @@ Case<RnnForward> forward(RnnCell cell, std::string name, const RnnSpec& spec, bo
                 args.gates = problem.output({spec.batch, spec.time, width});
                 args.previous_hidden = problem.output(states);
                 if (lstm) {
-                    args.final_cell = problem.output(state, problem.wide());
-                    args.previous_cell = problem.output(states, problem.wide());
+                    args.final_cell = problem.wide_output(state);
+                    args.previous_cell = problem.wide_output(states);
                 }
                 if (cell == RnnCell::gru) args.candidate = problem.output(states);
                 return args;
@@ -104,7 +104,7 @@ Case<RnnBackward> backward(RnnCell cell, std::string name, const RnnSpec& spec, 
                 if (spec.bias) args.dbias_hidden = problem.output({width});
                 if (spec.initial) {
                     args.dinitial_hidden = problem.output(state);
-                    if (lstm) args.dinitial_cell = problem.output(state, problem.wide());
+                    if (lstm) args.dinitial_cell = problem.wide_output(state);
                 }
                 return args;
             },

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes tests/layers/vectors/layers.safetensors: layers of PyTorch's, in f64, with their weights as state_dict has them.
+"""Makes tests/layers/vectors/layers.safetensors and sequences.safetensors: layers of PyTorch's, in f64, with their weights as state_dict has them.
 
 make_vectors.py            (needs Debian's python3-torch; the test that reads the file needs nothing)
 
@@ -65,6 +65,31 @@ class Crop(nn.Module):
         return y[:, :, top:y.shape[2] - bottom, left:y.shape[3] - right]
 
 
+class Recurrent(nn.Module):
+    """All of a recurrent layer's outputs, or the last state; optionally of sequences of these lengths."""
+
+    def __init__(self, inner, sequences=True, lengths=None):
+        super().__init__()
+        self.inner, self.sequences, self.lengths = [inner], sequences, lengths
+        if lengths is not None:
+            self.layer = inner  # as in the layer that the test wraps it in
+        else:
+            for name, parameter in inner.named_parameters():
+                self.register_parameter(name, parameter)
+
+    def forward(self, x):
+        inner, time = self.inner[0], x.shape[1]
+        if self.lengths is not None:
+            x = nn.utils.rnn.pack_padded_sequence(x, torch.tensor(self.lengths), batch_first=True, enforce_sorted=False)
+        y, state = inner(x)
+        if self.lengths is not None:
+            y, _ = nn.utils.rnn.pad_packed_sequence(y, batch_first=True, total_length=time)
+        if self.sequences:
+            return y
+        state = state[0] if isinstance(state, tuple) else state
+        return torch.cat(list(state), -1)
+
+
 class SelfAttention(nn.MultiheadAttention):
     def __init__(self, size, heads, causal=False, **kwargs):
         super().__init__(size, heads, batch_first=True, **kwargs)
@@ -112,9 +137,22 @@ def main():
     add(file, "average_pool1d", nn.AvgPool1d(2), normal(2, 9, 3), **sequences)
     add(file, "zero_padding", nn.ZeroPad2d((3, 0, 1, 2)), normal(1, 2, 3, 2), **pictures)
     add(file, "elu", nn.ELU(0.7), normal(4, 6))
+    file.write()
+
+    file = File("sequences")
     add(file, "layer_norm", nn.LayerNorm(7, eps=2.0**-10), normal(2, 5, 7))
     add(file, "self_attention", SelfAttention(12, 3), normal(2, 5, 12))
     add(file, "self_attention_causal", SelfAttention(10, 2, causal=True, bias=False), normal(2, 7, 10))
+    for name, kind in [("rnn", nn.RNN), ("lstm", nn.LSTM), ("gru", nn.GRU)]:
+        make = lambda inputs, units, kind=kind, **more: kind(inputs, units, batch_first=True, **more).double()
+        add(file, f"{name}_sequences", Recurrent(make(5, 7)), normal(3, 6, 5))
+        add(file, f"{name}_last", Recurrent(make(4, 3), sequences=False), normal(2, 5, 4))
+        add(file, f"{name}_both_ways", Recurrent(make(3, 5, bidirectional=True)), normal(2, 7, 3))
+        add(file, f"{name}_both_ways_last", Recurrent(make(3, 5, bidirectional=True), sequences=False), normal(2, 4, 3))
+        add(file, f"{name}_lengths", Recurrent(make(3, 4, bidirectional=True), lengths=[2, 5, 4]), normal(3, 5, 3))
+        add(file, f"{name}_lengths_last", Recurrent(make(3, 4), sequences=False, lengths=[2, 5, 4]), normal(3, 5, 3))
+    add(file, "rnn_relu", Recurrent(nn.RNN(5, 7, nonlinearity="relu", batch_first=True).double()), normal(3, 6, 5))
+    add(file, "lstm_without_bias", Recurrent(nn.LSTM(5, 4, bias=False, batch_first=True).double()), normal(3, 6, 5))
     file.write()
 
 

@@ -11,12 +11,56 @@ namespace {
 
 using namespace layer_tests;
 
+/// A recurrent layer that takes {x, mask} as one that takes x, with the mask of sequences of 2, 5 and 4 steps.
+class OfLengths : public Layer {
+    struct Impl : LayerImpl {
+        Layer inner;
+        explicit Impl(Layer layer) : inner(std::move(layer)) { add_child("layer", inner); }
+        const char* class_name() const override { return "OfLengths"; }
+        void build(const Shape& input) override { inner.build({input, Shape{input[0]}}); }
+        Tensor forward(const Tensor& x, bool training) override {
+            const Tensor mask = Tensor::from<std::int32_t>({1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0}, Shape{3, 5});
+            return inner({x, mask}, training).front();
+        }
+        Shape output_shape(const Shape& input) const override {
+            return inner->output_shapes({input, Shape{input[0]}}).front();
+        }
+    };
+
+  public:
+    explicit OfLengths(const Layer& layer) : Layer(std::make_shared<Impl>(layer)) {}
+};
+
+void add_recurrent(std::map<std::string, Layer>& all) {
+    const auto add = [&](const std::string& name, auto make) {
+        RecurrentOptions sequences{.return_sequences = true}, masked = sequences, masked_last;
+        masked.masked = masked_last.masked = true;
+        all.emplace(name + "_sequences", make(7, sequences));
+        all.emplace(name + "_last", make(3, RecurrentOptions{}));
+        all.emplace(name + "_both_ways", Bidirectional(make(5, sequences)));
+        all.emplace(name + "_both_ways_last", Bidirectional(make(5, RecurrentOptions{})));
+        all.emplace(name + "_lengths", OfLengths(Bidirectional(make(4, masked))));
+        all.emplace(name + "_lengths_last", OfLengths(make(4, masked_last)));
+    };
+    add("rnn", [](std::int64_t units, const RecurrentOptions& o) { return Layer(SimpleRNN(units, {o})); });
+    add("lstm", [](std::int64_t units, const RecurrentOptions& o) { return Layer(LSTM(units, {o})); });
+    add("gru", [](std::int64_t units, const RecurrentOptions& o) { return Layer(GRU(units, o)); });
+    SimpleRNNOptions relu;
+    relu.return_sequences = true;
+    relu.activation = Activation::relu;
+    all.emplace("rnn_relu", SimpleRNN(7, relu));
+    LSTMOptions bare;
+    bare.return_sequences = true;
+    bare.use_bias = false;
+    all.emplace("lstm_without_bias", LSTM(4, bare));
+}
+
 std::map<std::string, Layer> layers() {
     const auto up = [](Size2 size, Interpolation interpolation) {
         return UpSampling2D(size, {.interpolation = interpolation});
     };
     const auto pixels = [](std::int64_t count) { return Padding::pixels(count); };
-    return {
+    std::map<std::string, Layer> all{
         {"embedding", Embedding(7, 5)},
         {"embedding_padding", Embedding(7, 5, {.padding_index = 2})},
         {"transpose_valid", Conv2DTranspose(4, 3)},
@@ -52,6 +96,8 @@ std::map<std::string, Layer> layers() {
         {"self_attention", MultiHeadAttention(3, 4)},
         {"self_attention_causal", MultiHeadAttention(2, 5, {.use_bias = false, .causal = true})},
     };
+    add_recurrent(all);
+    return all;
 }
 
 /// A file of this test's own, removed at the end.
@@ -61,23 +107,23 @@ struct ScratchFile {
     ~ScratchFile() { std::filesystem::remove(path); }
 };
 
-TEST(PyTorchLayers, ResultsGradientsAndWeightsOnDisk) {
-    const SafetensorsFile file = load_safetensors(std::string(HEDDLE_TEST_FOLDER) + "/vectors/layers.safetensors");
-    const std::map<std::string, Layer> known = layers();
+/// Compares the layers that a file has; their number.
+std::size_t compare_with(const std::string& name, const std::map<std::string, Layer>& known) {
+    const SafetensorsFile file = load_safetensors(std::string(HEDDLE_TEST_FOLDER) + "/vectors/" + name);
     std::size_t cases = 0;
-    for (const auto& [name, options] : file.metadata) {
-        if (name == "torch") continue;
-        SCOPED_TRACE(name);
+    for (const auto& [layer, options] : file.metadata) {
+        if (layer == "torch") continue;
+        SCOPED_TRACE(layer);
         ++cases;
         std::map<std::string, Tensor> tensors;
         NamedTensors weights;
         for (const auto& [path, tensor] : file.tensors) {
-            if (!path.starts_with(name + "/")) continue;
-            const std::string key = path.substr(name.size() + 1);
+            if (!path.starts_with(layer + "/")) continue;
+            const std::string key = path.substr(layer.size() + 1);
             tensors[key] = tensor;
             if (key.starts_with("weight.")) weights.emplace_back(key.substr(7), tensor);
         }
-        const Model model{known.at(name)};
+        const Model model{known.at(layer)};
         Tensor x = tensors.at("in");
         model.build(x.shape().range(1, x.rank()));
         const ScratchFile scratch;
@@ -104,6 +150,12 @@ TEST(PyTorchLayers, ResultsGradientsAndWeightsOnDisk) {
         }
         EXPECT_EQ(checked, weights.size());
     }
+    return cases;
+}
+
+TEST(PyTorchLayers, ResultsGradientsAndWeightsOnDisk) {
+    const std::map<std::string, Layer> known = layers();
+    const std::size_t cases = compare_with("layers.safetensors", known) + compare_with("sequences.safetensors", known);
     EXPECT_EQ(cases, known.size());
 }
 

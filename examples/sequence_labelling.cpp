@@ -1,0 +1,104 @@
+// Sequence labelling: Shakespeare without spaces is read in both directions, and each letter is told whether a space
+// follows. The trap: a model that reads forwards alone cannot know that a word ended before it has seen the next one
+// begin.
+#include "examples/common/example.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <set>
+
+using namespace heddle;
+
+namespace {
+
+constexpr std::int64_t window = 100;
+
+// Letters without the spaces between them, and whether one followed.
+struct Letters {
+    std::string text;
+    std::vector<float> space;
+};
+
+Letters without_spaces(const std::string& text) {
+    Letters letters;
+    for (const char c : text) {
+        const bool space = c == ' ' || c == '\n';
+        if (!space)
+            letters.text += c, letters.space.push_back(0);
+        else if (!letters.space.empty())
+            letters.space.back() = 1;
+    }
+    return letters;
+}
+
+TensorDataset windows(const Letters& letters, const std::string& alphabet) {
+    const auto count = static_cast<std::int64_t>(letters.text.size()) / window;
+    std::vector<std::int64_t> x;
+    for (std::int64_t i = 0; i < count * window; ++i) {
+        const std::size_t found = alphabet.find(letters.text[static_cast<std::size_t>(i)]);
+        x.push_back(found == std::string::npos ? 0
+                                               : static_cast<std::int64_t>(found) + 1);  // 0: never seen in training
+    }
+    const std::vector<float> y(letters.space.begin(), letters.space.begin() + count * window);
+    return TensorDataset(Tensor::from(x, Shape{count, window}), Tensor::from(y, Shape{count, window, 1}));
+}
+
+double f1(const std::vector<bool>& said, const std::vector<float>& truth) {
+    double right = 0, wrong = 0;  // 2 right / (2 right + wrong), wrong being both kinds of mistakes
+    for (std::size_t i = 0; i < said.size(); ++i) {
+        right += said[i] && truth[i] > 0;
+        wrong += said[i] != (truth[i] > 0);
+    }
+    return right > 0 ? 2 * right / (2 * right + wrong) : 0;
+}
+
+void program(const examples::Arguments& args) {
+    std::string text = read_text(args.data);
+    if (args.examples > 0 && static_cast<std::size_t>(args.examples) < text.size())
+        text.resize(static_cast<std::size_t>(args.examples));
+    const std::size_t held_out = text.size() - text.size() / 10;
+    const Letters first = without_spaces(text.substr(0, held_out)), last = without_spaces(text.substr(held_out));
+    const std::set<char> characters(first.text.begin(), first.text.end());
+    const std::string alphabet(characters.begin(), characters.end());
+    const TensorDataset train = windows(first, alphabet), test = windows(last, alphabet);
+
+    const Sequential model{Embedding(static_cast<std::int64_t>(alphabet.size()) + 1, 32),
+                           Bidirectional(LSTM(128, {.return_sequences = true})),
+                           Bidirectional(LSTM(128, {.return_sequences = true})), Dense(1)};
+    model.to(args.device);
+    const std::int64_t steps = args.epochs * ((train.size() + 31) / 32);
+    model.compile(
+        {.optimizer = Adam({.learning_rate = CosineDecay({.initial_learning_rate = 3e-3, .decay_steps = steps}),
+                            .global_clip_norm = 1}),
+         .loss = BinaryCrossentropy({.from_logits = true}),
+         .metrics = {BinaryAccuracy(0)}});
+    const History history =
+        model.fit(train, {.epochs = args.epochs, .batch_size = 32, .validation_data = test, .seed = args.seed});
+
+    const std::vector<float> logits = model.predict(test).to(Device::cpu()).to_vector<float>();
+    std::vector<bool> said(logits.size());
+    std::transform(logits.begin(), logits.end(), said.begin(), [](float v) { return v > 0; });
+    examples::print_result("boundary F1", f1(said, last.space), "a space after every letter",
+                           f1(std::vector<bool>(said.size(), true), last.space));
+    std::string shown;
+    for (std::size_t i = 0; i < std::min<std::size_t>(300, said.size()); ++i) {
+        shown += last.text[i];
+        if (said[i]) shown += ' ';
+    }
+    std::printf("%s\n", shown.c_str());
+    examples::plot_history(args.file("curves.png"), history, "Where the spaces were");
+    model.save(args.file("sequence_labelling.safetensors"));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    return examples::run(
+        argc, argv,
+        {.summary = "A bidirectional LSTM puts the spaces back into a text",
+         .data = "input.txt?",
+         .how_to_get = "A text file; tiny Shakespeare: "
+                       "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+         .epochs = 8},
+        program);
+}

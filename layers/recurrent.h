@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "layers/activation.h"
+#include "layers/initializer.h"
+#include "layers/layer.h"
+
+// Recurrent layers over sequences [batch, time, features]. Weights have PyTorch's names and layouts: weight_ih_l0
+// [gates units, features], weight_hh_l0 [gates units, units], bias_ih_l0, bias_hh_l0; gates lstm i f g o, gru r z n.
+namespace heddle {
+
+struct RecurrentOptions {
+    bool use_bias = true;
+    bool return_sequences = false;  ///< every step's output [batch, time, units] instead of the last one [batch, units]
+    bool return_state = false;      ///< more outputs: the final state [batch, units], of an LSTM also the cell state
+    bool go_backwards = false;      ///< from the last step to the first; outputs stay in the order of the input
+    /// The last input says which steps count, [batch, time]: not 0 in the first steps of a row, 0 behind its end. There
+    /// outputs are 0, and the last output and the state are those of the last step that counts.
+    bool masked = false;
+    Initializer kernel_initializer = Initializer::glorot_uniform;
+    Initializer recurrent_initializer = Initializer::orthogonal;
+    std::string name = {};
+};
+
+struct SimpleRNNOptions : RecurrentOptions {
+    Activation::Kind activation = Activation::tanh;  ///< or relu
+};
+
+/// h' = f(W x + b + V h + d) (Elman 1990). Inputs {x}, or {x, initial state}; with `masked` one more.
+class HEDDLE_API SimpleRNN : public Layer {
+  public:
+    explicit SimpleRNN(std::int64_t units, const SimpleRNNOptions& options = {});
+};
+
+struct LSTMOptions : RecurrentOptions {
+    bool unit_forget_bias = true;  ///< the forget gate's bias begins at 1, so that the cell remembers at first
+};
+
+/// Long short-term memory (Hochreiter and Schmidhuber 1997). Inputs {x}, or {x, initial state, initial cell state};
+/// with `masked` one more.
+class HEDDLE_API LSTM : public Layer {
+  public:
+    explicit LSTM(std::int64_t units, const LSTMOptions& options = {});
+};
+
+/// Gated recurrent unit (Cho et al. 2014), in the form of PyTorch's and of Keras' `reset_after=True`. Inputs {x}, or
+/// {x, initial state}; with `masked` one more.
+class HEDDLE_API GRU : public Layer {
+  public:
+    explicit GRU(std::int64_t units, const RecurrentOptions& options = {});
+};
+
+struct BidirectionalOptions {
+    enum class Merge { concat, sum, average } merge_mode = Merge::concat;
+    std::string name = {};
+};
+
+/// A recurrent layer, which must not have been used before, in both directions, each with weights of its own (on disk
+/// "..._reverse", as in PyTorch); their outputs are put together. Initial states are not taken, states not returned.
+class HEDDLE_API Bidirectional : public Layer {
+  public:
+    explicit Bidirectional(const Layer& layer, const BidirectionalOptions& options = {});
+};
+
+/// A layer on every step for itself: [batch, time, ...] as a batch of batch * time.
+class HEDDLE_API TimeDistributed : public Layer {
+  public:
+    explicit TimeDistributed(const Layer& layer, const std::string& name = {});
+};
+
+}  // namespace heddle

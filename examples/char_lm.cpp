@@ -44,6 +44,6 @@ int main(int argc, char** argv) {
                          {.summary = "A character language model of LSTM layers",
                           .data = "input.txt?",
                           .how_to_get = examples::shakespeare_hint,
-                          .epochs = 20},
+                          .epochs = 10},
                          program);
 }

@@ -74,6 +74,6 @@ int main(int argc, char** argv) {
                          {.summary = "A small causal transformer writes characters",
                           .data = "input.txt?",
                           .how_to_get = examples::shakespeare_hint,
-                          .epochs = 8},
+                          .epochs = 4},
                          program);
 }

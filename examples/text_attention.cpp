@@ -90,7 +90,7 @@ void program(const examples::Arguments& args) {
                            std::max(praise, 1 - praise));
 
     const NoGrad no_grad;
-    const std::vector<Tensor> outputs = model({test_x.slice(0, 8).to(args.device)}, false);
+    const std::vector<Tensor> outputs = model(std::vector<Tensor>{test_x.slice(0, 8).to(args.device)}, false);
     const std::vector<float> probabilities = ops::sigmoid(outputs[0]).to_vector<float>();
     for (std::int64_t i = 0; i < 8; ++i)
         print_attended(reviews.test[static_cast<std::size_t>(i)], words, outputs[1][i].to_vector<float>(),

@@ -19,6 +19,20 @@ using ops::RnnCell;
 
 constexpr std::array<const char*, 3> merge_names{"concat", "sum", "ave"};  // as in Keras
 
+/// What the three kinds have in common.
+struct RecurrentOptions {
+    bool use_bias = true, return_sequences = false, return_state = false, go_backwards = false, masked = false;
+    Initializer kernel_initializer = Initializer::glorot_uniform;
+    Initializer recurrent_initializer = Initializer::orthogonal;
+    std::string name = {};
+};
+
+template <class Options>
+RecurrentOptions common(const Options& o) {
+    return {o.use_bias, o.return_sequences,   o.return_state,          o.go_backwards,
+            o.masked,   o.kernel_initializer, o.recurrent_initializer, o.name};
+}
+
 /// All that makes a recurrent layer.
 struct Settings {
     RnnCell cell = RnnCell::tanh;
@@ -216,17 +230,19 @@ struct TimeDistributedImpl final : LayerImpl {
 SimpleRNN::SimpleRNN(std::int64_t units, const SimpleRNNOptions& options)
     : Layer(make({.cell = options.activation == Activation::relu ? RnnCell::relu : RnnCell::tanh,
                   .units = units,
-                  .options = options})) {
+                  .options = common(options)})) {
     check(options.activation == Activation::relu || options.activation == Activation::tanh,
           "SimpleRNN: the activation must be tanh or relu, got {}", Activation::name_of(options.activation));
 }
 
 LSTM::LSTM(std::int64_t units, const LSTMOptions& options)
-    : Layer(make(
-          {.cell = RnnCell::lstm, .units = units, .options = options, .unit_forget_bias = options.unit_forget_bias})) {}
+    : Layer(make({.cell = RnnCell::lstm,
+                  .units = units,
+                  .options = common(options),
+                  .unit_forget_bias = options.unit_forget_bias})) {}
 
-GRU::GRU(std::int64_t units, const RecurrentOptions& options)
-    : Layer(make({.cell = RnnCell::gru, .units = units, .options = options})) {}
+GRU::GRU(std::int64_t units, const GRUOptions& options)
+    : Layer(make({.cell = RnnCell::gru, .units = units, .options = common(options)})) {}
 
 Bidirectional::Bidirectional(const Layer& layer, const BidirectionalOptions& options) {
     const auto* recurrent = layer ? dynamic_cast<const RecurrentImpl*>(&layer.impl()) : nullptr;

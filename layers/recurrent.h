@@ -9,23 +9,21 @@
 
 // Recurrent layers over sequences [batch, time, features]. Weights have PyTorch's names and layouts: weight_ih_l0
 // [gates units, features], weight_hh_l0 [gates units, units], bias_ih_l0, bias_hh_l0; gates lstm i f g o, gru r z n.
+//
+// With `masked` the last input says which steps count, [batch, time]: not 0 in the first steps of a row, 0 behind its
+// end. There outputs are 0, and the last output and the state are those of the last step that counts.
 namespace heddle {
 
-struct RecurrentOptions {
+struct SimpleRNNOptions {
+    Activation::Kind activation = Activation::tanh;  ///< or relu
     bool use_bias = true;
     bool return_sequences = false;  ///< every step's output [batch, time, units] instead of the last one [batch, units]
-    bool return_state = false;      ///< more outputs: the final state [batch, units], of an LSTM also the cell state
+    bool return_state = false;      ///< one more output, the final state [batch, units]
     bool go_backwards = false;      ///< from the last step to the first; outputs stay in the order of the input
-    /// The last input says which steps count, [batch, time]: not 0 in the first steps of a row, 0 behind its end. There
-    /// outputs are 0, and the last output and the state are those of the last step that counts.
-    bool masked = false;
+    bool masked = false;            ///< the last input says which steps count, as above
     Initializer kernel_initializer = Initializer::glorot_uniform;
     Initializer recurrent_initializer = Initializer::orthogonal;
     std::string name = {};
-};
-
-struct SimpleRNNOptions : RecurrentOptions {
-    Activation::Kind activation = Activation::tanh;  ///< or relu
 };
 
 /// h' = f(W x + b + V h + d) (Elman 1990). Inputs {x}, or {x, initial state}; with `masked` one more.
@@ -34,8 +32,16 @@ class HEDDLE_API SimpleRNN : public Layer {
     explicit SimpleRNN(std::int64_t units, const SimpleRNNOptions& options = {});
 };
 
-struct LSTMOptions : RecurrentOptions {
+struct LSTMOptions {
     bool unit_forget_bias = true;  ///< the forget gate's bias begins at 1, so that the cell remembers at first
+    bool use_bias = true;
+    bool return_sequences = false;  ///< every step's output [batch, time, units] instead of the last one [batch, units]
+    bool return_state = false;      ///< one more output, the final state [batch, units], and the cell state
+    bool go_backwards = false;      ///< from the last step to the first; outputs stay in the order of the input
+    bool masked = false;            ///< the last input says which steps count, as above
+    Initializer kernel_initializer = Initializer::glorot_uniform;
+    Initializer recurrent_initializer = Initializer::orthogonal;
+    std::string name = {};
 };
 
 /// Long short-term memory (Hochreiter and Schmidhuber 1997). Inputs {x}, or {x, initial state, initial cell state};
@@ -45,11 +51,22 @@ class HEDDLE_API LSTM : public Layer {
     explicit LSTM(std::int64_t units, const LSTMOptions& options = {});
 };
 
+struct GRUOptions {
+    bool use_bias = true;
+    bool return_sequences = false;  ///< every step's output [batch, time, units] instead of the last one [batch, units]
+    bool return_state = false;      ///< one more output, the final state [batch, units]
+    bool go_backwards = false;      ///< from the last step to the first; outputs stay in the order of the input
+    bool masked = false;            ///< the last input says which steps count, as above
+    Initializer kernel_initializer = Initializer::glorot_uniform;
+    Initializer recurrent_initializer = Initializer::orthogonal;
+    std::string name = {};
+};
+
 /// Gated recurrent unit (Cho et al. 2014), in the form of PyTorch's and of Keras' `reset_after=True`. Inputs {x}, or
 /// {x, initial state}; with `masked` one more.
 class HEDDLE_API GRU : public Layer {
   public:
-    explicit GRU(std::int64_t units, const RecurrentOptions& options = {});
+    explicit GRU(std::int64_t units, const GRUOptions& options = {});
 };
 
 struct BidirectionalOptions {

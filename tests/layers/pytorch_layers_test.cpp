@@ -33,26 +33,24 @@ class OfLengths : public Layer {
 
 void add_recurrent(std::map<std::string, Layer>& all) {
     const auto add = [&](const std::string& name, auto make) {
-        RecurrentOptions sequences{.return_sequences = true}, masked = sequences, masked_last;
-        masked.masked = masked_last.masked = true;
-        all.emplace(name + "_sequences", make(7, sequences));
-        all.emplace(name + "_last", make(3, RecurrentOptions{}));
-        all.emplace(name + "_both_ways", Bidirectional(make(5, sequences)));
-        all.emplace(name + "_both_ways_last", Bidirectional(make(5, RecurrentOptions{})));
-        all.emplace(name + "_lengths", OfLengths(Bidirectional(make(4, masked))));
-        all.emplace(name + "_lengths_last", OfLengths(make(4, masked_last)));
+        all.emplace(name + "_sequences", make(7, true, false));
+        all.emplace(name + "_last", make(3, false, false));
+        all.emplace(name + "_both_ways", Bidirectional(make(5, true, false)));
+        all.emplace(name + "_both_ways_last", Bidirectional(make(5, false, false)));
+        all.emplace(name + "_lengths", OfLengths(Bidirectional(make(4, true, true))));
+        all.emplace(name + "_lengths_last", OfLengths(make(4, false, true)));
     };
-    add("rnn", [](std::int64_t units, const RecurrentOptions& o) { return Layer(SimpleRNN(units, {o})); });
-    add("lstm", [](std::int64_t units, const RecurrentOptions& o) { return Layer(LSTM(units, {o})); });
-    add("gru", [](std::int64_t units, const RecurrentOptions& o) { return Layer(GRU(units, o)); });
-    SimpleRNNOptions relu;
-    relu.return_sequences = true;
-    relu.activation = Activation::relu;
-    all.emplace("rnn_relu", SimpleRNN(7, relu));
-    LSTMOptions bare;
-    bare.return_sequences = true;
-    bare.use_bias = false;
-    all.emplace("lstm_without_bias", LSTM(4, bare));
+    add("rnn", [](std::int64_t units, bool sequences, bool masked) -> Layer {
+        return SimpleRNN(units, {.return_sequences = sequences, .masked = masked});
+    });
+    add("lstm", [](std::int64_t units, bool sequences, bool masked) -> Layer {
+        return LSTM(units, {.return_sequences = sequences, .masked = masked});
+    });
+    add("gru", [](std::int64_t units, bool sequences, bool masked) -> Layer {
+        return GRU(units, {.return_sequences = sequences, .masked = masked});
+    });
+    all.emplace("rnn_relu", SimpleRNN(7, {.activation = Activation::relu, .return_sequences = true}));
+    all.emplace("lstm_without_bias", LSTM(4, {.use_bias = false, .return_sequences = true}));
 }
 
 std::map<std::string, Layer> layers() {

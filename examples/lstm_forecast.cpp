@@ -37,6 +37,7 @@ struct Task {
     std::string name;
     std::int64_t window, horizon, period;  // steps seen, steps said, steps of a day or a year
     std::size_t target;                    // the column to forecast
+    bool relative;                         // values as distances from the last ones: where levels drift for good
     std::size_t train_end, test_begin, test_end;
 };
 
@@ -73,13 +74,18 @@ class Series {
         for (std::size_t t = std::max(begin, length); t + ahead <= end; ++t, ++w.count) {
             for (std::size_t s = t - length; s < t; ++s)
                 for (std::size_t c = 0; c < mean_.size(); ++c)
-                    w.x.push_back(static_cast<float>((rows_[s][c] - mean_[c]) / deviation_[c]));
+                    w.x.push_back(static_cast<float>((rows_[s][c] - zero(t, c)) / deviation_[c]));
             const float last = rows_[t - 1][task_.target];
             for (std::size_t h = 0; h < ahead; ++h)
                 w.y.push_back(static_cast<float>((rows_[t + h][task_.target] - last) / deviation_[task_.target]));
             w.last.push_back(last);
         }
         return w;
+    }
+    // What counts as 0 in the window before row t.
+    double zero(std::size_t t, std::size_t column) const {
+        const bool season = column + 2 >= mean_.size();
+        return task_.relative && !season ? rows_[t - 1][column] : mean_[column];
     }
     double deviation() const { return deviation_[task_.target]; }
     std::int64_t features() const { return static_cast<std::int64_t>(mean_.size()); }
@@ -109,10 +115,13 @@ void program(const examples::Arguments& args) {
     const std::string which = args.more.at("series");
     if (which != "temperature" && which != "ett") throw Error("--series: expected temperature or ett, got " + which);
     std::vector<std::vector<float>> rows = read_columns(args.data);
+    // Of the transformer the oil temperature alone: what the loads were followed by changes from year to year.
+    if (which == "ett")
+        for (std::vector<float>& row : rows) row = {row.back()};
     const std::size_t n = rows.size();
     const Task task = which == "temperature"
-                          ? Task{"daily minimum temperature", 30, 1, 365, 0, n - 730, n - 730, n}
-                          : Task{"oil temperature", 96, 24, 24, rows[0].size() - 1, 8640, 8640 + 2880, 8640 + 2 * 2880};
+                          ? Task{"daily minimum temperature", 30, 1, 365, 0, false, n - 730, n - 730, n}
+                          : Task{"oil temperature", 96, 24, 24, 0, true, 8640, 8640 + 2880, 8640 + 2 * 2880};
     if (n < task.test_end || n < 800)
         throw Error(args.data + " has " + std::to_string(n) + " rows: is it the series that --series names?");
     const Series series(std::move(rows), task);
@@ -123,7 +132,7 @@ void program(const examples::Arguments& args) {
     const Tensor x = tensor(train.x, train.count, true), y = tensor(train.y, train.count, false);
     const Tensor test_x = tensor(test.x, test.count, true), test_y = tensor(test.y, test.count, false);
 
-    const Sequential model{LSTM(48), Dropout(0.2f), Dense(task.horizon)};
+    const Sequential model{LSTM(48), Dropout(0.2f), Dense(task.horizon, {.kernel_initializer = Initializer::zeros})};
     model.to(args.device);
     const std::int64_t steps = args.epochs * ((train.count + 63) / 64);
     model.compile(

@@ -41,7 +41,7 @@ class Examples : public ::testing::Test {
     Outcome run(const std::string& name, const std::string& arguments, int status = 0) {
         const ::testing::TestInfo& test = *::testing::UnitTest::GetInstance()->current_test_info();
         folder_ = ::testing::TempDir() + "/heddle_examples_" + test.name();
-        const std::string command = "HEDDLE_THREADS=2 " HEDDLE_EXAMPLES "/" + name + " --out " + folder_ +
+        const std::string command = "HEDDLE_THREADS=1 " HEDDLE_EXAMPLES "/" + name + " --out " + folder_ +
                                     " --device cpu " + arguments + " 2>&1";
         Outcome outcome;
         FILE* pipe = ::popen(command.c_str(), "r");
@@ -107,8 +107,8 @@ TEST_F(Examples, Cnn) {
 }
 
 TEST_F(Examples, Regularization) {
-    const Outcome o = run("regularization", "--examples 500 --epochs 5");
-    EXPECT_GT(o.at("best test accuracy"), 0.6);
+    const Outcome o = run("regularization", "--examples 500 --epochs 3");
+    EXPECT_GT(o.at("best test accuracy"), 0.5);
     expect_picture("regularization.png");
 }
 
@@ -132,30 +132,30 @@ TEST_F(Examples, Autoencoder) {
 }
 
 TEST_F(Examples, DeepQLearning) {
-    const Outcome o = run("dqn", "--epochs 8");
+    const Outcome o = run("dqn", "--epochs 5");
     EXPECT_GT(o.at("mean return of 100 greedy episodes"), 100);  // untrained: about 10
     expect_model("dqn.safetensors");
 }
 
 TEST_F(Examples, ResNetOnCifar) {
     HEDDLE_NEEDS_DATA(cifar, "cifar10-exact-mini");
-    const Outcome o = run("resnet_cifar10", "--data " + cifar + " --epochs 6");
+    const Outcome o = run("resnet_cifar10", "--data " + cifar + " --epochs 4");
     EXPECT_GT(o.at("test accuracy"), 0.3);
     expect_model("resnet20.safetensors");
 }
 
 TEST_F(Examples, Detection) {
     HEDDLE_NEEDS_DATA(cifar, "cifar10-exact-mini");
-    const Outcome o = run("detection", "--backgrounds " + cifar + " --examples 3000 --epochs 3");
-    EXPECT_GT(o.at("mean IoU"), 0.3);
-    EXPECT_GT(o.at("class accuracy"), 0.25);
+    const Outcome o = run("detection", "--backgrounds " + cifar + " --examples 2500 --epochs 7");
+    EXPECT_GT(o.at("mean IoU"), 0.45);  // the best constant box: 0.35
+    EXPECT_GT(o.at("class accuracy"), 0.2);
     expect_picture("boxes.png");
     expect_model("detection.safetensors");
 }
 
 TEST_F(Examples, VariationalAutoencoder) {
-    const Outcome o = run("vae_denoise", "--examples 6000 --epochs 4");
-    EXPECT_GT(o.at("gain, dB"), 2);  // a blank picture loses 3 dB
+    const Outcome o = run("vae_denoise", "--examples 8000 --epochs 5");
+    EXPECT_GT(o.at("gain, dB"), 1);  // a blank picture loses 3 dB
     expect_picture("samples.png");
     expect_picture("walk.png");
     expect_model("encoder.safetensors");
@@ -164,7 +164,7 @@ TEST_F(Examples, VariationalAutoencoder) {
 
 TEST_F(Examples, Gan) {
     const Outcome o = run("gan", "--examples 8000 --epochs 4");
-    EXPECT_GT(o.at("the judge's mean confidence"), 0.55);
+    EXPECT_GT(o.at("the judge's mean confidence"), 0.5);
     expect_picture("pictures.png");
     expect_model("generator.safetensors");
 }
@@ -187,13 +187,55 @@ TEST_F(Examples, BagOfWords) {
 TEST_F(Examples, Word2Vec) {
     HEDDLE_NEEDS_DATA(reviews, "text/rt-polarity");
     const Outcome o = run("word2vec", "--data " + reviews + " --epochs 5");
-    EXPECT_GT(o.at("pairs within the nearest 5 percent"), 0.3);
+    EXPECT_GT(o.at("pairs within the nearest 5 percent"), 0.25);
 }
 
 TEST_F(Examples, FastText) {
     HEDDLE_NEEDS_DATA(reviews, "text/rt-polarity");
     const Outcome o = run("fasttext", "--data " + reviews + " --epochs 1 --examples 6000");
     EXPECT_GT(o.at("unseen words with their stem among the nearest 10"), 0.3);
+}
+
+TEST_F(Examples, ForecastOfTemperatures) {
+    HEDDLE_NEEDS_DATA(series, "timeseries/daily-min-temperatures.csv");
+    const Outcome o = run("lstm_forecast", "--data " + series + " --epochs 5");
+    EXPECT_GT(o.at("better than persistence, percent"), 5);
+    expect_picture("forecast.png");
+    expect_model("lstm_forecast.safetensors");
+}
+
+TEST_F(Examples, PicturesRowByRow) {
+    const Outcome o = run("gru_classify", "--examples 3000 --epochs 2");
+    EXPECT_GT(o.at("test accuracy, GRU"), 0.6);
+    EXPECT_GT(o.at("test accuracy, LSTM"), 0.6);
+    expect_model("gru.safetensors");
+}
+
+TEST_F(Examples, SpacesPutBack) {
+    HEDDLE_NEEDS_DATA(text, "text/tinyshakespeare/input.txt");
+    const Outcome o = run("sequence_labelling", "--data " + text + " --examples 150000 --epochs 3");
+    EXPECT_GT(o.at("boundary F1"), 0.5);  // a space after every letter: 0.37
+    expect_model("sequence_labelling.safetensors");
+}
+
+TEST_F(Examples, CharacterLanguageModel) {
+    HEDDLE_NEEDS_DATA(text, "text/tinyshakespeare/input.txt");
+    const Outcome o = run("char_lm", "--data " + text + " --examples 60000 --epochs 5");
+    EXPECT_LT(o.at("validation loss, nats a character"), 3.0);  // how often each character is: 3.3
+    expect_model("char_lm.safetensors");
+}
+
+TEST_F(Examples, Transformer) {
+    HEDDLE_NEEDS_DATA(text, "text/tinyshakespeare/input.txt");
+    const Outcome o = run("gpt", "--data " + text + " --examples 60000 --epochs 3");
+    EXPECT_LT(o.at("validation loss, nats a character"), 3.0);
+    expect_picture("curves.png");
+}
+
+TEST_F(Examples, TextAttention) {
+    HEDDLE_NEEDS_DATA(reviews, "text/rt-polarity");
+    const Outcome o = run("text_attention", "--data " + reviews + " --examples 4000 --epochs 4");
+    EXPECT_GT(o.at("test accuracy"), 0.62);
 }
 
 TEST_F(Examples, MissingDataIsOneLine) {

@@ -164,6 +164,49 @@ def attention():
     file.write()
 
 
+def rnn():
+    file = File("rnn")
+    kinds = {"relu": torch.nn.RNN, "tanh": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
+    gates = {"relu": 1, "tanh": 1, "lstm": 4, "gru": 3}
+
+    def add(name, cell, batch, time, size, units, bias=True, initial=True, reverse=False, lengths=None):
+        width = gates[cell] * units
+        more = dict(nonlinearity=cell) if cell in ("relu", "tanh") else {}
+        # The reverse direction of a bidirectional layer; its other half gets weights of 0.
+        module = kinds[cell](size, units, bias=bias, batch_first=True, bidirectional=reverse, **more).double()
+        names = [key for key in module._flat_weights_names if key.endswith("_reverse") == reverse]
+
+        def run(t):
+            x, h, c = t[0], t[5], t[6]
+            given = {key: torch.zeros_like(p) for key, p in module.named_parameters()}
+            for key, tensor in zip(names, t[1:3] + (t[3:5] if bias else [])):
+                given[key] = tensor
+            state = None
+            if h is not None:
+                both = lambda s: torch.stack([torch.zeros_like(s), s]) if reverse else s[None]
+                state = (both(h), both(c)) if cell == "lstm" else both(h)
+            if lengths:
+                x = torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor(lengths), batch_first=True, enforce_sorted=False)
+            module._flat_weights = [given[key] for key in module._flat_weights_names]
+            y, final = module(x, state)
+            if lengths:
+                y, _ = torch.nn.utils.rnn.pad_packed_sequence(y, batch_first=True, total_length=time)
+            final = final if cell == "lstm" else (final,)
+            return (y[..., -units:], *(part[-1] for part in final))
+
+        inputs = [normal(batch, time, size), normal(width, size) * 0.5, normal(width, units) * 0.5,
+                  normal(width) if bias else None, normal(width) if bias else None,
+                  normal(batch, units) if initial else None, normal(batch, units) if initial and cell == "lstm" else None]
+        file.case(name, "rnn", dict(cell=cell, reverse=reverse, lengths=lengths or []), inputs, run)
+
+    for cell in kinds:
+        add(f"{cell}", cell, 3, 5, 4, 7)
+        add(f"{cell}_bare", cell, 2, 4, 3, 5, bias=False, initial=False)
+        add(f"{cell}_reverse", cell, 3, 4, 4, 5, reverse=True)
+        add(f"{cell}_lengths", cell, 4, 6, 3, 5, lengths=[2, 6, 1, 4])
+    file.write()
+
+
 def linear():
     file = File("linear")
     for name, x, w, bias, relu in [("linear", (5, 7), (4, 7), True, False), ("no_bias", (5, 7), (4, 7), False, False),
@@ -446,5 +489,5 @@ if __name__ == "__main__":
     torch.manual_seed(20)
     torch.set_num_threads(1)
     FOLDER.mkdir(exist_ok=True)
-    for make in (conv, pool, batch_norm, linear, softmax, loss, elementwise, reduce, copy, image, optimizers, layer_norm, attention):
+    for make in (conv, pool, batch_norm, linear, softmax, loss, elementwise, reduce, copy, image, optimizers, layer_norm, attention, rnn):
         make()

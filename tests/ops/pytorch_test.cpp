@@ -7,6 +7,7 @@
 #include "ops/norm.h"
 #include "ops/pool.h"
 #include "ops/reduce.h"
+#include "ops/rnn.h"
 #include "ops/softmax.h"
 #include "tests/ops/vectors.h"
 
@@ -123,6 +124,19 @@ Inputs normalise(const Inputs& in, const json& o) {
     return {y, mean, variance};
 }
 
+Inputs recurrent(const Inputs& in, const json& o) {
+    static const std::map<std::string, RnnCell> cells{
+        {"relu", RnnCell::relu}, {"tanh", RnnCell::tanh}, {"lstm", RnnCell::lstm}, {"gru", RnnCell::gru}};
+    const auto input = [&](std::size_t i) { return i < in.size() ? in[i] : Tensor(); };
+    const auto lengths = o.at("lengths").get<std::vector<std::int32_t>>();
+    RnnOptions options{.reverse = o.at("reverse")};
+    if (!lengths.empty()) options.lengths = Tensor::from(lengths, Shape{in[0].size(0)});
+    const RnnCell cell = cells.at(o.at("cell").get<std::string>());
+    const RnnResult result = rnn(cell, in[0], {in[1], in[2], input(3), input(4)}, {input(5), input(6)}, options);
+    if (cell == RnnCell::lstm) return {result.y, result.state.hidden, result.state.cell};
+    return {result.y, result.state.hidden};
+}
+
 Tensor classify(const Inputs& in, const json& o) {
     return cross_entropy(in[0], in[1],
                          {.label_smoothing = o.value("label_smoothing", 0.0f),
@@ -174,6 +188,7 @@ const std::map<std::string, Function>& functions() {
              if (!flags.empty()) mask = Tensor::from(flags, Shape{in[1].size(0), in[1].size(1)}).to(DType::boolean);
              return attention(in[0], in[1], in[2], {.causal = o.at("causal"), .mask = mask}).output;
          })},
+        {"rnn", recurrent},
         {"layer_norm", one([](const Inputs& in, const json& o) {
              const auto input = [&](std::size_t i) { return i < in.size() ? in[i] : Tensor(); };
              return layer_norm(in[0], input(1), input(2), o.at("epsilon"));
@@ -241,6 +256,7 @@ const std::map<std::string, Function>& functions() {
 TEST(PyTorch, Conv2d) { vectors::check_file("conv2d", functions()); }
 TEST(PyTorch, Pool) { vectors::check_file("pool", functions()); }
 TEST(PyTorch, Attention) { vectors::check_file("attention", functions()); }
+TEST(PyTorch, Recurrent) { vectors::check_file("rnn", functions()); }
 TEST(PyTorch, LayerNorm) { vectors::check_file("layer_norm", functions()); }
 TEST(PyTorch, BatchNorm) { vectors::check_file("batch_norm", functions()); }
 TEST(PyTorch, Linear) { vectors::check_file("linear", functions()); }

@@ -157,7 +157,8 @@ void program(const examples::Arguments& args) {
         truth.y.push_back(test.last[i] + test.y[at] * series.deviation());
         forecast.y.push_back(test.last[i] + first[at] * series.deviation());
     }
-    plot_lines(args.file("forecast.png"), {.title = task.name + ", " + std::to_string(task.horizon) + " steps ahead",
+    plot_lines(args.file("forecast.png"), {.title = task.name + ", " + std::to_string(task.horizon) +
+                                                    (task.horizon > 1 ? " steps" : " step") + " ahead",
                                            .x_label = "step",
                                            .panels = {{.title = "degrees", .lines = {truth, forecast}}},
                                            .panel_width = 1000});

@@ -83,7 +83,10 @@ Tensor LayerImpl::forward_fused(const Tensor&, LayerImpl&, bool) { return Tensor
 
 void LayerImpl::set_trainable(bool trainable) {
     trainable_ = trainable;
-    for (auto& [name, tensor] : parameters_) tensor.set_requires_grad(trainable);
+    for (auto& [name, tensor] : parameters_) {
+        tensor.set_requires_grad(trainable);
+        if (!trainable) tensor.zero_grad();  // an optimizer would still follow it
+    }
     for (auto& [name, child] : children_) child->set_trainable(trainable);
 }
 
@@ -116,7 +119,10 @@ Layer LayerImpl::add_child(const std::string& name, Layer child) {
 void LayerImpl::freeze(const std::string& path) {
     if (path.empty()) {
         trainable_ = false;
-        for (auto& [name, tensor] : parameters_) tensor.set_requires_grad(false);
+        for (auto& [name, tensor] : parameters_) {
+            tensor.set_requires_grad(false);
+            tensor.zero_grad();
+        }
         return;
     }
     const std::string first = path.substr(0, path.find('/'));

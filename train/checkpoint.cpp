@@ -40,6 +40,7 @@ Config state_config(const Checkpoint& c) {
         .set("total_steps", c.total_steps)
         .set("seed", unsigned_number(c.seed))
         .set("batch_size", c.batch_size)
+        .set("gradient_accumulation_steps", c.gradient_accumulation_steps)
         .set("shuffle", c.shuffle)
         .set("samples", c.samples)
         .set("generator_seed", unsigned_number(c.generator_seed))
@@ -70,6 +71,8 @@ void read_state(Checkpoint& c, const SafetensorsFile& file, const Config& config
     c.total_steps = config.at("total_steps").integer();
     c.seed = read_unsigned(config.at("seed"));
     c.batch_size = config.at("batch_size").integer();
+    if (config.has("gradient_accumulation_steps"))
+        c.gradient_accumulation_steps = config.at("gradient_accumulation_steps").integer();
     c.shuffle = config.at("shuffle").boolean();
     c.samples = config.at("samples").integer();
     c.generator_seed = read_unsigned(config.at("generator_seed"));

@@ -19,6 +19,7 @@ struct HEDDLE_API Checkpoint {
     std::int64_t total_steps = 0;
     std::uint64_t seed = 0;  ///< of the data's order and augmentation
     std::int64_t batch_size = 0;
+    std::int64_t gradient_accumulation_steps = 1;
     bool shuffle = true;
     std::int64_t samples = 0;  ///< in the data set
     std::uint64_t generator_seed = 0;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -25,7 +26,9 @@ class Fitting {
         model.build(train_.input_shapes());
         take_descriptions();
         parameters_ = detail::unique_parameters(model);
-        check(!parameters_.empty(), "fit: the model has no parameters to train");
+        check(std::any_of(parameters_.begin(), parameters_.end(),
+                          [](const auto& named) { return named.second.requires_grad(); }),
+              "fit: the model has no parameters to train{}", parameters_.empty() ? "" : ": all are frozen");
         if (options.verbose > 0) callbacks_.push_back(ProgressBar({.bar = options.verbose == 1}));
     }
 
@@ -42,8 +45,10 @@ class Fitting {
     void write_checkpoint();
     void fit_epoch();
     End run_steps();
+    std::int64_t run_step();
     Result row();
     std::int64_t steps_left() const;
+    std::int64_t step_samples() const { return options_.batch_size * options_.gradient_accumulation_steps; }
     bool limit_reached() const { return options_.steps > 0 && total_steps_ >= options_.steps; }
 
     const Model& model_;
@@ -67,6 +72,8 @@ void Fitting::check_options() const {
     const FitOptions& o = options_;
     check(o.epochs >= 0, "fit: epochs must not be negative, got {}", o.epochs);
     check(o.batch_size > 0, "fit: batch_size must be positive, got {}", o.batch_size);
+    check(o.gradient_accumulation_steps > 0, "fit: gradient_accumulation_steps must be positive, got {}",
+          o.gradient_accumulation_steps);
     check(o.steps >= 0, "fit: steps must not be negative, got {}", o.steps);
     check(o.initial_epoch >= 0, "fit: initial_epoch must not be negative, got {}", o.initial_epoch);
     check(o.verbose >= 0 && o.verbose <= 2, "fit: verbose must be 0, 1 or 2, got {}", o.verbose);
@@ -134,7 +141,7 @@ void Fitting::begin() {
     if (validation_.defined())
         validation_loader_.emplace(validation_,
                                    LoaderOptions{.batch_size = options_.batch_size, .prefetch = options_.prefetch});
-    training_.steps_per_epoch = loader_->steps();
+    training_.steps_per_epoch = (train_.size() + step_samples() - 1) / step_samples();
     training_.samples_per_epoch = train_.size();
 }
 
@@ -142,6 +149,9 @@ void Fitting::resume(const Checkpoint& c) {
     check(c.samples == train_.size(), "it was made with {} examples, now there are {}", c.samples, train_.size());
     check(c.batch_size == options_.batch_size, "it was made with batch_size {}, now it is {}", c.batch_size,
           options_.batch_size);
+    check(c.gradient_accumulation_steps == options_.gradient_accumulation_steps,
+          "it was made with gradient_accumulation_steps {}, now it is {}", c.gradient_accumulation_steps,
+          options_.gradient_accumulation_steps);
     check(c.shuffle == options_.shuffle, "it was made {} shuffling", c.shuffle ? "with" : "without");
     check(!options_.seed || c.seed == *options_.seed, "it was made with seed {}, now it is {}", c.seed,
           options_.seed.value_or(0));
@@ -160,7 +170,7 @@ void Fitting::resume(const Checkpoint& c) {
     default_generator().set(c.generator_seed, c.generator_offset);
     training_.epoch = c.epoch;
     training_.step = c.step;
-    training_.samples = std::min(c.step * c.batch_size, c.samples);
+    training_.samples = std::min(c.step * step_samples(), c.samples);
 }
 
 void Fitting::write_checkpoint() {
@@ -171,6 +181,7 @@ void Fitting::write_checkpoint() {
     c.total_steps = total_steps_;
     c.seed = seed_;
     c.batch_size = options_.batch_size;
+    c.gradient_accumulation_steps = options_.gradient_accumulation_steps;
     c.shuffle = options_.shuffle;
     c.samples = train_.size();
     c.generator_seed = default_generator().seed();
@@ -204,20 +215,27 @@ Result Fitting::row() {
     return result;
 }
 
+/// The next batches and one step of the optimizer; returns their examples.
+std::int64_t Fitting::run_step() {
+    const std::int64_t samples = std::min(step_samples(), train_.size() - training_.step * step_samples());
+    for (std::int64_t done = 0; done < samples;) {
+        Batch batch;
+        check(feed_->next(batch), "fit: the data ended after {} of {} steps", training_.step,
+              training_.steps_per_epoch);
+        done += batch.size();
+        steps_->run(batch, {.share = static_cast<double>(batch.size()) / static_cast<double>(samples),
+                            .last = done >= samples});
+    }
+    return samples;
+}
+
 Fitting::End Fitting::run_steps() {
-    feed_->start(static_cast<std::uint64_t>(training_.epoch), training_.step);
+    feed_->start(static_cast<std::uint64_t>(training_.epoch), training_.step * options_.gradient_accumulation_steps);
     auto before = std::chrono::steady_clock::now();
     while (training_.step < training_.steps_per_epoch) {
         for (const Callback& callback : callbacks_) callback->on_batch_begin(training_);
         rate_ = model_.optimizer().learning_rate();
-        std::int64_t samples = 0;
-        {
-            Batch batch;
-            check(feed_->next(batch), "fit: the data ended after {} of {} steps", training_.step,
-                  training_.steps_per_epoch);
-            samples = batch.size();
-            steps_->run(batch);
-        }
+        const std::int64_t samples = run_step();
         ++training_.step;
         ++total_steps_;
         training_.samples += samples;

@@ -43,14 +43,22 @@ Tensor sparse_crossentropy(const Tensor& prediction, const Tensor& target,
 
 Tensor categorical_crossentropy(const Tensor& prediction, const Tensor& target,
                                 const CategoricalCrossentropyOptions& options) {
-    check(target.shape() == prediction.shape(),
-          "CategoricalCrossentropy: the model gives {}, the targets are {}: they must have the same shape (integer "
-          "labels belong to SparseCategoricalCrossentropy)",
-          prediction.shape().to_string(), target.shape().to_string());
+    constexpr const char* name = "CategoricalCrossentropy";
+    check(prediction.rank() >= 1, "{}: the model gives a scalar; it must give [..., classes]", name);
+    // Labels: a rank less, or an extent of 1 in place of the classes.
+    const Shape rows = prediction.shape().without(-1);
+    const bool labels = !is_floating(target.dtype()) && target.shape() != prediction.shape() &&
+                        (target.shape() == rows || (target.rank() == prediction.rank() && target.shape().back() == 1 &&
+                                                    target.shape().without(-1) == rows));
+    check(labels || target.shape() == prediction.shape(),
+          "{}: the model gives {}, the targets are {} {}: they must be distributions of the same shape, or integer "
+          "labels {}",
+          name, prediction.shape().to_string(), to_string(target.dtype()), target.shape().to_string(),
+          rows.to_string());
     ops::CrossEntropyOptions settings;
     settings.label_smoothing = options.label_smoothing;
     settings.from_logits = options.from_logits;
-    return ops::cross_entropy(prediction, target.to(prediction.dtype()), settings);
+    return ops::cross_entropy(prediction, labels ? target.reshape(rows) : target.to(prediction.dtype()), settings);
 }
 
 Tensor binary_crossentropy(const Tensor& prediction, const Tensor& target, const BinaryCrossentropyOptions& options) {

@@ -51,7 +51,8 @@ struct CategoricalCrossentropyOptions {
     bool from_logits = false;
     float label_smoothing = 0;
 };
-/// Targets are distributions (one-hot) of the predictions' shape.
+/// Targets are distributions of the predictions' shape (one-hot, smoothed, mixed), or integer labels [...] as PyTorch's
+/// CrossEntropyLoss takes them: data that is trained with distributions (data/mixup.h) may be validated with labels.
 class HEDDLE_API CategoricalCrossentropy : public Loss {
   public:
     explicit CategoricalCrossentropy(const CategoricalCrossentropyOptions& options = {});

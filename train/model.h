@@ -55,6 +55,11 @@ class HEDDLE_API ValidationData {
 struct FitOptions {
     std::int64_t epochs = 1;  ///< the number at which training ends, counted from epoch 0 (as in Keras)
     std::int64_t batch_size = 32;
+    /// The batches of a step: the optimizer takes one step for the mean of their gradients (each counts for its
+    /// examples), which is the step of one batch as large as all of them, with the memory of one. (Not of layers that
+    /// look at the batch: batch norm sees one batch at a time.) Steps are the optimizer's everywhere: in schedules,
+    /// `steps`, checkpoints and callbacks. The last step of an epoch has the batches that are left.
+    std::int64_t gradient_accumulation_steps = 1;
     /// > 0: ends after this many steps in all, those before a resumed checkpoint included; the last epoch may be cut.
     std::int64_t steps = 0;
     ValidationData validation_data = {};

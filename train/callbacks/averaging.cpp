@@ -33,12 +33,12 @@ class SlowWeights : public CallbackImpl {
             for (const auto& [name, tensor] : trained) slow_.emplace_back(name, tensor.detach().clone());
         for (std::size_t i = 0; i < slow_.size(); ++i) slow_[i].second = slow_[i].second.to(trained[i].second.device());
     }
-    /// slow = decay slow + (1 - decay) trained.
+    /// slow = decay slow + (1 - decay) trained, in the form that keeps the bits of what is not trained.
     void follow(const Model& model, double decay) const {
         const NoGrad no_grad;
         const NamedTensors trained = tensors_of(model);
         for (std::size_t i = 0; i < trained.size(); ++i)
-            slow_[i].second.copy_(slow_[i].second * decay + trained[i].second.detach() * (1 - decay));
+            slow_[i].second.copy_(slow_[i].second + (trained[i].second.detach() - slow_[i].second) * (1 - decay));
     }
     void give_to(const Model& model) const {
         if (slow_.empty()) return;

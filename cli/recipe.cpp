@@ -41,6 +41,8 @@ Recipe changed_recipe(Recipe recipe, const RecipeChanges& changes) {
     if (changes.augment)
         recipe.augment = *changes.augment == "none" ? std::nullopt : std::optional<Augmentation>(Augmentation{});
     recipe.label_smoothing = changes.label_smoothing.value_or(recipe.label_smoothing);
+    recipe.mixup = changes.mixup.value_or(recipe.mixup);
+    recipe.accumulate = changes.accumulate.value_or(recipe.accumulate);
     recipe.batch_size = changes.batch_size.value_or(recipe.batch_size);
     recipe.epochs = changes.epochs.value_or(recipe.epochs);
     return recipe;

@@ -11,8 +11,8 @@ namespace heddle::cli {
 /// What the user chose in place of a recipe's settings.
 struct RecipeChanges {
     std::optional<std::string> optimizer = {}, schedule = {}, augment = {};
-    std::optional<double> learning_rate = {}, momentum = {}, weight_decay = {}, label_smoothing = {};
-    std::optional<std::int64_t> warmup = {}, batch_size = {}, epochs = {};
+    std::optional<double> learning_rate = {}, momentum = {}, weight_decay = {}, label_smoothing = {}, mixup = {};
+    std::optional<std::int64_t> warmup = {}, batch_size = {}, accumulate = {}, epochs = {};
     bool nesterov = false;
 };
 

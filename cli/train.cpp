@@ -16,6 +16,7 @@
 #include "core/check.h"
 #include "core/parallel.h"
 #include "core/random.h"
+#include "data/mixup.h"
 #include "data/sources.h"
 #include "models/models.h"
 #include "models/speednet.h"
@@ -112,7 +113,10 @@ void Run::open_data() {
     if (recipe_.augment && (a_.changes.augment || source_.preprocessing))
         source_.train = source_.train.with_augmentation(*recipe_.augment);
 
-    steps_per_epoch_ = (source_.train.size() + recipe_.batch_size - 1) / recipe_.batch_size;
+    if (recipe_.mixup > 0) source_.train = Mixup(source_.train, {.alpha = recipe_.mixup});
+
+    const std::int64_t step_size = recipe_.batch_size * recipe_.accumulate;
+    steps_per_epoch_ = (source_.train.size() + step_size - 1) / step_size;
     if (a_.steps && !a_.changes.epochs)
         recipe_.epochs = std::max(recipe_.epochs, (*a_.steps + steps_per_epoch_ - 1) / steps_per_epoch_);
     schedule_steps_ = recipe_.epochs * steps_per_epoch_;
@@ -155,8 +159,9 @@ TensorBoardOptions Run::tensorboard_options() const {
 }
 
 History Run::fit() {
+    // Takes labels, and the distributions that mixup makes of them.
     model_.compile({.optimizer = recipe_.make_optimizer(schedule_steps_),
-                    .loss = SparseCategoricalCrossentropy(
+                    .loss = CategoricalCrossentropy(
                         {.from_logits = true, .label_smoothing = static_cast<float>(recipe_.label_smoothing)}),
                     .metrics = {"accuracy"},
                     .precision = parse_precision(a_.precision)});
@@ -172,6 +177,7 @@ History Run::fit() {
     });
     FitOptions options{.epochs = recipe_.epochs,
                        .batch_size = recipe_.batch_size,
+                       .gradient_accumulation_steps = recipe_.accumulate,
                        .steps = a_.steps.value_or(0),
                        .verbose = 0,
                        .callbacks = {Callback(reporter_)},

@@ -26,7 +26,9 @@ void add_recipe(CLI::App& command, TrainArguments& a) {
     add("--steps", a.steps, "N",
         "End after this many steps in all. The schedule still spans the epochs, or the steps where they are more")
         ->check(whole_in(1, many));
-    add("--batch-size", changes.batch_size, "N", "Examples a step")->check(whole_in(1, 1 << 20));
+    add("--batch-size", changes.batch_size, "N", "Examples a batch")->check(whole_in(1, 1 << 20));
+    add("--accumulate", changes.accumulate, "N", "Batches a step: the mean of their gradients is followed [1]")
+        ->check(whole_in(1, 1 << 20));
     add("--optimizer", changes.optimizer, "sgd|adam|adamw|rmsprop|muon",
         "The rule of the steps. Defaults of another one than the recipe's: sgd with rate 0.05 and momentum 0.9, "
         "muon (for models without vectors as parameters) 0.02 and 0.95, the others with rate 0.001")
@@ -47,6 +49,9 @@ void add_recipe(CLI::App& command, TrainArguments& a) {
     add("--augment", changes.augment, "none|crop-flip",
         "crop-flip: random crops out of 4 more pixels on each side, and mirror images")
         ->check(one_of({"none", "crop-flip"}));
+    add("--mixup", changes.mixup, "ALPHA",
+        "Mix each batch with itself in another order, by a share from Beta(ALPHA, ALPHA); 0: not")
+        ->check(number_in(0, true, 1e6, "a number not below 0"));
     add("--label-smoothing", changes.label_smoothing, "X", "Label smoothing of the training loss")
         ->check(number_in(0, true, 1, "a number in [0, 1)"));
 }

@@ -173,8 +173,8 @@ Optimizer optimizer_of(const RecipeOptimizer& o, std::int64_t steps) {
 Recipe Recipe::from_config(const Config& config) {
     Recipe r;
     const Members members(config, "recipe",
-                          {"name", "models", "description", "optimizers", "batch_size", "epochs", "label_smoothing",
-                           "augment", "test_augmentation", "whiten", "measured"});
+                          {"name", "models", "description", "optimizers", "batch_size", "accumulate", "epochs",
+                           "label_smoothing", "mixup", "augment", "test_augmentation", "whiten", "measured"});
     members.read("name", r.name);
     members.read("models", r.models);
     members.read("description", r.description);
@@ -184,8 +184,10 @@ Recipe Recipe::from_config(const Config& config) {
         check(!r.optimizers.empty(), "recipe: \"optimizers\" is empty");
     }
     members.read("batch_size", r.batch_size, 1);
+    members.read("accumulate", r.accumulate, 1);
     members.read("epochs", r.epochs, 1);
     members.read("label_smoothing", r.label_smoothing, 0, 1);
+    members.read("mixup", r.mixup, 0, 1e6);
     if (config.has("augment")) r.augment = augmentation_from(config.at("augment"));
     std::string test_augmentation = "none";
     members.read("test_augmentation", test_augmentation);
@@ -203,7 +205,9 @@ Config Recipe::to_config() const {
     for (const RecipeOptimizer& optimizer : optimizers) parts.push_back(config_of(optimizer));
     config.set("name", name).set("models", names).set("description", description).set("optimizers", parts);
     config.set("batch_size", batch_size).set("epochs", epochs);
+    if (accumulate > 1) config.set("accumulate", accumulate);
     if (label_smoothing > 0) config.set("label_smoothing", label_smoothing);
+    if (mixup > 0) config.set("mixup", mixup);
     if (augment)
         config.set("augment", Config()
                                   .set("pad", augment->pad)
@@ -233,8 +237,10 @@ std::string Recipe::to_string() const {
         if (optimizers.size() > 1) text += fmt::format("{}: ", fmt::join(optimizer.parameters, ", "));
         text += text_of(optimizer) + (optimizers.size() > 1 ? "; " : ", ");
     }
-    text += fmt::format("batch {}, {} epoch{}", batch_size, epochs, epochs == 1 ? "" : "s");
+    text += fmt::format("batch {}{}, {} epoch{}", accumulate > 1 ? fmt::format("{} x ", accumulate) : "", batch_size,
+                        epochs, epochs == 1 ? "" : "s");
     if (label_smoothing > 0) text += fmt::format(", label smoothing {}", label_smoothing);
+    if (mixup > 0) text += fmt::format(", mixup {}", mixup);
     if (augment) {
         if (augment->pad > 0) text += fmt::format(", crop {}", augment->pad);
         if (augment->cutout > 0) text += fmt::format(", cutout {}", augment->cutout);

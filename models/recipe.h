@@ -48,8 +48,10 @@ struct HEDDLE_API Recipe {
     std::string description = {};
     std::vector<RecipeOptimizer> optimizers = {{}};
     std::int64_t batch_size = 128;
+    std::int64_t accumulate = 1;  ///< batches a step (`FitOptions::gradient_accumulation_steps`)
     std::int64_t epochs = 10;
     double label_smoothing = 0;
+    double mixup = 0;  ///< > 0: alpha of `Mixup` (data/mixup.h)
     std::optional<Augmentation> augment = {};
     TestAugmentation test_augmentation = TestAugmentation::none;
     std::int64_t whiten = 0;  ///< > 0: pictures that `whiten` (models/speednet.h) looks at before training

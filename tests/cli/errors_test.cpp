@@ -143,6 +143,8 @@ TEST_F(Errors, Options) {
     refused({"--val-split", "1"}, {"--val-split"});
     refused({"--device", "tpu"}, {"--device", "tpu"});
     refused({"--precision", "f8"}, {"--precision"});
+    refused({"--mixup", "-1"}, {"--mixup"});
+    refused({"--accumulate", "0"}, {"--accumulate"});
     refused({"--warmup", "1000"}, {"--warmup"});
     refused({"--recipe", "nothing"}, {"\"nothing\"", "speed94"});
     refused({"--recipe", "speed94", "--lr", "1"}, {"speed94", "groups"});

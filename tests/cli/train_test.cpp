@@ -112,6 +112,18 @@ TEST_F(Train, EachStepsLossIsItsOwn) {
     EXPECT_EQ(step, 6);
 }
 
+TEST_F(Train, AccumulatedBatchesAreOneStep) {
+    const auto run = [&](const char* batch, const char* accumulate) {
+        const Outcome outcome = expect_done({"train", "linear", "--data", data, "--epochs", "2", "--schedule", "linear",
+                                             "--batch-size", batch, "--accumulate", accumulate, "--json"});
+        return outcome.records().back();
+    };
+    const Json large = run("40", "1"), small = run("10", "4");
+    EXPECT_EQ(large.at("steps"), 6);
+    EXPECT_EQ(small.at("steps"), 6);
+    EXPECT_NEAR(small.at("test_loss"), large.at("test_loss"), 1e-4);
+}
+
 TEST_F(Train, QuietSaysTheResultAlone) {
     const Outcome run = expect_done({"train", "linear", "--data", data, "--epochs", "1", "--quiet"});
     ASSERT_EQ(run.lines().size(), 2u) << run.out;
@@ -138,6 +150,8 @@ TEST_F(Train, EveryOptimizerAndSchedule) {
     losses.push_back(loss({"--optimizer", "sgd", "--weight-decay", "0.1"}));
     losses.push_back(loss({"--seed", "7"}));
     losses.push_back(loss({"--label-smoothing", "0.1"}));
+    losses.push_back(loss({"--mixup", "0.2", "--val-split", "0.1"}));
+    losses.push_back(loss({"--accumulate", "2"}));
     std::sort(losses.begin(), losses.end());
     EXPECT_EQ(std::unique(losses.begin(), losses.end()), losses.end()) << "an option changed nothing";
 }

@@ -50,11 +50,21 @@ TEST(Recipes, SchedulesOfGroupsHaveTheirOwnLength) {
     EXPECT_DOUBLE_EQ(optimizer.learning_rate(), 0);
 }
 
+TEST(Recipes, MixupAndAccumulationAreKept) {
+    const Recipe recipe = Recipe::from_config(Config::parse(R"({"mixup": 0.4, "accumulate": 4})"));
+    EXPECT_EQ(recipe.mixup, 0.4);
+    EXPECT_EQ(recipe.accumulate, 4);
+    EXPECT_EQ(Recipe::from_config(recipe.to_config()).to_config(), recipe.to_config());
+    EXPECT_EQ(recipe.to_string(), "adam, learning rate 0.001, constant schedule, batch 4 x 128, 10 epochs, mixup 0.4");
+}
+
 TEST(Recipes, MistakesAreNamed) {
     const auto message = [](const char* text) {
         return message_of<Error>([&] { Recipe::from_config(Config::parse(text)); });
     };
     EXPECT_NE(message(R"({"epoch": 3})").find("unknown key \"epoch\""), std::string::npos);
+    EXPECT_NE(message(R"({"accumulate": 0})").find("\"accumulate\" must be in"), std::string::npos);
+    EXPECT_NE(message(R"({"mixup": -1})").find("\"mixup\" must be in"), std::string::npos);
     EXPECT_NE(message(R"({"epochs": 0})").find("\"epochs\" must be in"), std::string::npos);
     EXPECT_NE(message(R"({"optimizers": [{"kind": "lion"}]})").find("lion"), std::string::npos);
     EXPECT_NE(message(R"({"optimizers": []})").find("empty"), std::string::npos);

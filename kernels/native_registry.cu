@@ -4,6 +4,8 @@ HEDDLE_KERNELS_BEGIN
 
 void register_native_kernels() {
     register_arg_reduce();
+    register_attention_backward();
+    register_attention_forward();
     register_average_pool();
     register_conv();
     register_cross_entropy();

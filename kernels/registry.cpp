@@ -1,3 +1,4 @@
+#include "kernels/attention/attention.h"
 #include "kernels/conv/conv.h"
 #include "kernels/copy/copy.h"
 #include "kernels/elementwise/elementwise.h"
@@ -49,6 +50,9 @@ std::vector<KernelTableBase*> kernel_tables() {
         &take_along(),
         &take_along_backward(),
         &one_hot(),
+        // attention
+        &attention_forward(),
+        &attention_backward(),
         // conv
         &conv2d_forward(),
         &conv2d_backward_data(),

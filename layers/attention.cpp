@@ -112,7 +112,8 @@ struct MultiHeadAttentionImpl final : LayerImpl {
         const Tensor& value = inputs[sequences > 1 ? 1 : 0];
         const Tensor& key = sequences > 2 ? inputs[2] : value;
         const std::int64_t keys = heads * key_dim, all = weight.size(0);
-        ops::AttentionOptions how{.causal = options.causal, .dropout = training ? options.dropout : 0};
+        ops::AttentionOptions how{
+            .causal = options.causal, .dropout = training ? options.dropout : 0, .weights = false};
         if (options.masked) how.mask = inputs.back().to(DType::boolean);
         const Tensor attended = ops::attention(project(inputs[0], 0, keys), project(key, keys, 2 * keys),
                                                project(value, 2 * keys, all), how)

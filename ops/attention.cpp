@@ -1,18 +1,27 @@
 #include "ops/attention.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
+#include "kernels/attention/attention.h"
+#include "ops/autograd/grad_mode.h"
+#include "ops/autograd/node.h"
 #include "ops/copy.h"
+#include "ops/detail/run.h"
 #include "ops/detail/scope.h"
 #include "ops/elementwise.h"
 #include "ops/linear.h"
 #include "ops/random.h"
 #include "ops/softmax.h"
 
-// Composed of products and a softmax: the scores of all pairs are kept, batch * heads * queries * keys of them.
+// Two ways: a kernel that keeps no scores; or, where the weights are wanted or some of them dropped, products and a
+// softmax, which keep batch * heads * queries * keys scores.
 namespace heddle::ops {
 namespace {
+
+using autograd::Gradients;
+using autograd::Saved;
 
 void check_operands(const Tensor& query, const Tensor& key, const Tensor& value, const AttentionOptions& options) {
     constexpr const char* op = "attention";
@@ -20,6 +29,8 @@ void check_operands(const Tensor& query, const Tensor& key, const Tensor& value,
         require(tensor->defined() && tensor->rank() == 4 && is_floating(tensor->dtype()) &&
                     tensor->dtype() == query.dtype() && tensor->device() == query.device(),
                 op, "expected floating [batch, time, heads, size] of one dtype and device, got {}", *tensor);
+    require(query.size(3) >= 1 && value.size(3) >= 1, op, "expected heads of at least 1 number, got {} and {}", query,
+            value);
     require(key.size(0) == query.size(0) && key.size(2) == query.size(2) && key.size(3) == query.size(3), op,
             "queries {} and keys {} differ in batch, heads or size", query.shape(), key.shape());
     require(value.shape().range(0, 3) == key.shape().range(0, 3), op,
@@ -43,11 +54,61 @@ Tensor allowed_pairs(std::int64_t queries, std::int64_t keys, const AttentionOpt
     return greater(allowed.to(DType::f32) * mask.to(DType::f32), Tensor::scalar(0, {.device = device}));
 }
 
+/// By the kernels of `kernels/attention/`.
+Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask, bool causal,
+             float scale) {
+    const Shape& q = query.shape();
+    Tensor output = Tensor::empty(Shape{q[0], q[1], q[2], value.size(3)}, query.options());
+    const Tensor log_sums = Tensor::empty(Shape{q[0], q[2], q[1]}, {wide(query.dtype()), query.device()});
+    run(kernels::attention_forward(),
+        {.query = view(query),
+         .key = view(key),
+         .value = view(value),
+         .mask = view(mask),
+         .causal = causal,
+         .scale = scale,
+         .output = view(output),
+         .log_sums = view(log_sums)},
+        {&query, &key, &value, &mask}, {&output, &log_sums});
+    if (!autograd::wants_record({&query, &key, &value})) return output;
+    autograd::record(
+        "attention", {&query, &key, &value}, output,
+        [query = Saved(query), key = Saved(key), value = Saved(value), mask = Saved(mask), output = Saved(output),
+         log_sums = Saved(log_sums), causal, scale](Gradients& g) {
+            const Tensor& doutput = g.dy();
+            const auto like = [](const Tensor& x) { return Tensor::empty(x.shape(), x.options()); };
+            Tensor dquery = like(query.get()), dkey = like(key.get()), dvalue = like(value.get());
+            run(kernels::attention_backward(),
+                {.query = view(query.get()),
+                 .key = view(key.get()),
+                 .value = view(value.get()),
+                 .mask = view(mask.get()),
+                 .causal = causal,
+                 .scale = scale,
+                 .output = view(output.get()),
+                 .log_sums = view(log_sums.get()),
+                 .doutput = view(doutput),
+                 .dquery = view(dquery),
+                 .dkey = view(dkey),
+                 .dvalue = view(dvalue)},
+                {&query.get(), &key.get(), &value.get(), &mask.get(), &output.get(), &log_sums.get(), &doutput},
+                {&dquery, &dkey, &dvalue});
+            if (g.wants(0)) g.dx(0) = std::move(dquery);
+            if (g.wants(1)) g.dx(1) = std::move(dkey);
+            if (g.wants(2)) g.dx(2) = std::move(dvalue);
+        });
+    return output;
+}
+
 }  // namespace
 
 Attended attention(const Tensor& query, const Tensor& key, const Tensor& value, const AttentionOptions& options) {
     check_operands(query, key, value, options);
     const double scale = options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(query.size(3)));
+    // Wider heads than those of the kernels for GPUs go the other way there.
+    const bool fits = std::max(query.size(3), value.size(3)) <= 128 || query.device().kind == DeviceKind::cpu;
+    if (!options.weights && options.dropout == 0 && fits)
+        return {fused(query, key, value, options.mask, options.causal, static_cast<float>(scale)), Tensor()};
     const Tensor q = permute(query, {0, 2, 1, 3}) * scale, k = permute(key, {0, 2, 1, 3});
     Tensor scores = matmul(q, k, {.transpose_b = true});
     const Tensor allowed = allowed_pairs(query.size(1), key.size(1), options, query.device());
@@ -59,7 +120,7 @@ Attended attention(const Tensor& query, const Tensor& key, const Tensor& value, 
     if (options.mask.defined() || (options.causal && query.size(1) > key.size(1)))
         weights = where(allowed, weights, Tensor::scalar(0, query.options()));
     const Tensor kept = options.dropout > 0 ? dropout(weights, options.dropout, true) : weights;
-    return {permute(matmul(kept, permute(value, {0, 2, 1, 3})), {0, 2, 1, 3}), weights};
+    return {permute(matmul(kept, permute(value, {0, 2, 1, 3})), {0, 2, 1, 3}), options.weights ? weights : Tensor()};
 }
 
 }  // namespace heddle::ops

@@ -9,11 +9,14 @@ struct AttentionOptions {
     Tensor mask = {};     ///< boolean [batch, keys]: which keys count; undefined: all
     float scale = 0;      ///< of the scores; 0: 1 / sqrt(size)
     float dropout = 0;    ///< the fraction of the weights that is dropped; give it in training alone
+    bool weights = true;  ///< whether `Attended::weights` is wanted. If not, and without dropout, the scores of all
+                          ///< pairs are never kept: memory grows with the length and not with its square
+                          ///< (on a GPU: for heads of up to 128)
 };
 
 struct Attended {
     Tensor output;   ///< [batch, queries, heads, value size]
-    Tensor weights;  ///< [batch, heads, queries, keys], before dropout
+    Tensor weights;  ///< [batch, heads, queries, keys], before dropout; undefined where not wanted
 };
 
 /// Scaled dot-product attention (Vaswani et al., "Attention is all you need", 2017, arXiv:1706.03762) of each head:

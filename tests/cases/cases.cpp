@@ -7,6 +7,7 @@ CaseSets all_cases() {
     add_elementwise_cases(sets);
     add_reduce_cases(sets);
     add_copy_cases(sets);
+    add_attention_cases(sets);
     add_conv_cases(sets);
     add_image_cases(sets);
     add_layer_norm_cases(sets);

@@ -16,6 +16,7 @@ inline Shape one_more(const Shape& shape) { return {shape.elements() + 1}; }
 void add_elementwise_cases(CaseSets& sets);
 void add_reduce_cases(CaseSets& sets);
 void add_copy_cases(CaseSets& sets);
+void add_attention_cases(CaseSets& sets);
 void add_conv_cases(CaseSets& sets);
 void add_image_cases(CaseSets& sets);
 void add_layer_norm_cases(CaseSets& sets);

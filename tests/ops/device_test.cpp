@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/random.h"
+#include "ops/attention.h"
 #include "ops/autograd/grad_mode.h"
 #include "ops/conv.h"
 #include "ops/copy.h"
@@ -55,6 +56,9 @@ const std::vector<Example>& examples() {
              const Tensor both = concat(x, 1);
              return slice(both, {{}, {1, 5}}) * slice(both, {{}, {0, 4}});
          }},
+        {"attention",
+         {{2, 5, 2, 4}, {2, 6, 2, 4}, {2, 6, 2, 3}},
+         [](const Tensors& x) { return attention(x[0], x[1], x[2], {.causal = true, .weights = false}).output; }},
         {"gather",
          {{7, 3}},
          [](const Tensors& x) {

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <fmt/format.h>
 
 #include "ops/attention.h"
@@ -51,16 +53,60 @@ TEST(GradientsAttention, EveryInput) {
                     [&](const Inputs& in) { return ops::attention(in[0], in[1], inputs[2]).weights; });
 }
 
+// By its own kernels, which keep no weights.
+TEST(GradientsAttention, WithoutWeights) {
+    const Inputs inputs{uniform({2, 3, 2, 4}), uniform({2, 5, 2, 4}, -1, 1, 2), uniform({2, 5, 2, 3}, -1, 1, 3)};
+    const Tensor mask = Tensor::from<std::uint8_t>({1, 0, 1, 1, 0, 0, 0, 0, 0, 0}, Shape{2, 5}).to(DType::boolean);
+    for (const bool causal : {false, true})
+        for (const Tensor& given : {Tensor(), mask})
+            check_gradients(
+                fmt::format("causal {}, masked {}", causal, given.defined()), inputs, [&](const Inputs& in) {
+                    return ops::attention(in[0], in[1], in[2], {.causal = causal, .mask = given, .weights = false})
+                        .output;
+                });
+    check_gradients("one", {inputs[0]}, [&](const Inputs& in) {
+        return ops::attention(in[0], inputs[1], inputs[2], {.scale = 2, .weights = false}).output;
+    });
+}
+
+// Both ways in f32, several blocks of queries long, more queries than keys: some see nothing.
+TEST(Attention, BothWaysAgree) {
+    const auto random = [](const Shape& shape, std::uint64_t seed) {
+        return uniform(shape, -2, 2, seed).to(DType::f32);
+    };
+    for (const std::int64_t keys : {70, 131, 150}) {
+        std::vector<Tensor> given{random({2, 131, 3, 9}, 1), random({2, keys, 3, 9}, 2), random({2, keys, 3, 5}, 3)};
+        std::vector<double> results[2];
+        for (const bool weights : {false, true}) {
+            for (Tensor& tensor : given) tensor = tensor.detach().clone().set_requires_grad();
+            const ops::Attended attended =
+                ops::attention(given[0], given[1], given[2], {.causal = true, .weights = weights});
+            EXPECT_EQ(attended.weights.defined(), weights);
+            (attended.output * attended.output).sum().backward();
+            std::vector<double>& all = results[weights ? 1 : 0];
+            for (const Tensor& tensor : {attended.output, given[0].grad(), given[1].grad(), given[2].grad()})
+                for (const double value : tensor.to_vector<double>()) all.push_back(value);
+        }
+        ASSERT_EQ(results[0].size(), results[1].size());
+        for (std::size_t i = 0; i < results[0].size(); ++i)
+            ASSERT_NEAR(results[0][i], results[1][i], 2e-5 * (1 + std::abs(results[1][i]))) << keys << " keys, " << i;
+    }
+}
+
 // A key that does not count, and a sentence of padding alone.
 TEST(Attention, WhatIsMaskedHasNoPart) {
     const Tensor query = uniform({2, 3, 1, 4}), key = uniform({2, 3, 1, 4}, -1, 1, 2),
                  value = uniform({2, 3, 1, 2}, -1, 1, 3);
     const Tensor mask = Tensor::from<std::uint8_t>({1, 0, 1, 0, 0, 0}, Shape{2, 3}).to(DType::boolean);
-    const auto attend = [&](const Tensor& v) { return ops::attention(query, key, v, {.mask = mask}).output; };
-    Tensor changed = value.clone();
-    changed[0][1].fill_(1e6);
-    EXPECT_EQ(attend(value).to_vector<double>(), attend(changed).to_vector<double>());
-    EXPECT_EQ(attend(value)[1].to_vector<double>(), std::vector<double>(6, 0.0));
+    for (const bool weights : {false, true}) {
+        const auto attend = [&](const Tensor& v) {
+            return ops::attention(query, key, v, {.mask = mask, .weights = weights}).output;
+        };
+        Tensor changed = value.clone();
+        changed[0][1].fill_(1e6);
+        EXPECT_EQ(attend(value).to_vector<double>(), attend(changed).to_vector<double>());
+        EXPECT_EQ(attend(value)[1].to_vector<double>(), std::vector<double>(6, 0.0));
+    }
 }
 
 TEST(GradientsNorm, LayerNorm) {

@@ -172,6 +172,19 @@ Function one(Tensor (*function)(const Inputs&, const json&)) {
     return [function](const Inputs& in, const json& o) { return Inputs{function(in, o)}; };
 }
 
+/// With its weights, or by its own kernels, which keep none.
+Function attend(bool weights) {
+    return [weights](const Inputs& in, const json& o) {
+        Tensor mask;
+        std::vector<std::uint8_t> flags;
+        for (const json& row : o.at("mask"))
+            for (const json& flag : row) flags.push_back(flag.get<std::uint8_t>());
+        if (!flags.empty()) mask = Tensor::from(flags, Shape{in[1].size(0), in[1].size(1)}).to(DType::boolean);
+        return Inputs{
+            attention(in[0], in[1], in[2], {.causal = o.at("causal"), .mask = mask, .weights = weights}).output};
+    };
+}
+
 const std::map<std::string, Function>& functions() {
     static const std::map<std::string, Function> table{
         {"conv2d", one(convolution)},
@@ -180,14 +193,7 @@ const std::map<std::string, Function>& functions() {
         {"avg_pool2d",
          one([](const Inputs& in, const json& o) { return avg_pool2d(in[0], window(o), o.at("count_padding")); })},
         {"batch_norm", normalise},
-        {"attention", one([](const Inputs& in, const json& o) {
-             Tensor mask;
-             std::vector<std::uint8_t> flags;
-             for (const json& row : o.at("mask"))
-                 for (const json& flag : row) flags.push_back(flag.get<std::uint8_t>());
-             if (!flags.empty()) mask = Tensor::from(flags, Shape{in[1].size(0), in[1].size(1)}).to(DType::boolean);
-             return attention(in[0], in[1], in[2], {.causal = o.at("causal"), .mask = mask}).output;
-         })},
+        {"attention", attend(true)},
         {"rnn", recurrent},
         {"layer_norm", one([](const Inputs& in, const json& o) {
              const auto input = [&](std::size_t i) { return i < in.size() ? in[i] : Tensor(); };
@@ -256,6 +262,7 @@ const std::map<std::string, Function>& functions() {
 TEST(PyTorch, Conv2d) { vectors::check_file("conv2d", functions()); }
 TEST(PyTorch, Pool) { vectors::check_file("pool", functions()); }
 TEST(PyTorch, Attention) { vectors::check_file("attention", functions()); }
+TEST(PyTorch, AttentionByItsKernels) { vectors::check_file("attention", {{"attention", attend(false)}}); }
 TEST(PyTorch, Recurrent) { vectors::check_file("rnn", functions()); }
 TEST(PyTorch, LayerNorm) { vectors::check_file("layer_norm", functions()); }
 TEST(PyTorch, BatchNorm) { vectors::check_file("batch_norm", functions()); }

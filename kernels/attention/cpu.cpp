@@ -1,0 +1,213 @@
+#include <algorithm>
+#include <cmath>
+
+#include "core/check.h"
+#include "core/parallel.h"
+#include "kernels/attention/extents.h"
+#include "kernels/attention/implementations.h"
+#include "kernels/dispatch.h"
+#include "kernels/onednn.h"
+#include "kernels/vector_math.h"
+
+// Products of one head at a time by oneDNN's sgemm, which reads heads where they stand: rows of a head are
+// heads * size apart. A block of queries meets all keys that it may see, so its scores stay in cache while there are
+// fewer than some 2,000 keys, and softmax needs no second pass. Floor: 2 products forward and 5 backward of
+// 2 * queries * keys * size operations a head, half of that if causal. Threads share out the heads of the batch: with
+// fewer of them than threads, some threads rest.
+namespace heddle::kernels {
+namespace {
+
+constexpr std::int64_t block_queries = 64;
+
+/// One head of an operand [batch, time, heads, size], as a matrix.
+struct Matrix {
+    float* data;
+    std::int64_t step;
+
+    Matrix(float* first, std::int64_t row_step) : data(first), step(row_step) {}
+    Matrix(const View& view, std::int64_t task)
+        : data(view.as<float>() +
+               (task / view.shape[2] * view.shape[1] * view.shape[2] + task % view.shape[2]) * view.shape[3]),
+          step(view.shape[2] * view.shape[3]) {}
+    Matrix from(std::int64_t row) const { return {data + row * step, step}; }
+};
+
+/// c [m, n] = alpha * op(a) op(b) [+ c], on the calling thread.
+void multiply(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
+              const Matrix& a, const Matrix& b, bool accumulate, const Matrix& c) {
+    const auto status = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, alpha, a.data, a.step,
+                                   b.data, b.step, accumulate ? 1.0f : 0.0f, c.data, c.step);
+    check(status == dnnl_success, "attention: oneDNN's sgemm failed (status {})", static_cast<int>(status));
+}
+
+constexpr std::int64_t partials = 16;  // they fill a vector register
+
+template <class Term>
+[[gnu::always_inline]] inline float sum_of(std::int64_t count, const Term& term) {
+    float sums[partials] = {}, total = 0;
+    std::int64_t i = 0;
+    for (; i + partials <= count; i += partials)
+        for (std::int64_t j = 0; j < partials; ++j) sums[j] += term(i + j);
+    for (std::int64_t j = 0; i + j < count; ++j) sums[j] += term(i + j);
+    for (const float sum : sums) total += sum;
+    return total;
+}
+
+[[gnu::always_inline]] inline float largest_of(const float* values, std::int64_t count) {
+    float most[partials], largest = -__builtin_inff();
+    for (float& value : most) value = largest;
+    std::int64_t i = 0;
+    for (; i + partials <= count; i += partials)
+        for (std::int64_t j = 0; j < partials; ++j) most[j] = values[i + j] > most[j] ? values[i + j] : most[j];
+    for (std::int64_t j = 0; i + j < count; ++j) most[j] = values[i + j] > most[j] ? values[i + j] : most[j];
+    for (const float value : most) largest = value > largest ? value : largest;
+    return largest;
+}
+
+/// Scores become weights, in place; returns the log of their sum. Only the first `seen` count, and of them those that
+/// the mask names; the others of the `count` get 0.
+HEDDLE_SIMD_CLONES float softmax_row(float* scores, const std::uint8_t* mask, std::int64_t seen, std::int64_t count) {
+    const float nothing = -__builtin_inff();
+    if (mask)
+        for (std::int64_t k = 0; k < seen; ++k) scores[k] = mask[k] ? scores[k] : nothing;
+    const float largest = largest_of(scores, seen);
+    if (largest == nothing) {
+        for (std::int64_t k = 0; k < count; ++k) scores[k] = 0;
+        return 0;
+    }
+    for (std::int64_t k = 0; k < seen; ++k) scores[k] = vec::exp(scores[k] - largest);
+    const float sum = sum_of(seen, [=](std::int64_t k) { return scores[k]; }), factor = 1 / sum;
+    for (std::int64_t k = 0; k < seen; ++k) scores[k] *= factor;
+    for (std::int64_t k = seen; k < count; ++k) scores[k] = 0;
+    return largest + std::log(sum);
+}
+
+/// Scores become weights p, and dp, the gradients of the weights, those of the scores before their scale:
+/// p * (dp - through) * scale.
+HEDDLE_SIMD_CLONES void gradient_row(float* scores, float* dp, const std::uint8_t* mask, float log_sum, float through,
+                                     float scale, std::int64_t seen, std::int64_t count) {
+    for (std::int64_t k = 0; k < seen; ++k) scores[k] = vec::exp(scores[k] - log_sum);
+    if (mask)
+        for (std::int64_t k = 0; k < seen; ++k) scores[k] = mask[k] ? scores[k] : 0.0f;
+    for (std::int64_t k = seen; k < count; ++k) scores[k] = 0;
+#pragma GCC ivdep
+    for (std::int64_t k = 0; k < count; ++k) dp[k] = scores[k] * (dp[k] - through) * scale;
+}
+
+HEDDLE_SIMD_CLONES float dot(const float* a, const float* b, std::int64_t size) {
+    return sum_of(size, [=](std::int64_t c) { return a[c] * b[c]; });
+}
+
+void clear(const Matrix& matrix, std::int64_t rows, std::int64_t size) {
+    for (std::int64_t row = 0; row < rows; ++row) std::fill_n(matrix.from(row).data, size, 0.0f);
+}
+
+/// Floats of scratch of one block of queries, for each matrix of scores.
+std::size_t block_floats(const AttentionExtents& e) {
+    return static_cast<std::size_t>(std::min(block_queries, e.queries) * e.keys + 15) / 16 * 16;
+}
+
+template <int matrices, class Args>
+std::size_t workspace(const Args& args) {
+    const AttentionExtents e(args);
+    const auto parts = std::max<std::int64_t>(1, std::min<std::int64_t>(thread_count(), e.batch * e.heads));
+    return static_cast<std::size_t>(parts) * matrices * block_floats(e) * sizeof(float);
+}
+
+/// Calls body(task, scratch) for every head of the batch, on as many threads as the workspace serves.
+template <int matrices, class Body>
+void for_heads(const AttentionExtents& e, const KernelContext& context, const Body& body) {
+    const std::int64_t tasks = e.batch * e.heads;
+    const auto floats = static_cast<std::int64_t>(matrices * block_floats(e));
+    const std::int64_t parts =
+        floats > 0 ? static_cast<std::int64_t>(context.workspace_bytes / sizeof(float)) / floats : 1;
+    parallel_for(parts, 1, [&](std::int64_t first, std::int64_t last) {
+        const SerialScope serial;
+        const onednn::ThreadScope scope;
+        for (std::int64_t part = first; part < last; ++part)
+            for (std::int64_t task = tasks * part / parts; task < tasks * (part + 1) / parts; ++task)
+                body(task, static_cast<float*>(context.workspace) + part * floats);
+    });
+}
+
+/// What a block of queries works on: how many there are, and how many keys its last one may see.
+struct Block {
+    std::int64_t first, queries, keys;
+
+    Block(const AttentionExtents& e, std::int64_t query)
+        : first(query), queries(std::min(block_queries, e.queries - query)), keys(e.seen_by(query + queries - 1)) {}
+};
+
+const std::uint8_t* mask_of(const View& mask, std::int64_t row) {
+    return mask ? mask.as<std::uint8_t>() + row * mask.shape[1] : nullptr;
+}
+
+void forward(const AttentionForward& args, KernelContext& context) {
+    const AttentionExtents e(args);
+    for_heads<1>(e, context, [&](std::int64_t task, float* scratch) {
+        const Matrix query(args.query, task), key(args.key, task), value(args.value, task), output(args.output, task);
+        const std::uint8_t* mask = mask_of(args.mask, task / e.heads);
+        for (std::int64_t q = 0; q < e.queries; q += block_queries) {
+            const Block block(e, q);
+            const Matrix scores(scratch, std::max<std::int64_t>(block.keys, 1));
+            if (block.keys > 0)
+                multiply(false, true, block.queries, block.keys, e.size, args.scale, query.from(q), key, false, scores);
+            for (std::int64_t i = 0; i < block.queries; ++i)
+                args.log_sums.as<float>()[task * e.queries + q + i] =
+                    softmax_row(scores.from(i).data, mask, e.seen_by(q + i), block.keys);
+            if (block.keys > 0)
+                multiply(false, false, block.queries, e.value_size, block.keys, 1, scores, value, false,
+                         output.from(q));
+            else
+                clear(output.from(q), block.queries, e.value_size);
+        }
+    });
+}
+
+void backward(const AttentionBackward& args, KernelContext& context) {
+    const AttentionExtents e(args);
+    for_heads<2>(e, context, [&](std::int64_t task, float* scratch) {
+        const Matrix query(args.query, task), key(args.key, task), value(args.value, task), output(args.output, task),
+            doutput(args.doutput, task), dquery(args.dquery, task), dkey(args.dkey, task), dvalue(args.dvalue, task);
+        const std::uint8_t* mask = mask_of(args.mask, task / e.heads);
+        clear(dkey, e.keys, e.size);
+        clear(dvalue, e.keys, e.value_size);
+        for (std::int64_t q = 0; q < e.queries; q += block_queries) {
+            const Block block(e, q);
+            if (block.keys == 0) {
+                clear(dquery.from(q), block.queries, e.size);
+                continue;
+            }
+            const Matrix p(scratch, block.keys), g(scratch + block_floats(e), block.keys);
+            multiply(false, true, block.queries, block.keys, e.size, args.scale, query.from(q), key, false, p);
+            multiply(false, true, block.queries, block.keys, e.value_size, 1, doutput.from(q), value, false, g);
+            for (std::int64_t i = 0; i < block.queries; ++i)
+                gradient_row(p.from(i).data, g.from(i).data, mask, args.log_sums.as<float>()[task * e.queries + q + i],
+                             dot(doutput.from(q + i).data, output.from(q + i).data, e.value_size), args.scale,
+                             e.seen_by(q + i), block.keys);
+            multiply(false, false, block.queries, e.size, block.keys, 1, g, key, false, dquery.from(q));
+            multiply(true, false, block.keys, e.size, block.queries, 1, g, query.from(q), true, dkey);
+            multiply(true, false, block.keys, e.value_size, block.queries, 1, p, doutput.from(q), true, dvalue);
+        }
+    });
+}
+
+}  // namespace
+
+void add_cpu(KernelTable<AttentionForward>& table) {
+    table.add({.name = "cpu",
+               .priority = priority::plain,
+               .supports = [](const AttentionForward& args) { return only_f32(args.query.dtype); },
+               .workspace_bytes = workspace<1, AttentionForward>,
+               .run = forward});
+}
+
+void add_cpu(KernelTable<AttentionBackward>& table) {
+    table.add({.name = "cpu",
+               .priority = priority::plain,
+               .supports = [](const AttentionBackward& args) { return only_f32(args.query.dtype); },
+               .workspace_bytes = workspace<2, AttentionBackward>,
+               .run = backward});
+}
+
+}  // namespace heddle::kernels

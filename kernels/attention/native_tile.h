@@ -1,0 +1,178 @@
+#pragma once
+
+#include "kernels/attention/extents.h"
+#include "kernels/simt/native.h"
+
+// What the kernels of this family are built of. A block of 16 x 16 threads holds a tile of 64 queries by 64 keys: the
+// thread (x, y) has the rows y + 16 i and the columns x + 16 j, i and j from 0 to 3. So half a warp shares the rows,
+// and what it reads of a row of shared memory lies in 16 banks side by side.
+HEDDLE_KERNELS_BEGIN
+
+inline constexpr int tile_rows = 64, tile_side = 16, per_thread = tile_rows / tile_side;
+inline constexpr int tile_threads = tile_side * tile_side;
+inline constexpr int weight_pitch = tile_rows + 1;
+/// Rows of `width` numbers in shared memory, one more apart, so that a column lies in different banks.
+template <int width>
+inline constexpr int row_pitch = width + 1;
+
+/// What all kernels are told. Addresses are of element 0.
+template <class T>
+struct AttentionOperands {
+    const T *query, *key, *value;
+    const std::uint8_t* mask;  ///< or null
+    std::int64_t queries, keys;
+    int heads, size, value_size;
+    bool causal;
+    float scale;
+
+    template <class Args>
+    AttentionOperands(const Args& args, const AttentionExtents& e)
+        : query(args.query.template as<const T>()),
+          key(args.key.template as<const T>()),
+          value(args.value.template as<const T>()),
+          mask(args.mask ? args.mask.template as<const std::uint8_t>() : nullptr),
+          queries(e.queries),
+          keys(e.keys),
+          heads(static_cast<int>(e.heads)),
+          size(static_cast<int>(e.size)),
+          value_size(static_cast<int>(e.value_size)),
+          causal(e.causal),
+          scale(args.scale) {}
+
+    /// How many keys a query may see, masks aside; and the first query that may see a key.
+    __device__ std::int64_t seen_by(std::int64_t q) const {
+        if (!causal) return keys;
+        const std::int64_t seen = q + keys - queries + 1;
+        return seen < 0 ? 0 : (seen < keys ? seen : keys);
+    }
+    __device__ std::int64_t first_that_sees(std::int64_t k) const {
+        const std::int64_t first = k - (keys - queries);
+        return causal && first > 0 ? first : 0;
+    }
+    __device__ bool sees(std::int64_t batch, std::int64_t q, std::int64_t k) const {
+        return q < queries && k < seen_by(q) && (!mask || mask[batch * keys + k]);
+    }
+};
+
+/// Which head of which sequence a block works on, and the first row of its tile.
+struct TilePlace {
+    std::int64_t batch, head, first;
+};
+__device__ inline TilePlace tile_place(std::int64_t tiles, int heads) {
+    const std::int64_t task = blockIdx.x / tiles;
+    return {task / heads, task % heads, (blockIdx.x % tiles) * tile_rows};
+}
+inline std::int64_t tiles_of(std::int64_t rows) { return (rows + tile_rows - 1) / tile_rows; }
+
+/// Element 0 of the row `time` of a head of [batch, time, heads, size].
+template <class T>
+__device__ inline T* row_of(T* data, const TilePlace& place, std::int64_t times, int heads, int size,
+                            std::int64_t time) {
+    return data + ((place.batch * times + time) * heads + place.head) * size;
+}
+
+/// The rows from `first` on of a head, in f32; zeros beyond its rows and columns.
+template <int width, class T>
+__device__ inline void load_tile(const T* data, const TilePlace& place, std::int64_t times, int heads, int size,
+                                 std::int64_t first, float* tile) {
+    const int thread = static_cast<int>(threadIdx.x + threadIdx.y * tile_side);
+    for (int i = thread; i < tile_rows * width; i += tile_threads) {
+        const int row = i / width, column = i % width;
+        const bool inside = first + row < times && column < size;
+        tile[row * row_pitch<width> + column] =
+            inside ? to_f32(row_of(data, place, times, heads, size, first + row)[column]) : 0.0f;
+    }
+}
+
+/// c[i][j] = row i of the thread in a, times row j of the thread in b (the columns of the tile).
+template <int width>
+__device__ inline void multiply_rows(const float* a, const float* b, float (&c)[per_thread][per_thread]) {
+    HEDDLE_UNROLL
+    for (int i = 0; i < per_thread; ++i) {
+        HEDDLE_UNROLL
+        for (int j = 0; j < per_thread; ++j) c[i][j] = 0;
+    }
+    for (int d = 0; d < width; ++d) {
+        float left[per_thread], right[per_thread];
+        HEDDLE_UNROLL
+        for (int i = 0; i < per_thread; ++i) {
+            left[i] = a[(static_cast<int>(threadIdx.y) + i * tile_side) * row_pitch<width> + d];
+            right[i] = b[(static_cast<int>(threadIdx.x) + i * tile_side) * row_pitch<width> + d];
+        }
+        HEDDLE_UNROLL
+        for (int i = 0; i < per_thread; ++i) {
+            HEDDLE_UNROLL
+            for (int j = 0; j < per_thread; ++j) c[i][j] += left[i] * right[j];
+        }
+    }
+}
+
+/// The tile of weights that the threads hold, into shared memory.
+__device__ inline void store_weights(const float (&weights)[per_thread][per_thread], float* tile) {
+    HEDDLE_UNROLL
+    for (int i = 0; i < per_thread; ++i) {
+        float* row = tile + (static_cast<int>(threadIdx.y) + i * tile_side) * weight_pitch;
+        HEDDLE_UNROLL
+        for (int j = 0; j < per_thread; ++j) row[static_cast<int>(threadIdx.x) + j * tile_side] = weights[i][j];
+    }
+}
+
+/// sums[i][n] += op(weights) rows: the thread has the rows y + 16 i of the result and its columns x + 16 n.
+template <int width, bool transposed>
+__device__ inline void add_weighted_rows(const float* weights, const float* rows,
+                                         float (&sums)[per_thread][width / tile_side]) {
+    for (int k = 0; k < tile_rows; ++k) {
+        float row[width / tile_side];
+        HEDDLE_UNROLL
+        for (int n = 0; n < width / tile_side; ++n)
+            row[n] = rows[k * row_pitch<width> + static_cast<int>(threadIdx.x) + n * tile_side];
+        HEDDLE_UNROLL
+        for (int i = 0; i < per_thread; ++i) {
+            const int at = static_cast<int>(threadIdx.y) + i * tile_side;
+            const float weight = transposed ? weights[k * weight_pitch + at] : weights[at * weight_pitch + k];
+            HEDDLE_UNROLL
+            for (int n = 0; n < width / tile_side; ++n) sums[i][n] += weight * row[n];
+        }
+    }
+}
+
+/// The sums of `add_weighted_rows`, to the rows from `first` on of a head; nothing beyond its rows and columns.
+template <int width, class T>
+__device__ inline void store_sums(const float (&sums)[per_thread][width / tile_side], T* data, const TilePlace& place,
+                                  std::int64_t times, int heads, int size) {
+    HEDDLE_UNROLL
+    for (int i = 0; i < per_thread; ++i) {
+        const std::int64_t time = place.first + threadIdx.y + i * tile_side;
+        if (time >= times) continue;
+        HEDDLE_UNROLL
+        for (int n = 0; n < width / tile_side; ++n) {
+            const int column = static_cast<int>(threadIdx.x) + n * tile_side;
+            if (column < size) row_of(data, place, times, heads, size, time)[column] = from_f32<T>(sums[i][n]);
+        }
+    }
+}
+
+/// Calls body(constant) with the width of tiles, which both sizes fit.
+template <class Body>
+void with_width(const AttentionExtents& e, const Body& body) {
+    const std::int64_t widest = e.size > e.value_size ? e.size : e.value_size;
+    if (widest <= 32)
+        body(std::integral_constant<int, 32>{});
+    else if (widest <= 64)
+        body(std::integral_constant<int, 64>{});
+    else
+        body(std::integral_constant<int, 128>{});
+}
+
+template <class Args>
+Support attention_supports(const Args& args) {
+    const AttentionExtents e(args);
+    if (e.size > 128 || e.value_size > 128)
+        return Support::no("heads of " + std::to_string(e.size) + " and " + std::to_string(e.value_size) +
+                           " numbers (at most 128)");
+    if (args.log_sums.dtype != DType::f32)
+        return Support::no("sums of dtype " + std::string(to_string(args.log_sums.dtype)) + " (only f32)");
+    return floating(args.query.dtype);
+}
+
+HEDDLE_KERNELS_END

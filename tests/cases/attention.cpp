@@ -1,0 +1,137 @@
+#include "kernels/attention/attention.h"
+
+#include <cmath>
+
+#include "tests/cases/families.h"
+
+namespace heddle::cases {
+namespace {
+
+using namespace kernels;
+
+enum class Masked { no, some, a_sequence, all };
+
+struct Spec {
+    std::int64_t batch = 2, queries = 5, keys = 7, heads = 3, size = 8, value_size = 8;
+    bool causal = false;
+    Masked mask = Masked::no;
+    Fill fill = Fill::normal;
+};
+
+struct NamedSpec {
+    const char* name;
+    Spec spec;
+    bool benchmark = false;
+};
+
+/// One key in three does not count; the first sequence not at all; nothing counts.
+View mask_of(Problem& problem, const Spec& spec) {
+    if (spec.mask == Masked::no) return {};
+    std::vector<double> flags;
+    for (std::int64_t b = 0; b < spec.batch; ++b)
+        for (std::int64_t k = 0; k < spec.keys; ++k)
+            flags.push_back(spec.mask == Masked::some ? (k + b) % 3 != 0 : spec.mask == Masked::a_sequence ? b > 0 : 0);
+    return problem.values({spec.batch, spec.keys}, flags, DType::boolean);
+}
+
+template <class Args>
+Args operands(Problem& problem, const Spec& spec, int products) {
+    // Errors of scores grow in the exponential; gradients are differences of larger terms.
+    problem.reduction(std::max({spec.queries, spec.keys, spec.size, spec.value_size}));
+    problem.tolerance(8);
+    problem.flops(2.0 * static_cast<double>(products) * static_cast<double>(spec.batch * spec.heads * spec.queries) *
+                  static_cast<double>(spec.keys * spec.size) * (spec.causal ? 0.5 : 1.0));
+    Args args;
+    args.query = problem.input({spec.batch, spec.queries, spec.heads, spec.size}, spec.fill);
+    args.key = problem.input({spec.batch, spec.keys, spec.heads, spec.size});
+    args.value = problem.input({spec.batch, spec.keys, spec.heads, spec.value_size});
+    args.mask = mask_of(problem, spec);
+    args.causal = spec.causal;
+    args.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(spec.size)));
+    return args;
+}
+
+Case<AttentionForward> forward(const NamedSpec& named) {
+    const Spec spec = named.spec;
+    return {named.name,
+            [=](Problem& problem) {
+                auto args = operands<AttentionForward>(problem, spec, 2);
+                args.output = problem.output({spec.batch, spec.queries, spec.heads, spec.value_size});
+                args.log_sums = problem.output({spec.batch, spec.heads, spec.queries}, problem.wide());
+                return args;
+            },
+            named.benchmark};
+}
+
+Case<AttentionBackward> backward(const NamedSpec& named) {
+    const Spec spec = named.spec;
+    return {named.name,
+            [=](Problem& problem) {
+                auto args = operands<AttentionBackward>(problem, spec, 5);
+                const Shape outputs{spec.batch, spec.queries, spec.heads, spec.value_size};
+                args.output = problem.input(outputs);
+                // About what forward gives, so that weights are neither huge nor nothing.
+                std::vector<double> sums;
+                for (std::int64_t i = 0; i < spec.batch * spec.heads * spec.queries; ++i)
+                    sums.push_back(std::log(static_cast<double>(spec.keys) + 1) + 0.25 * static_cast<double>(i % 5));
+                args.log_sums = problem.values({spec.batch, spec.heads, spec.queries}, sums, problem.wide());
+                args.doutput = problem.input(outputs);
+                args.dquery = problem.output({spec.batch, spec.queries, spec.heads, spec.size});
+                args.dkey = problem.output({spec.batch, spec.keys, spec.heads, spec.size});
+                args.dvalue = problem.output({spec.batch, spec.keys, spec.heads, spec.value_size});
+                return args;
+            },
+            named.benchmark};
+}
+
+// A tile holds 64 queries and 64 keys, and heads of up to 32, 64 or 128.
+const std::vector<NamedSpec>& specs() {
+    static const std::vector<NamedSpec> list = {
+        {"one", {.batch = 1, .queries = 1, .keys = 1, .heads = 1, .size = 1, .value_size = 1}},
+        {"cross", {}},
+        {"causal", {.queries = 7, .causal = true}},
+        {"causal_last_queries", {.queries = 3, .keys = 9, .causal = true}},
+        {"causal_blind_queries", {.queries = 9, .keys = 4, .causal = true}},
+        {"values_wider", {.size = 5, .value_size = 37}},
+        {"values_narrower", {.size = 67, .value_size = 3}},
+        {"masked", {.mask = Masked::some}},
+        {"masked_causal", {.queries = 7, .causal = true, .mask = Masked::some}},
+        {"masked_sequence", {.mask = Masked::a_sequence}},
+        {"masked_wholly", {.mask = Masked::all}},
+        {"two_tiles_and_tail", {.batch = 1, .queries = 131, .keys = 133, .heads = 2, .size = 16, .value_size = 16}},
+        {"causal_tiles",
+         {.batch = 1, .queries = 131, .keys = 131, .heads = 1, .size = 16, .value_size = 16, .causal = true}},
+        {"causal_tiles_last",
+         {.batch = 1, .queries = 66, .keys = 195, .heads = 1, .size = 16, .value_size = 16, .causal = true}},
+        {"causal_tiles_blind",
+         {.batch = 1, .queries = 195, .keys = 66, .heads = 1, .size = 16, .value_size = 16, .causal = true}},
+        {"masked_tiles", {.queries = 66, .keys = 131, .heads = 1, .size = 16, .value_size = 16, .mask = Masked::some}},
+        {"size64", {.batch = 1, .queries = 65, .keys = 65, .heads = 1, .size = 64, .value_size = 64}},
+        {"size128", {.batch = 1, .queries = 66, .keys = 65, .heads = 1, .size = 128, .value_size = 128}},
+        {"size127", {.batch = 1, .queries = 3, .keys = 65, .heads = 2, .size = 127, .value_size = 127}},
+        {"no_batch", {.batch = 0}},
+        {"no_queries", {.queries = 0}},
+        {"no_keys", {.keys = 0}},
+        {"16x128x8x32", {16, 128, 128, 8, 32, 32}, true},
+        {"4x512x8x64_causal", {4, 512, 512, 8, 64, 64, true}, true},
+    };
+    return list;
+}
+
+}  // namespace
+
+void add_attention_cases(CaseSets& sets) {
+    std::vector<Case<AttentionForward>> forwards;
+    std::vector<Case<AttentionBackward>> backwards;
+    for (const NamedSpec& named : specs()) {
+        forwards.push_back(forward(named));
+        backwards.push_back(backward(named));
+    }
+    // Scores that differ by thousands: one key takes all. The errors of such scores are those of their terms.
+    Spec sharp{.queries = 66, .keys = 70, .heads = 1, .fill = Fill::outliers};
+    forwards.push_back(forward({"outliers", sharp}));
+    sets.push_back(make_case_set(attention_forward(), std::move(forwards)));
+    sets.push_back(make_case_set(attention_backward(), std::move(backwards)));
+}
+
+}  // namespace heddle::cases

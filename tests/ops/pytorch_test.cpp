@@ -262,7 +262,9 @@ const std::map<std::string, Function>& functions() {
 TEST(PyTorch, Conv2d) { vectors::check_file("conv2d", functions()); }
 TEST(PyTorch, Pool) { vectors::check_file("pool", functions()); }
 TEST(PyTorch, Attention) { vectors::check_file("attention", functions()); }
-TEST(PyTorch, AttentionByItsKernels) { vectors::check_file("attention", {{"attention", attend(false)}}); }
+// Of one key the gradients of query and key are 0, in kernels the difference of two sums in different orders, which no
+// relative tolerance fits (Attention.BothWaysAgree has such rows).
+TEST(PyTorch, AttentionByItsKernels) { vectors::check_file("attention", {{"attention", attend(false)}}, {"one"}); }
 TEST(PyTorch, Recurrent) { vectors::check_file("rnn", functions()); }
 TEST(PyTorch, LayerNorm) { vectors::check_file("layer_norm", functions()); }
 TEST(PyTorch, BatchNorm) { vectors::check_file("batch_norm", functions()); }

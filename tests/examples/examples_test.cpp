@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -145,7 +146,7 @@ TEST_F(Examples, ResNetOnCifar) {
 }
 
 TEST_F(Examples, Detection) {
-    if (!env("HEDDLE_TEST_FULL")) GTEST_SKIP() << "long: set HEDDLE_TEST_FULL=1";
+    if (std::getenv("HEDDLE_TEST_FULL") == nullptr) GTEST_SKIP() << "long: set HEDDLE_TEST_FULL=1";
     HEDDLE_NEEDS_DATA(cifar, "cifar10-exact-mini");
     const Outcome o = run("detection", "--backgrounds " + cifar + " --examples 6000 --epochs 8");
     EXPECT_GT(o.at("mean IoU"), 0.45);  // the best constant box: 0.35

@@ -98,6 +98,8 @@ void run_steps(const RnnForward& args, KernelContext& context) {
     for (std::int64_t s = 0; s < e.time; ++s) {
         const bool last = s + 1 == e.time;
         const std::int64_t next = last ? 0 : e.step(s + 1) * e.units;
+        float* cell_after = nullptr;
+        if (cell == RnnCell::lstm) cell_after = last ? args.final_cell.as<float>() : cells + next;
         const ForwardStep<T> step{.weights = args.weight_hidden.as<const T>(),
                                   .bias = args.bias_hidden.as<const T>(),
                                   .lengths = e.lengths,
@@ -107,7 +109,7 @@ void run_steps(const RnnForward& args, KernelContext& context) {
                                   .hidden_before = states,
                                   .cell_before = cells,
                                   .hidden_after = last ? args.hidden.as<T>() : states + next,
-                                  .cell_after = last ? args.final_cell.as<float>() : cells + next,
+                                  .cell_after = cell_after,
                                   .after_step = last ? e.units : row_step,
                                   .batch = static_cast<int>(e.batch),
                                   .time = static_cast<int>(e.time),

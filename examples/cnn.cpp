@@ -23,8 +23,7 @@ void program(const examples::Arguments& args) {
          .loss = SparseCategoricalCrossentropy({.from_logits = true}),
          .metrics = {"accuracy"}});
     const History history =
-        model.fit(args.limited(data.train),
-                  {.epochs = args.epochs, .batch_size = 64, .validation_data = data.test, .seed = args.seed});
+        model.fit(train, {.epochs = args.epochs, .batch_size = 64, .validation_data = data.test, .seed = args.seed});
     ClassificationLog log;  // for evaluation alone: it keeps every answer
     model.compile({.optimizer = model.optimizer(), .loss = model.loss(), .metrics = {"accuracy", log}});
     examples::print_result("test accuracy", model.evaluate(data.test).at("accuracy"), "always one class", 0.1);

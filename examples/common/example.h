@@ -27,11 +27,12 @@ struct Arguments {
     Dataset limited(const Dataset& data) const;
 };
 
-/// What a program says of itself, and the defaults of its options. An empty `data` needs none; one that ends with "?"
-/// has no default: what stands before is what the user must give.
+/// An option of one program alone, with its default.
 struct Option {
     std::string name = {}, value = {}, help = {};
 };
+/// What a program says of itself, and the defaults of its options. An empty `data` needs none; one that ends with "?"
+/// has no default: what stands before is what the user must give.
 struct About {
     std::string summary = {};
     std::string data = {};

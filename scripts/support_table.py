@@ -64,12 +64,22 @@ def read(path):
     return operations
 
 
+def types(entry, shown):
+    return ", ".join(dtype for dtype in ("f32", "f16", "bf16")
+                     if (entry if dtype == "f32" else f"{entry}/{dtype}") in shown)
+
+
+def on_cpu(operation):
+    """"cpu (f32, bf16), reference": f32 alone is not named."""
+    names = []
+    for entry in sorted(entry for entry in operation.registered if "/" not in entry):
+        passed = types(entry, operation.passed)
+        names.append(entry + (" (no case passed)" if not passed else "" if passed == "f32" else f" ({passed})"))
+    return ", ".join(names)
+
+
 def on_device(operation, device):
     """"native (f32, f16, bf16)", "cudnn (plans: f16, bf16)", or "native" where nothing was shown."""
-    def types(entry, shown):
-        return ", ".join(dtype for dtype in ("f32", "f16", "bf16")
-                         if (entry if dtype == "f32" else f"{entry}/{dtype}") in shown)
-
     names = []
     for entry in sorted(operation.registered):
         if not entry.endswith("/" + device):
@@ -110,8 +120,7 @@ def page(operations):
         benchmark = "benchmark" in operation.kinds
         counts = reference and (differences or without_gradient) and (pytorch or without_pytorch) and benchmark
         counted += counts
-        cpu = ", ".join(entry if entry in operation.passed else f"{entry} (no case passed)"
-                        for entry in sorted(operation.registered) if "/" not in entry)
+        cpu = on_cpu(operation)
         sim = on_device(operation, "sim") if built["sim"] else known.get(name, ("", ""))[0]
         cuda = on_device(operation, "cuda") if built["cuda"] else known.get(name, ("", ""))[1]
         differences = "–" if without_gradient else yes[differences]

@@ -9,7 +9,7 @@ namespace {
 template <class Args>
 Support supports(const Args& args) {
     const ConvOperands o = operands(args);
-    if (const Support support = only_f32(o.x.dtype); !support) return support;
+    if (const Support support = onednn::supports_dtype(o.x.dtype); !support) return support;
     if (o.x.elements() == 0 || o.w.elements() == 0 || o.y.elements() == 0) return Support::no("an empty tensor");
     const auto plan = conv_plan(args, ConvAlgorithm::direct);
     return plan->refusal.empty() ? Support::yes() : Support::no(plan->refusal);

@@ -52,6 +52,7 @@ int info_json() {
     record.set("version", version())
         .set("devices", devices)
         .set("cpu_instructions", cpu_instructions())
+        .set("cpu_bf16", cpu_bf16())
         .set("threads", thread_count())
         .set("libraries", libraries)
         .set("device_libraries", device_libraries_found)
@@ -65,7 +66,8 @@ int info_text() {
     for (const DeviceStatus& status : device_status())
         text += fmt::format("  {:<6}{}\n", to_string(status.kind),
                             status.count > 0 ? status.description : "none: " + status.why_missing);
-    text += fmt::format("\nthreads {}, instructions up to {}\n\nlibraries\n", thread_count(), cpu_instructions());
+    text += fmt::format("\nthreads {}, instructions up to {}\nbf16 on the CPU: {}\n\nlibraries\n", thread_count(),
+                        cpu_instructions(), cpu_bf16());
     for (const LibraryVersion& library : library_versions())
         text += fmt::format("  {:<9}{:<9}{} (compiled against {})\n", library.name, library.loaded, library.file,
                             library.compiled);

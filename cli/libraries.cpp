@@ -102,4 +102,18 @@ std::string cpu_instructions() {
     }
 }
 
+std::string cpu_bf16() {
+    switch (dnnl_get_effective_cpu_isa()) {
+        case dnnl_cpu_isa_avx512_core_amx:
+            return "products by AMX";
+        case dnnl_cpu_isa_avx512_core_bf16:
+            return "products by AVX-512 BF16";
+        case dnnl_cpu_isa_avx512_core:
+        case dnnl_cpu_isa_avx512_core_vnni:
+            return "emulated: this processor has no instructions for its products, so f32 is faster";
+        default:
+            return "none: it wants a processor with AVX-512";
+    }
+}
+
 }  // namespace heddle::cli

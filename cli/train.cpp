@@ -98,8 +98,8 @@ Run::Run(const TrainArguments& arguments) : a_(arguments) {
     }
     driver(Device::parse(a_.device));  // says what is missing
     const Precision precision = parse_precision(a_.precision);
-    check(precision == Precision::f32 || Device::parse(a_.device).kind != DeviceKind::cpu,
-          "precision {}: the CPU trains in f32 only; use --device cuda or sim", a_.precision);
+    check(precision != Precision::f16 || Device::parse(a_.device).kind != DeviceKind::cpu,
+          "precision f16: the CPU computes in f32 and bf16; use --precision bf16, or --device cuda or sim");
     if (a_.threads > 0) set_thread_count(a_.threads);
 }
 

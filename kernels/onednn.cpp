@@ -36,6 +36,13 @@ ThreadScope::~ThreadScope() {
     if (omp_get_max_threads() != saved_) omp_set_num_threads(saved_);
 }
 
+Support supports_dtype(DType dtype) {
+    if (dtype == DType::f32) return Support::yes();
+    if (dtype != DType::bf16) return Support::no(fmt::format("dtype {} (only f32 and bf16)", to_string(dtype)));
+    if (!__builtin_cpu_supports("avx512bw")) return Support::no("bf16 on a processor without AVX-512");
+    return Support::yes();
+}
+
 dnnl::memory::data_type type_of(DType dtype) {
     using type = dnnl::memory::data_type;
     switch (dtype) {

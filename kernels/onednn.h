@@ -10,6 +10,7 @@
 #include "core/dtype.h"
 #include "core/shape.h"
 #include "kernels/plan_cache.h"
+#include "kernels/table.h"
 
 // What the families that stand on oneDNN share. Private to the library's sources.
 namespace heddle::kernels::onednn {
@@ -36,6 +37,8 @@ class ThreadScope {
     int saved_;
 };
 
+/// f32, and bf16 where this processor has instructions that oneDNN uses for it (AVX-512).
+Support supports_dtype(DType dtype);
 /// Throws `Error` for a type that oneDNN's CPU engine does not know (f64, i64, boolean).
 dnnl::memory::data_type type_of(DType dtype);
 /// A dense row-major tensor (a scalar as one element).

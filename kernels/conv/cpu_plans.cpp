@@ -3,6 +3,7 @@
 #include <array>
 
 #include "core/parallel.h"
+#include "kernels/bf16_memory.h"
 
 namespace heddle::kernels {
 namespace {
@@ -94,9 +95,12 @@ onednn::Plan make(const Conv2dBackwardWeights& args, ConvAlgorithm algorithm) {
     return {dnnl::convolution_backward_weights(description), description, std::move(list)};
 }
 
-HEDDLE_SIMD_CLONES void relu(float* y, std::int64_t count) {
-    for (std::int64_t i = 0; i < count; ++i) y[i] = y[i] < 0 ? 0 : y[i];
+template <class T>
+[[gnu::always_inline]] inline void relu_in(T* y, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) store(y[i], load(y[i]) < 0 ? 0 : load(y[i]));
 }
+HEDDLE_SIMD_CLONES void relu(float* y, std::int64_t count) { relu_in(y, count); }
+HEDDLE_SIMD_CLONES void relu(BFloat16* y, std::int64_t count) { relu_in(y, count); }
 
 template <class Args>
 std::shared_ptr<const ConvPlan> cached(const Args& args, std::int64_t variant, ConvAlgorithm algorithm) {
@@ -104,7 +108,8 @@ std::shared_ptr<const ConvPlan> cached(const Args& args, std::int64_t variant, C
     const ConvOperands o = operands(args);
     onednn::Key key;
     key << o.x.shape << o.w.shape << o.y.shape << args.params.stride << args.params.dilation << args.params.padding
-        << args.params.groups << variant << static_cast<std::int64_t>(algorithm);
+        << args.params.groups << static_cast<std::int64_t>(o.x.dtype) << variant
+        << static_cast<std::int64_t>(algorithm);
     return cache.find_or_make(key, [&]() -> ConvPlan {
         const onednn::ThreadScope scope;
         try {
@@ -135,8 +140,11 @@ void run_conv_plan(const Conv2dForward& args, KernelContext& context, ConvAlgori
         ->plan.run(std::array{args.x.data, args.w.data, args.y.data, args.bias.data}, context.workspace);
     // oneDNN's own ReLU turns NaN into 0, which would hide a diverging model.
     if (args.activation == FusedActivation::relu)
-        parallel_for(args.y.elements(), 16384,
-                     [&](std::int64_t first, std::int64_t last) { relu(args.y.as<float>() + first, last - first); });
+        with_f32_or_bf16(args.y.dtype, [&](auto zero) {
+            using T = decltype(zero);
+            parallel_for(args.y.elements(), 16384,
+                         [&](std::int64_t first, std::int64_t last) { relu(args.y.as<T>() + first, last - first); });
+        });
 }
 
 void run_conv_plan(const Conv2dBackwardData& args, KernelContext& context, ConvAlgorithm algorithm) {

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "core/parallel.h"
+#include "kernels/bf16_memory.h"
 #include "kernels/copy/implementations.h"
 #include "kernels/dispatch.h"
 #include "kernels/element_types.h"
@@ -213,6 +214,9 @@ void fold_axis(PadMode mode, float* y, const Shape& shape, int axis, std::int64_
 void run_pad_backward(const PadBackward& args, KernelContext& context) {
     if (args.dx.elements() == 0) return;
     const Shape& outside = args.dy.shape;
+    if (args.dy.dtype == DType::bf16)  // constant: nothing is added up
+        return read_box(args.dy.as<const BFloat16>(), args.dx.as<BFloat16>(), args.dx.shape,
+                        slice_box(outside, args.before, ones()));
     const float* dy = args.dy.as<const float>();
     if (args.mode != PadMode::constant) {
         float* folded = static_cast<float*>(context.workspace);
@@ -256,7 +260,10 @@ void add_cpu(KernelTable<BroadcastTo>& table) { add(table, run_broadcast_to); }
 void add_cpu(KernelTable<PadBackward>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const PadBackward& args) { return only_f32(args.dy.dtype); },
+               .supports =
+                   [](const PadBackward& args) {
+                       return args.mode == PadMode::constant ? f32_or_bf16(args.dy.dtype) : only_f32(args.dy.dtype);
+                   },
                .workspace_bytes =
                    [](const PadBackward& args) {
                        return args.mode == PadMode::constant

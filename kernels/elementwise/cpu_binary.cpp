@@ -1,6 +1,7 @@
 #include <type_traits>
 
 #include "core/parallel.h"
+#include "kernels/bf16_memory.h"
 #include "kernels/dispatch.h"
 #include "kernels/elementwise/implementations.h"
 #include "kernels/elementwise/loops.h"
@@ -166,8 +167,54 @@ void binary_of(const Binary& args) {
     }
 }
 
+/// Chunks of y from `body(first, count, out)`, which computes in float: out is bf16's wide copy, or y itself where the
+/// operation gives booleans.
+template <class Body>
+void each_wide_chunk(BinaryOp op, const View& y, const Body& body) {
+    parallel_for(y.elements(), grain_of(op), [&](std::int64_t first, std::int64_t last) {
+        float wide[widened_chunk];
+        for (std::int64_t i = first; i < last; i += widened_chunk) {
+            const std::int64_t count = std::min(widened_chunk, last - i);
+            if (y.dtype == DType::bf16) {
+                body(i, count, wide);
+                narrow(wide, y.as<BFloat16>() + i, count);
+            } else {
+                body(i, count, y.as<std::uint8_t>() + i);
+            }
+        }
+    });
+}
+
+void binary_bf16(const Binary& args) {
+    static_assert(expand_chunk == widened_chunk);
+    const Expanded<BFloat16> a(args.a, args.y.shape), b(args.b, args.y.shape);
+    each_wide_chunk(args.op, args.y, [&](std::int64_t i, std::int64_t count, void* out) {
+        BFloat16 buffer[widened_chunk];
+        float wide_a[widened_chunk], wide_b[widened_chunk];
+        widen(a.read(i, count, buffer), wide_a, count);
+        widen(b.read(i, count, buffer), wide_b, count);
+        both(args.op, wide_a, wide_b, out, count);
+    });
+}
+
+void scalar_binary_bf16(const ScalarBinary& args) {
+    const auto scalar = static_cast<float>(args.scalar);
+    each_wide_chunk(args.op, args.y, [&](std::int64_t i, std::int64_t count, void* out) {
+        float wide[widened_chunk];
+        widen(args.x.as<BFloat16>() + i, wide, count);
+        if (args.scalar_first)
+            scalar_with(args.op, scalar, wide, out, count);
+        else if (args.op == BinaryOp::power && scalar == 2)
+            both(BinaryOp::multiply, wide, wide, out, count);
+        else
+            with_scalar(args.op, wide, scalar, out, count);
+    });
+}
+
 void run_binary(const Binary& args, KernelContext&) {
     switch (args.a.dtype) {
+        case DType::bf16:
+            return binary_bf16(args);
         case DType::f32:
             return binary_of<float>(args);
         case DType::i32:
@@ -190,6 +237,8 @@ void scalar_binary_of(const ScalarBinary& args) {
 
 void run_scalar_binary(const ScalarBinary& args, KernelContext&) {
     switch (args.x.dtype) {
+        case DType::bf16:
+            return scalar_binary_bf16(args);
         case DType::f32:
             return scalar_binary_of<float>(args);
         case DType::i32:
@@ -208,13 +257,21 @@ HEDDLE_SIMD_CLONES HEDDLE_FLATTEN void accumulate(float alpha, float beta, const
 }
 
 void run_scale_add(const ScaleAdd& args, KernelContext&) {
+    if (args.y.dtype == DType::bf16)
+        return parallel_for(args.y.elements(), cheap_grain, [&](std::int64_t first, std::int64_t last) {
+            const BFloat16* old = args.beta == 0 ? args.x.as<BFloat16>() : args.y.as<BFloat16>();
+            map_widened(args.x.as<BFloat16>(), old, args.y.as<BFloat16>(), first, last,
+                        [&](const float* x, const float*, float* y, std::int64_t n) {
+                            accumulate(args.alpha, args.beta, x, y, n);
+                        });
+        });
     parallel_for(args.y.elements(), cheap_grain, [&](std::int64_t first, std::int64_t last) {
         accumulate(args.alpha, args.beta, args.x.as<float>() + first, args.y.as<float>() + first, last - first);
     });
 }
 
 Support supported(BinaryOp op, DType dtype) {
-    if (dtype == DType::f32) return Support::yes();
+    if (dtype == DType::f32 || dtype == DType::bf16) return Support::yes();
     if (is_floating(dtype)) return Support::no(fmt::format("dtype {}", to_string(dtype)));
     if (op == BinaryOp::power) return Support::no("integer powers");
     return Support::yes();
@@ -239,7 +296,7 @@ void add_cpu(KernelTable<ScalarBinary>& table) {
 void add_cpu(KernelTable<ScaleAdd>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const ScaleAdd& args) { return only_f32(args.x.dtype); },
+               .supports = [](const ScaleAdd& args) { return f32_or_bf16(args.x.dtype); },
                .run = run_scale_add});
 }
 

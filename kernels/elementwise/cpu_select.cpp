@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "core/parallel.h"
+#include "kernels/bf16_memory.h"
 #include "kernels/dispatch.h"
 #include "kernels/element_types.h"
 #include "kernels/elementwise/implementations.h"
@@ -45,7 +46,7 @@ void run_where(const Where& args, KernelContext&) {
 
 // Half precision by integer arithmetic, which vectorises on every target and keeps f16's denormals where the
 // processor flushes those of f32.
-HEDDLE_VECTOR_FUNCTION float widen(std::uint16_t half) {
+HEDDLE_VECTOR_FUNCTION float from_half(std::uint16_t half) {
     const std::int32_t magnitude = half & 0x7FFF, sign = (half & 0x8000) << 16;
     const std::int32_t normal = (magnitude << 13) + (112 << 23), special = (magnitude << 13) | 0x7F800000,
                        denormal = vec::detail::to_bits(static_cast<float>(magnitude) * 0x1p-24f);
@@ -53,7 +54,7 @@ HEDDLE_VECTOR_FUNCTION float widen(std::uint16_t half) {
     return vec::detail::from_bits(bits | sign);
 }
 
-HEDDLE_VECTOR_FUNCTION std::uint16_t narrow(float value) {
+HEDDLE_VECTOR_FUNCTION std::uint16_t to_half_bits(float value) {
     const std::int32_t bits = vec::detail::to_bits(value), magnitude = bits & 0x7FFFFFFF;
     // Half to even; a carry out of the mantissa gives the next exponent, or infinity.
     const std::int32_t normal = (magnitude + 0xFFF + ((magnitude >> 13) & 1) - (112 << 23)) >> 13;
@@ -65,19 +66,12 @@ HEDDLE_VECTOR_FUNCTION std::uint16_t narrow(float value) {
     return static_cast<std::uint16_t>(half | ((bits >> 16) & 0x8000));
 }
 
-HEDDLE_VECTOR_FUNCTION std::uint16_t narrow_bfloat16(float value) {
-    const auto bits = static_cast<std::uint32_t>(vec::detail::to_bits(value));
-    const std::uint32_t rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16, nan = (bits >> 16) | 0x40;
-    return static_cast<std::uint16_t>((bits & 0x7FFFFFFF) > 0x7F800000 ? nan : rounded);
-}
-
 HEDDLE_SIMD_CLONES HEDDLE_FLATTEN void to_f32(DType from, const void* x, float* y, std::int64_t n) {
     switch (from) {
         case DType::f16:
-            return map(static_cast<const std::uint16_t*>(x), y, n, [](std::uint16_t v) { return widen(v); });
+            return map(static_cast<const std::uint16_t*>(x), y, n, [](std::uint16_t v) { return from_half(v); });
         case DType::bf16:
-            return map(static_cast<const std::uint16_t*>(x), y, n,
-                       [](std::uint16_t v) { return vec::detail::from_bits(static_cast<std::int32_t>(v) << 16); });
+            return map(static_cast<const BFloat16*>(x), y, n, [](BFloat16 v) { return load(v); });
         case DType::f64:
             return map(static_cast<const double*>(x), y, n, [](double v) { return static_cast<float>(v); });
         case DType::i32:
@@ -95,9 +89,13 @@ HEDDLE_SIMD_CLONES HEDDLE_FLATTEN void to_f32(DType from, const void* x, float* 
 HEDDLE_SIMD_CLONES HEDDLE_FLATTEN void from_f32(DType to, const float* x, void* y, std::int64_t n) {
     switch (to) {
         case DType::f16:
-            return map(x, static_cast<std::uint16_t*>(y), n, [](float v) { return narrow(v); });
+            return map(x, static_cast<std::uint16_t*>(y), n, [](float v) { return to_half_bits(v); });
         case DType::bf16:
-            return map(x, static_cast<std::uint16_t*>(y), n, [](float v) { return narrow_bfloat16(v); });
+            return map(x, static_cast<BFloat16*>(y), n, [](float v) {
+                BFloat16 rounded;
+                store(rounded, v);
+                return rounded;
+            });
         case DType::f64:
             return map(x, static_cast<double*>(y), n, [](float v) { return static_cast<double>(v); });
         case DType::i32:
@@ -147,16 +145,29 @@ HEDDLE_SIMD_CLONES HEDDLE_FLATTEN void clip_gradient(float low, float high, cons
 }
 
 void run_clip(const Clip& args, KernelContext&) {
+    const auto low = static_cast<float>(args.low), high = static_cast<float>(args.high);
+    if (args.y.dtype == DType::bf16)
+        return parallel_for(args.y.elements(), cheap_grain, [&](std::int64_t first, std::int64_t last) {
+            map_widened(args.x.as<BFloat16>(), args.y.as<BFloat16>(), first, last,
+                        [&](const float* x, float* y, std::int64_t n) { clip_values(low, high, x, y, n); });
+        });
     parallel_for(args.y.elements(), cheap_grain, [&](std::int64_t first, std::int64_t last) {
-        clip_values(static_cast<float>(args.low), static_cast<float>(args.high), args.x.as<float>() + first,
-                    args.y.as<float>() + first, last - first);
+        clip_values(low, high, args.x.as<float>() + first, args.y.as<float>() + first, last - first);
     });
 }
 
 void run_clip_backward(const ClipBackward& args, KernelContext&) {
+    const auto low = static_cast<float>(args.low), high = static_cast<float>(args.high);
+    if (args.dx.dtype == DType::bf16)
+        return parallel_for(args.dx.elements(), cheap_grain, [&](std::int64_t first, std::int64_t last) {
+            map_widened(args.x.as<BFloat16>(), args.dy.as<BFloat16>(), args.dx.as<BFloat16>(), first, last,
+                        [&](const float* x, const float* dy, float* dx, std::int64_t n) {
+                            clip_gradient(low, high, x, dy, dx, n);
+                        });
+        });
     parallel_for(args.dx.elements(), cheap_grain, [&](std::int64_t first, std::int64_t last) {
-        clip_gradient(static_cast<float>(args.low), static_cast<float>(args.high), args.x.as<float>() + first,
-                      args.dy.as<float>() + first, args.dx.as<float>() + first, last - first);
+        clip_gradient(low, high, args.x.as<float>() + first, args.dy.as<float>() + first, args.dx.as<float>() + first,
+                      last - first);
     });
 }
 
@@ -191,14 +202,14 @@ void add_cpu(KernelTable<Fill>& table) {
 void add_cpu(KernelTable<Clip>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const Clip& args) { return only_f32(args.x.dtype); },
+               .supports = [](const Clip& args) { return f32_or_bf16(args.x.dtype); },
                .run = run_clip});
 }
 
 void add_cpu(KernelTable<ClipBackward>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const ClipBackward& args) { return only_f32(args.x.dtype); },
+               .supports = [](const ClipBackward& args) { return f32_or_bf16(args.x.dtype); },
                .run = run_clip_backward});
 }
 

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "core/parallel.h"
+#include "kernels/bf16_memory.h"
 #include "kernels/dispatch.h"
 #include "kernels/elementwise/implementations.h"
 #include "kernels/elementwise/loops.h"
@@ -184,37 +185,50 @@ void guard_trigonometric(const float* x, std::int64_t first, std::int64_t last, 
     }
 }
 
+void unary_range(UnaryOp op, float alpha, const float* x, float* y, std::int64_t first, std::int64_t last) {
+    const auto fast = [&](std::int64_t i, std::int64_t end) { values(op, alpha, x + i, y + i, end - i); };
+    if (op != UnaryOp::sin && op != UnaryOp::cos) return fast(first, last);
+    guard_trigonometric(x, first, last, fast, [&](std::int64_t i, std::int64_t end) {
+        for (; i < end; ++i) y[i] = op == UnaryOp::sin ? std::sin(x[i]) : std::cos(x[i]);
+    });
+}
+
+void backward_range(UnaryOp op, float alpha, const float* s, const float* dy, float* dx, std::int64_t first,
+                    std::int64_t last) {
+    const auto fast = [&](std::int64_t i, std::int64_t end) { derivatives(op, alpha, s + i, dy + i, dx + i, end - i); };
+    if (op != UnaryOp::sin && op != UnaryOp::cos) return fast(first, last);
+    guard_trigonometric(s, first, last, fast, [&](std::int64_t i, std::int64_t end) {
+        for (; i < end; ++i) dx[i] = dy[i] * (op == UnaryOp::sin ? std::cos(s[i]) : -std::sin(s[i]));
+    });
+}
+
 void run_unary(const Unary& args, KernelContext&) {
-    const float* x = args.x.as<float>();
-    float* y = args.y.as<float>();
-    const auto fast = [&](std::int64_t first, std::int64_t last) {
-        values(args.op, args.alpha, x + first, y + first, last - first);
-    };
-    if (args.op != UnaryOp::sin && args.op != UnaryOp::cos)
-        return parallel_for(args.y.elements(), is_cheap(args.op) ? cheap_grain : dear_grain, fast);
-    const auto exact = [&](std::int64_t first, std::int64_t last) {
-        for (std::int64_t i = first; i < last; ++i) y[i] = args.op == UnaryOp::sin ? std::sin(x[i]) : std::cos(x[i]);
-    };
-    parallel_for(args.y.elements(), dear_grain,
-                 [&](std::int64_t first, std::int64_t last) { guard_trigonometric(x, first, last, fast, exact); });
+    const std::int64_t grain = is_cheap(args.op) ? cheap_grain : dear_grain;
+    if (args.x.dtype == DType::bf16)
+        return parallel_for(args.y.elements(), grain, [&](std::int64_t first, std::int64_t last) {
+            map_widened(
+                args.x.as<BFloat16>(), args.y.as<BFloat16>(), first, last,
+                [&](const float* x, float* y, std::int64_t n) { unary_range(args.op, args.alpha, x, y, 0, n); });
+        });
+    parallel_for(args.y.elements(), grain, [&](std::int64_t first, std::int64_t last) {
+        unary_range(args.op, args.alpha, args.x.as<float>(), args.y.as<float>(), first, last);
+    });
 }
 
 void run_backward(const UnaryBackward& args, KernelContext&) {
     const View& source =
         needs(args.op) == DerivativeNeeds::x ? args.x : (needs(args.op) == DerivativeNeeds::y ? args.y : args.dy);
-    const float *s = source.as<float>(), *dy = args.dy.as<float>();
-    float* dx = args.dx.as<float>();
-    const auto fast = [&](std::int64_t first, std::int64_t last) {
-        derivatives(args.op, args.alpha, s + first, dy + first, dx + first, last - first);
-    };
-    if (args.op != UnaryOp::sin && args.op != UnaryOp::cos)
-        return parallel_for(args.dx.elements(), is_cheap(args.op) ? cheap_grain : dear_grain, fast);
-    const auto exact = [&](std::int64_t first, std::int64_t last) {
-        for (std::int64_t i = first; i < last; ++i)
-            dx[i] = dy[i] * (args.op == UnaryOp::sin ? std::cos(s[i]) : -std::sin(s[i]));
-    };
-    parallel_for(args.dx.elements(), dear_grain,
-                 [&](std::int64_t first, std::int64_t last) { guard_trigonometric(s, first, last, fast, exact); });
+    const std::int64_t grain = is_cheap(args.op) ? cheap_grain : dear_grain;
+    if (args.dx.dtype == DType::bf16)
+        return parallel_for(args.dx.elements(), grain, [&](std::int64_t first, std::int64_t last) {
+            map_widened(source.as<BFloat16>(), args.dy.as<BFloat16>(), args.dx.as<BFloat16>(), first, last,
+                        [&](const float* s, const float* dy, float* dx, std::int64_t n) {
+                            backward_range(args.op, args.alpha, s, dy, dx, 0, n);
+                        });
+        });
+    parallel_for(args.dx.elements(), grain, [&](std::int64_t first, std::int64_t last) {
+        backward_range(args.op, args.alpha, source.as<float>(), args.dy.as<float>(), args.dx.as<float>(), first, last);
+    });
 }
 
 }  // namespace
@@ -222,14 +236,14 @@ void run_backward(const UnaryBackward& args, KernelContext&) {
 void add_cpu(KernelTable<Unary>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const Unary& args) { return only_f32(args.x.dtype); },
+               .supports = [](const Unary& args) { return f32_or_bf16(args.x.dtype); },
                .run = run_unary});
 }
 
 void add_cpu(KernelTable<UnaryBackward>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const UnaryBackward& args) { return only_f32(args.dy.dtype); },
+               .supports = [](const UnaryBackward& args) { return f32_or_bf16(args.dy.dtype); },
                .run = run_backward});
 }
 

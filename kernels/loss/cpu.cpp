@@ -284,7 +284,7 @@ void add_cpu(KernelTable<LabelRange>& table) {
 void add_cpu(KernelTable<PointLossForward>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const PointLossForward& args) { return only_f32(args.loss.dtype); },
+               .supports = [](const PointLossForward& args) { return only_f32(args.prediction.dtype); },
                .run = point_forward});
 }
 

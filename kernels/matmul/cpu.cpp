@@ -2,6 +2,7 @@
 
 #include "core/check.h"
 #include "core/parallel.h"
+#include "kernels/bf16_memory.h"
 #include "kernels/dispatch.h"
 #include "kernels/matmul/cpu_small.h"
 #include "kernels/matmul/extents.h"
@@ -27,9 +28,10 @@ namespace {
 /// The products as they are run: where b serves a whole batch, the batch of a is more rows of one product.
 struct Problem : MatmulExtents {
     bool bias, relu;
+    DType dtype;
 
     explicit Problem(const Matmul& args)
-        : MatmulExtents(args), bias(args.bias), relu(args.activation == FusedActivation::relu) {
+        : MatmulExtents(args), bias(args.bias), relu(args.activation == FusedActivation::relu), dtype(args.c.dtype) {
         if (b_step == 0 && a_step != 0 && !args.transpose_a) {
             m *= batch;
             batch = 1;
@@ -40,7 +42,7 @@ struct Problem : MatmulExtents {
     bool suits_loops() const { return m * n * k < 512; }
 
     bool suits_sgemm(const Matmul& args) const {
-        if (batch != 1) return false;
+        if (batch != 1 || dtype != DType::f32) return false;
         if (m == 1 || n == 1 || m * n * k < (1 << 18)) return true;
         const bool skinny = m <= 16, long_sums = k > 16 * std::max(m, n);
         return !long_sums && (skinny || !args.transpose_b);
@@ -51,28 +53,38 @@ struct Problem : MatmulExtents {
     bool primitive_adds_bias(const Matmul& args) const { return bias && args.alpha == 1; }
 };
 
-/// c = activation(c + bias), over rows.
-HEDDLE_SIMD_CLONES void finish_rows(float* c, const float* bias, bool relu, std::int64_t rows, std::int64_t n) {
+template <class T>
+[[gnu::always_inline]] inline void finish_rows_in(T* c, const T* bias, bool relu, std::int64_t rows, std::int64_t n) {
     const float floor = relu ? 0.0f : -__builtin_inff();
     for (; rows > 0; --rows, c += n) {
         if (bias) {
 #pragma GCC ivdep
             for (std::int64_t j = 0; j < n; ++j) {
-                const float value = c[j] + bias[j];
-                c[j] = value < floor ? floor : value;
+                const float value = load(c[j]) + load(bias[j]);
+                store(c[j], value < floor ? floor : value);
             }
         } else {
-            for (std::int64_t j = 0; j < n; ++j) c[j] = c[j] < floor ? floor : c[j];
+            for (std::int64_t j = 0; j < n; ++j) store(c[j], load(c[j]) < floor ? floor : load(c[j]));
         }
     }
+}
+/// c = activation(c + bias), over rows.
+HEDDLE_SIMD_CLONES void finish_rows(float* c, const float* bias, bool relu, std::int64_t rows, std::int64_t n) {
+    finish_rows_in(c, bias, relu, rows, n);
+}
+HEDDLE_SIMD_CLONES void finish_rows(BFloat16* c, const BFloat16* bias, bool relu, std::int64_t rows, std::int64_t n) {
+    finish_rows_in(c, bias, relu, rows, n);
 }
 
 void finish(const Matmul& args, const Problem& p, bool add_bias) {
     if (!add_bias && !p.relu) return;
     const std::int64_t grain = std::max<std::int64_t>(1, 32768 / p.n);
-    parallel_for(p.batch * p.m, grain, [&](std::int64_t first, std::int64_t last) {
-        finish_rows(args.c.as<float>() + first * p.n, add_bias ? args.bias.as<float>() : nullptr, p.relu, last - first,
-                    p.n);
+    with_f32_or_bf16(p.dtype, [&](auto zero) {
+        using T = decltype(zero);
+        parallel_for(p.batch * p.m, grain, [&](std::int64_t first, std::int64_t last) {
+            finish_rows(args.c.as<T>() + first * p.n, add_bias ? args.bias.as<T>() : nullptr, p.relu, last - first,
+                        p.n);
+        });
     });
 }
 
@@ -87,18 +99,18 @@ void run_sgemm(const Matmul& args, const Problem& p) {
 }
 
 /// [batch, rows, columns], a batch of 1 where one matrix serves all products.
-dnnl::memory::desc matrices(std::int64_t batch, std::int64_t rows, std::int64_t columns, bool transposed) {
+dnnl::memory::desc matrices(std::int64_t batch, std::int64_t rows, std::int64_t columns, bool transposed, DType dtype) {
     const dnnl::memory::dims dims{batch, rows, columns}, strides = transposed
                                                                        ? dnnl::memory::dims{rows * columns, 1, rows}
                                                                        : dnnl::memory::dims{rows * columns, columns, 1};
-    return {dims, dnnl::memory::data_type::f32, strides};
+    return {dims, onednn::type_of(dtype), strides};
 }
 
 onednn::Plan make_plan(const Matmul& args, const Problem& p) {
     const onednn::ThreadScope scope;
-    const auto a = matrices(p.a_step == 0 || p.batch == 1 ? 1 : p.batch, p.m, p.k, args.transpose_a);
-    const auto b = matrices(p.b_step == 0 ? 1 : p.batch, p.k, p.n, args.transpose_b);
-    const auto c = matrices(p.batch, p.m, p.n, false);
+    const auto a = matrices(p.a_step == 0 || p.batch == 1 ? 1 : p.batch, p.m, p.k, args.transpose_a, p.dtype);
+    const auto b = matrices(p.b_step == 0 ? 1 : p.batch, p.k, p.n, args.transpose_b, p.dtype);
+    const auto c = matrices(p.batch, p.m, p.n, false, p.dtype);
     dnnl::primitive_attr attributes = onednn::user_scratchpad();
     if (args.alpha != 1) attributes.set_output_scales(0, {args.alpha});
     dnnl::post_ops after;
@@ -108,7 +120,7 @@ onednn::Plan make_plan(const Matmul& args, const Problem& p) {
     std::vector<onednn::Plan::Operand> operands{{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c, true}};
     dnnl::matmul::desc descriptor(a, b, c);
     if (p.primitive_adds_bias(args)) {
-        const auto bias = matrices(1, 1, p.n, false);
+        const auto bias = matrices(1, 1, p.n, false, p.dtype);
         descriptor = dnnl::matmul::desc(a, b, bias, c);
         operands.push_back({DNNL_ARG_BIAS, bias});
     }
@@ -119,8 +131,9 @@ onednn::Plan make_plan(const Matmul& args, const Problem& p) {
 std::shared_ptr<const onednn::Plan> plan_of(const Matmul& args, const Problem& p) {
     static auto& cache = *new PlanCache<onednn::Plan>;  // never destroyed, as oneDNN's engine
     onednn::Key key;
-    key << p.batch << p.m << p.n << p.k << (p.a_step == 0) << (p.b_step == 0) << args.transpose_a << args.transpose_b
-        << p.primitive_adds_bias(args) << args.accumulate << std::bit_cast<std::int32_t>(args.alpha);
+    key << static_cast<std::int64_t>(p.dtype) << p.batch << p.m << p.n << p.k << (p.a_step == 0) << (p.b_step == 0)
+        << args.transpose_a << args.transpose_b << p.primitive_adds_bias(args) << args.accumulate
+        << std::bit_cast<std::int32_t>(args.alpha);
     return cache.find_or_make(key, [&] { return make_plan(args, p); });
 }
 
@@ -151,7 +164,7 @@ void run(const Matmul& args, KernelContext& context) {
 void add_cpu(KernelTable<Matmul>& table) {
     table.add({.name = "cpu",
                .priority = priority::fast,
-               .supports = [](const Matmul& args) { return only_f32(args.c.dtype); },
+               .supports = [](const Matmul& args) { return onednn::supports_dtype(args.c.dtype); },
                .workspace_bytes = workspace,
                .run = run});
 }

@@ -21,11 +21,15 @@ std::size_t workspace(const BatchNormBackward& args) {
            static_cast<std::size_t>(4 * strips.strip) * sizeof(float);
 }
 
-const float* offset_by(const View& view, std::int64_t elements) { return view ? view.as<float>() + elements : nullptr; }
+template <class T>
+const T* offset_by(const View& view, std::int64_t elements) {
+    return view ? view.as<T>() + elements : nullptr;
+}
 
 HEDDLE_SIMD_CLONES void join_chunks(const Strips& strips, double* totals) { join_totals(strips, totals); }
 
-void backward(const BatchNormBackward& args, KernelContext& context) {
+template <class T>
+void backward_in(const BatchNormBackward& args, KernelContext& context) {
     const Strips strips = strips_of(args);
     const std::int64_t channels = strips.channels;
     auto* sums = static_cast<double*>(context.workspace);
@@ -50,9 +54,9 @@ void backward(const BatchNormBackward& args, KernelContext& context) {
                 const std::int64_t start = strips.first_row(chunk) * channels;
                 std::fill(sum.begin(), sum.end(), 0.0f);
                 std::fill(product.begin(), product.end(), 0.0f);
-                add_gradients(strips, strips.rows_in(chunk) * channels, args.x.as<float>() + start, offset_by(y, start),
-                              args.dy.as<float>() + start, mean, sum.data(), product.data(),
-                              store ? stored.as<float>() + start : nullptr);
+                add_gradients(strips, strips.rows_in(chunk) * channels, args.x.as<T>() + start, offset_by<T>(y, start),
+                              args.dy.as<T>() + start, mean, sum.data(), product.data(),
+                              store ? stored.as<T>() + start : nullptr);
                 fold(strips, sum.data(), sums + chunk * channels);
                 fold(strips, product.data(), products + chunk * channels);
             }
@@ -84,15 +88,18 @@ void backward(const BatchNormBackward& args, KernelContext& context) {
         for (std::int64_t chunk = last - 1; chunk >= first; --chunk) {
             const std::int64_t start = strips.first_row(chunk) * channels;
             const std::int64_t count = strips.rows_in(chunk) * channels;
-            const float *g = gradient.as<float>() + start, *masked_by = offset_by(mask, start);
-            float* dx = args.dx.as<float>() + start;
+            const T *g = gradient.as<T>() + start, *masked_by = offset_by<T>(mask, start);
+            T* dx = args.dx.as<T>() + start;
             if (through_statistics)
-                data_gradient(strips, count, args.x.as<float>() + start, masked_by, g, mean, factor, slope, constant,
-                              dx);
+                data_gradient(strips, count, args.x.as<T>() + start, masked_by, g, mean, factor, slope, constant, dx);
             else
                 scaled_gradient(strips, count, masked_by, g, factor, dx);
         }
     });
+}
+
+void backward(const BatchNormBackward& args, KernelContext& context) {
+    with_f32_or_bf16(args.x.dtype, [&](auto zero) { backward_in<decltype(zero)>(args, context); });
 }
 
 }  // namespace
@@ -100,7 +107,7 @@ void backward(const BatchNormBackward& args, KernelContext& context) {
 void add_cpu(KernelTable<BatchNormBackward>& table) {
     table.add({.name = "cpu",
                .priority = priority::fast,
-               .supports = [](const BatchNormBackward& args) { return only_f32(args.x.dtype); },
+               .supports = [](const BatchNormBackward& args) { return f32_or_bf16(args.x.dtype); },
                .workspace_bytes = workspace,
                .run = backward});
 }

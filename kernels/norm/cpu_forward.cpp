@@ -24,13 +24,14 @@ struct ChunkMoments {
 };
 
 /// For values whose squares leave the range of float, and for infinities.
-void exact_moments(const Strips& strips, std::int64_t rows, const float* x, ChunkMoments result) {
+template <class T>
+void exact_moments(const Strips& strips, std::int64_t rows, const T* x, ChunkMoments result) {
     for (std::int64_t c = 0; c < strips.channels; ++c) {
         double sum = 0, squares = 0;
-        for (std::int64_t r = 0; r < rows; ++r) sum += x[r * strips.channels + c];
+        for (std::int64_t r = 0; r < rows; ++r) sum += double(load(x[r * strips.channels + c]));
         const double mean = sum / double(rows);
         for (std::int64_t r = 0; r < rows; ++r) {
-            const double deviation = x[r * strips.channels + c] - mean;
+            const double deviation = double(load(x[r * strips.channels + c])) - mean;
             squares += deviation * deviation;
         }
         result.mean[c] = mean;
@@ -49,7 +50,8 @@ class MomentsOfChunk {
           sum_(pivot_.size()),
           squares_(pivot_.size()) {}
 
-    void run(std::int64_t rows, const float* x, ChunkMoments result) {
+    template <class T>
+    void run(std::int64_t rows, const T* x, ChunkMoments result) {
         const std::int64_t channels = strips_.channels, quarter = std::max<std::int64_t>(rows / 4, 1);
         std::fill(sum_.begin(), sum_.end(), 0.0f);
         add_values(strips_, quarter * channels, x, sum_.data());
@@ -125,15 +127,15 @@ float at(const View& vector, std::int64_t channel, float absent) {
     return vector ? vector.as<float>()[channel] : absent;
 }
 
-template <class Args>
+template <class T, class Args>
 void apply(const Strips& strips, const Args& args, const Coefficients& coefficients) {
     const float floor = args.activation == FusedActivation::relu ? 0.0f : -std::numeric_limits<float>::infinity();
     parallel_for(strips.chunks, 1, [&](std::int64_t first, std::int64_t last) {
         for (std::int64_t chunk = last - 1; chunk >= first; --chunk) {
             const std::int64_t start = strips.first_row(chunk) * strips.channels;
-            normalize(strips, strips.rows_in(chunk) * strips.channels, args.x.template as<float>() + start,
-                      args.residual ? args.residual.template as<float>() + start : nullptr, coefficients.mean,
-                      coefficients.factor, coefficients.shift, floor, args.y.template as<float>() + start);
+            normalize(strips, strips.rows_in(chunk) * strips.channels, args.x.template as<T>() + start,
+                      args.residual ? args.residual.template as<T>() + start : nullptr, coefficients.mean,
+                      coefficients.factor, coefficients.shift, floor, args.y.template as<T>() + start);
         }
     });
 }
@@ -144,7 +146,8 @@ std::size_t forward_workspace(const BatchNormForward& args) {
            static_cast<std::size_t>(3 * strips.strip) * sizeof(float);
 }
 
-void forward(const BatchNormForward& args, KernelContext& context) {
+template <class T>
+void forward_in(const BatchNormForward& args, KernelContext& context) {
     const Strips strips = strips_of(args.x);
     const std::int64_t channels = strips.channels, rows = strips.rows;
     auto* means = static_cast<double*>(context.workspace);
@@ -154,7 +157,7 @@ void forward(const BatchNormForward& args, KernelContext& context) {
     parallel_for(strips.chunks, 1, [&](std::int64_t first, std::int64_t last) {
         MomentsOfChunk moments(strips);
         for (std::int64_t chunk = first; chunk < last; ++chunk)
-            moments.run(strips.rows_in(chunk), args.x.as<float>() + strips.first_row(chunk) * channels,
+            moments.run(strips.rows_in(chunk), args.x.as<T>() + strips.first_row(chunk) * channels,
                         {means + chunk * channels, squares + chunk * channels});
     });
     join_chunks(strips, means, squares, mean);
@@ -177,7 +180,11 @@ void forward(const BatchNormForward& args, KernelContext& context) {
         }
     }
     coefficients.repeat(strips);
-    apply(strips, args, coefficients);
+    apply<T>(strips, args, coefficients);
+}
+
+void forward(const BatchNormForward& args, KernelContext& context) {
+    with_f32_or_bf16(args.x.dtype, [&](auto zero) { forward_in<decltype(zero)>(args, context); });
 }
 
 std::size_t inference_workspace(const BatchNormInference& args) {
@@ -192,7 +199,7 @@ void inference(const BatchNormInference& args, KernelContext& context) {
                          at(args.scale, c, 1) / std::sqrt(double(args.variance.as<float>()[c]) + double(args.epsilon)),
                          at(args.offset, c, 0));
     coefficients.repeat(strips);
-    apply(strips, args, coefficients);
+    with_f32_or_bf16(args.x.dtype, [&](auto zero) { apply<decltype(zero)>(strips, args, coefficients); });
 }
 
 }  // namespace
@@ -200,7 +207,7 @@ void inference(const BatchNormInference& args, KernelContext& context) {
 void add_cpu(KernelTable<BatchNormForward>& table) {
     table.add({.name = "cpu",
                .priority = priority::fast,
-               .supports = [](const BatchNormForward& args) { return only_f32(args.x.dtype); },
+               .supports = [](const BatchNormForward& args) { return f32_or_bf16(args.x.dtype); },
                .workspace_bytes = forward_workspace,
                .run = forward});
 }
@@ -208,7 +215,7 @@ void add_cpu(KernelTable<BatchNormForward>& table) {
 void add_cpu(KernelTable<BatchNormInference>& table) {
     table.add({.name = "cpu",
                .priority = priority::fast,
-               .supports = [](const BatchNormInference& args) { return only_f32(args.x.dtype); },
+               .supports = [](const BatchNormInference& args) { return f32_or_bf16(args.x.dtype); },
                .workspace_bytes = inference_workspace,
                .run = inference});
 }

@@ -1,4 +1,5 @@
 #include "core/parallel.h"
+#include "kernels/bf16_memory.h"
 #include "kernels/dispatch.h"
 #include "kernels/pool/cover.h"
 #include "kernels/pool/implementations.h"
@@ -9,26 +10,50 @@
 namespace heddle::kernels {
 namespace {
 
-HEDDLE_SIMD_CLONES void add_scaled(const float* __restrict from, float* __restrict to, std::int64_t count, float scale,
-                                   bool start) {
+template <class T>
+[[gnu::always_inline]] inline void add_scaled_in(const T* __restrict from, float* __restrict to, std::int64_t count,
+                                                 float scale, bool start) {
     if (start)
-        for (std::int64_t i = 0; i < count; ++i) to[i] = scale * from[i];
+        for (std::int64_t i = 0; i < count; ++i) to[i] = scale * load(from[i]);
     else
-        for (std::int64_t i = 0; i < count; ++i) to[i] += scale * from[i];
+        for (std::int64_t i = 0; i < count; ++i) to[i] += scale * load(from[i]);
 }
+HEDDLE_SIMD_CLONES void add_scaled(const float* from, float* to, std::int64_t count, float scale, bool start) {
+    add_scaled_in(from, to, count, scale, start);
+}
+HEDDLE_SIMD_CLONES void add_scaled(const BFloat16* from, float* to, std::int64_t count, float scale, bool start) {
+    add_scaled_in(from, to, count, scale, start);
+}
+void put(const float* from, float* to, std::int64_t count) { std::copy_n(from, count, to); }
+void put(const float* from, BFloat16* to, std::int64_t count) { narrow(from, to, count); }
 
-/// y = scale * the sum of the window's elements; sums stand in y, which the first-level cache holds.
-HEDDLE_SIMD_CLONES void average_window(const float* __restrict x, float* __restrict y, const WindowSpan& rows,
-                                       const WindowSpan& columns, std::int64_t width, std::int64_t channels,
-                                       float scale) {
-    for (std::int64_t c = 0; c < channels; ++c) y[c] = 0;
+/// The window in the picture x, and where its averages go.
+template <class T>
+struct Window {
+    const T* x;
+    float* sum;  ///< scratch, one for each channel
+    T* y;
+    WindowSpan rows, columns;
+    std::int64_t width, channels;
+    float scale;
+};
+
+/// y = scale * the sum of the window's elements; the sums stay in the first-level cache.
+template <class T>
+[[gnu::always_inline]] inline void average_window_in(const Window<T>& window) {
+    const auto& [x, window_sum, y, rows, columns, width, channels, scale] = window;
+    float* __restrict sum = window_sum;
+    for (std::int64_t c = 0; c < channels; ++c) sum[c] = 0;
     for (std::int64_t h = rows.first; h < rows.last; ++h)
         for (std::int64_t w = columns.first; w < columns.last; ++w) {
-            const float* __restrict from = x + (h * width + w) * channels;
-            for (std::int64_t c = 0; c < channels; ++c) y[c] += from[c];
+            const T* __restrict from = x + (h * width + w) * channels;
+            for (std::int64_t c = 0; c < channels; ++c) sum[c] += load(from[c]);
         }
-    for (std::int64_t c = 0; c < channels; ++c) y[c] *= scale;
+    T* __restrict result = y;
+    for (std::int64_t c = 0; c < channels; ++c) store(result[c], scale * sum[c]);
 }
+HEDDLE_SIMD_CLONES void average_window(const Window<float>& window) { average_window_in(window); }
+HEDDLE_SIMD_CLONES void average_window(const Window<BFloat16>& window) { average_window_in(window); }
 
 float share(const Pool2dParams& params, const WindowSpan& rows, const WindowSpan& columns, bool count_padding) {
     return 1.0f / static_cast<float>(count_padding ? params.kernel[0] * params.kernel[1]
@@ -41,30 +66,43 @@ std::vector<WindowSpan> spans(const Pool2dParams& params, int axis, std::int64_t
     return result;
 }
 
-void forward(const AvgPool2dForward& args, KernelContext&) {
+template <class T>
+void forward_in(const AvgPool2dForward& args) {
     const Shape &x = args.x.shape, &y = args.y.shape;
     const auto rows = spans(args.params, 0, x[1], y[1]), columns = spans(args.params, 1, x[2], y[2]);
     const std::int64_t work = y[2] * y[3] * args.params.kernel[0] * args.params.kernel[1];
     parallel_for(y[0] * y[1], std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(work, 1)),
                  [&](std::int64_t first, std::int64_t last) {
+                     std::vector<float> sum(static_cast<std::size_t>(x[3]));
                      for (std::int64_t r = first; r < last; ++r) {
-                         const float* picture = args.x.as<float>() + r / y[1] * x.elements(1, 4);
+                         const T* picture = args.x.as<T>() + r / y[1] * x.elements(1, 4);
                          const WindowSpan& row = rows[static_cast<std::size_t>(r % y[1])];
                          for (std::int64_t o = 0; o < y[2]; ++o) {
                              const WindowSpan& column = columns[static_cast<std::size_t>(o)];
-                             average_window(picture, args.y.as<float>() + (r * y[2] + o) * y[3], row, column, x[2],
-                                            x[3], share(args.params, row, column, args.count_padding));
+                             average_window(Window<T>{.x = picture,
+                                                      .sum = sum.data(),
+                                                      .y = args.y.as<T>() + (r * y[2] + o) * y[3],
+                                                      .rows = row,
+                                                      .columns = column,
+                                                      .width = x[2],
+                                                      .channels = x[3],
+                                                      .scale = share(args.params, row, column, args.count_padding)});
                          }
                      }
                  });
 }
 
-void backward(const AvgPool2dBackward& args, KernelContext&) {
+void forward(const AvgPool2dForward& args, KernelContext&) {
+    with_f32_or_bf16(args.x.dtype, [&](auto zero) { forward_in<decltype(zero)>(args); });
+}
+
+template <class T>
+void backward_in(const AvgPool2dBackward& args) {
     const Shape &x = args.dx.shape, &y = args.dy.shape;
     const auto row_covers = covers(args.params, 0, x[1], y[1]), column_covers = covers(args.params, 1, x[2], y[2]);
     const auto rows = spans(args.params, 0, x[1], y[1]), columns = spans(args.params, 1, x[2], y[2]);
-    const auto collect = [&](std::int64_t n, std::int64_t h, std::int64_t w) {
-        float* dx = args.dx.as<float>() + ((n * x[1] + h) * x[2] + w) * x[3];
+    const auto collect = [&](std::int64_t n, std::int64_t h, std::int64_t w, float* sum) {
+        T* dx = args.dx.as<T>() + ((n * x[1] + h) * x[2] + w) * x[3];
         const Cover& down = row_covers[static_cast<std::size_t>(h)];
         const Cover& across = column_covers[static_cast<std::size_t>(w)];
         bool start = true;
@@ -72,16 +110,22 @@ void backward(const AvgPool2dBackward& args, KernelContext&) {
             for (std::int64_t ow = across.first; ow < across.last; ++ow) {
                 const float scale = share(args.params, rows[static_cast<std::size_t>(oh)],
                                           columns[static_cast<std::size_t>(ow)], args.count_padding);
-                add_scaled(args.dy.as<float>() + ((n * y[1] + oh) * y[2] + ow) * y[3], dx, x[3], scale, start);
+                add_scaled(args.dy.as<T>() + ((n * y[1] + oh) * y[2] + ow) * y[3], sum, x[3], scale, start);
                 start = false;
             }
-        if (start) std::fill_n(dx, x[3], 0.0f);
+        if (start) std::fill_n(sum, x[3], 0.0f);
+        put(sum, dx, x[3]);
     };
     parallel_for(x[0] * x[1], std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(x[2] * x[3], 1)),
                  [&](std::int64_t first, std::int64_t last) {
+                     std::vector<float> sum(static_cast<std::size_t>(x[3]));
                      for (std::int64_t r = first; r < last; ++r)
-                         for (std::int64_t w = 0; w < x[2]; ++w) collect(r / x[1], r % x[1], w);
+                         for (std::int64_t w = 0; w < x[2]; ++w) collect(r / x[1], r % x[1], w, sum.data());
                  });
+}
+
+void backward(const AvgPool2dBackward& args, KernelContext&) {
+    with_f32_or_bf16(args.dx.dtype, [&](auto zero) { backward_in<decltype(zero)>(args); });
 }
 
 }  // namespace
@@ -89,14 +133,14 @@ void backward(const AvgPool2dBackward& args, KernelContext&) {
 void add_cpu(KernelTable<AvgPool2dForward>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const AvgPool2dForward& args) { return only_f32(args.x.dtype); },
+               .supports = [](const AvgPool2dForward& args) { return f32_or_bf16(args.x.dtype); },
                .run = forward});
 }
 
 void add_cpu(KernelTable<AvgPool2dBackward>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const AvgPool2dBackward& args) { return only_f32(args.dy.dtype); },
+               .supports = [](const AvgPool2dBackward& args) { return f32_or_bf16(args.dy.dtype); },
                .run = backward});
 }
 

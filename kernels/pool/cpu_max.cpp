@@ -1,6 +1,7 @@
 #include <type_traits>
 
 #include "core/parallel.h"
+#include "kernels/bf16_memory.h"
 #include "kernels/dispatch.h"
 #include "kernels/pool/cover.h"
 #include "kernels/pool/implementations.h"
@@ -15,12 +16,12 @@ namespace {
 [[gnu::always_inline]] inline bool wins(float later, float best) { return !(later <= best) & (best == best); }
 
 /// One window element of each channel challenges the best so far. Index: std::uint8_t, std::int32_t, or void for none.
-template <class Index>
-[[gnu::always_inline]] inline void challenge(const float* __restrict x, float* __restrict y, Index* __restrict index,
+template <class Index, class T>
+[[gnu::always_inline]] inline void challenge(const T* __restrict x, T* __restrict y, Index* __restrict index,
                                              std::int64_t channels, std::int32_t position) {
     for (std::int64_t c = 0; c < channels; ++c) {
-        const float later = x[c], best = y[c];
-        const bool take = wins(later, best);
+        const T later = x[c], best = y[c];
+        const bool take = wins(load(later), load(best));
         y[c] = take ? later : best;
         if constexpr (!std::is_void_v<Index>) {
             const std::int32_t old = index[c];
@@ -30,9 +31,10 @@ template <class Index>
 }
 
 /// What the inner loops know of a picture's row of outputs.
+template <class T>
 struct RowOfWindows {
-    const float* x;  // the picture
-    float* y;
+    const T* x;  // the picture
+    T* y;
     void* index;
     WindowSpan rows;
     const WindowSpan* columns;  // one per output
@@ -42,12 +44,12 @@ struct RowOfWindows {
 
 /// The best so far stands in y and index, which the first-level cache holds: 11 to 25 GB/s on one core of the reference
 /// machine, as fast as memory; a special path for 2 x 2 gained nothing.
-template <class Index>
-[[gnu::always_inline]] inline void forward_row(const RowOfWindows& row) {
+template <class Index, class T>
+[[gnu::always_inline]] inline void forward_row(const RowOfWindows<T>& row) {
     const std::int64_t channels = row.channels;
     for (std::int64_t o = 0; o < row.outputs; ++o) {
         const WindowSpan rows = row.rows, columns = row.columns[o];
-        float* y = row.y + o * channels;
+        T* y = row.y + o * channels;
         Index* index = static_cast<Index*>(row.index);
         if constexpr (!std::is_void_v<Index>) index += o * channels;
         const auto element = [&](std::int64_t h, std::int64_t w) { return row.x + (h * row.width + w) * channels; };
@@ -61,34 +63,43 @@ template <class Index>
             for (std::int64_t w = columns.first + (h == rows.first); w < columns.last; ++w)
                 challenge<Index>(element(h, w), y, index, channels, position(h, w));
         if (row.relu)
-            for (std::int64_t c = 0; c < channels; ++c) y[c] = y[c] < 0 ? 0 : y[c];
+            for (std::int64_t c = 0; c < channels; ++c) y[c] = load(y[c]) < 0 ? T{} : y[c];
     }
 }
 
-HEDDLE_SIMD_CLONES void forward_row_u8(const RowOfWindows& row) { forward_row<std::uint8_t>(row); }
-HEDDLE_SIMD_CLONES void forward_row_i32(const RowOfWindows& row) { forward_row<std::int32_t>(row); }
-HEDDLE_SIMD_CLONES void forward_row_bare(const RowOfWindows& row) { forward_row<void>(row); }
+using WindowsF32 = RowOfWindows<float>;
+using WindowsBF16 = RowOfWindows<BFloat16>;
+HEDDLE_SIMD_CLONES void forward_row_u8(const WindowsF32& row) { forward_row<std::uint8_t>(row); }
+HEDDLE_SIMD_CLONES void forward_row_i32(const WindowsF32& row) { forward_row<std::int32_t>(row); }
+HEDDLE_SIMD_CLONES void forward_row_bare(const WindowsF32& row) { forward_row<void>(row); }
+HEDDLE_SIMD_CLONES void forward_row_u8(const WindowsBF16& row) { forward_row<std::uint8_t>(row); }
+HEDDLE_SIMD_CLONES void forward_row_i32(const WindowsBF16& row) { forward_row<std::int32_t>(row); }
+HEDDLE_SIMD_CLONES void forward_row_bare(const WindowsBF16& row) { forward_row<void>(row); }
 
 /// Rows per thread so that a thread gets at least some 16k elements.
 std::int64_t row_grain(std::int64_t elements_per_row) {
     return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(elements_per_row, 1));
 }
 
-void forward(const MaxPool2dForward& args, KernelContext&) {
+template <class T>
+void forward_in(const MaxPool2dForward& args) {
     const Shape &x = args.x.shape, &y = args.y.shape;
     const Pool2dParams& params = args.params;
     std::vector<WindowSpan> columns;
     for (std::int64_t w = 0; w < y[2]; ++w) columns.push_back(window_span(params, 1, w, x[2]));
     const bool narrow = args.index && args.index.dtype == DType::u8;
-    const auto run_row = narrow ? forward_row_u8 : (args.index ? forward_row_i32 : forward_row_bare);
+    using RunRow = void (*)(const RowOfWindows<T>&);
+    const RunRow run_row = narrow       ? static_cast<RunRow>(forward_row_u8)
+                           : args.index ? static_cast<RunRow>(forward_row_i32)
+                                        : static_cast<RunRow>(forward_row_bare);
     const std::int64_t row_elements = y[2] * y[3];
     const auto index_bytes = static_cast<std::int64_t>(size_of(args.index.dtype));
     parallel_for(
         y[0] * y[1], row_grain(row_elements * params.kernel[0] * params.kernel[1]),
         [&](std::int64_t first, std::int64_t last) {
             for (std::int64_t r = first; r < last; ++r)
-                run_row({.x = args.x.as<float>() + r / y[1] * x.elements(1, 4),
-                         .y = args.y.as<float>() + r * row_elements,
+                run_row({.x = args.x.as<T>() + r / y[1] * x.elements(1, 4),
+                         .y = args.y.as<T>() + r * row_elements,
                          .index = args.index ? args.index.as<std::byte>() + r * row_elements * index_bytes : nullptr,
                          .rows = window_span(params, 0, r % y[1], x[1]),
                          .columns = columns.data(),
@@ -100,23 +111,30 @@ void forward(const MaxPool2dForward& args, KernelContext&) {
         });
 }
 
+void forward(const MaxPool2dForward& args, KernelContext&) {
+    with_f32_or_bf16(args.x.dtype, [&](auto zero) { forward_in<decltype(zero)>(args); });
+}
+
 /// One row of dx and what it collects from: dy, y and index of its picture.
+template <class T>
 struct RowOfElements {
-    const float* dy;
-    const float* y;  // null: no activation
+    const T* dy;
+    const T* y;  // null: no activation
     const void* index;
-    float* dx;
+    T* dx;
+    float* sum;  // scratch of a place's channels
     Cover rows;
     const Cover* columns;                        // one per element of the row
     std::int64_t row, outputs, width, channels;  // `outputs`: in a row of y
     const Pool2dParams* params;
 };
 
-template <class Index, bool relu>
-[[gnu::always_inline]] inline void backward_row(const RowOfElements& row) {
+template <class Index, bool relu, class T>
+[[gnu::always_inline]] inline void backward_row(const RowOfElements<T>& row) {
     const Pool2dParams& params = *row.params;
     for (std::int64_t w = 0; w < row.width; ++w) {
-        float* __restrict dx = row.dx + w * row.channels;
+        T* __restrict dx = row.dx + w * row.channels;
+        float* __restrict sum = row.sum;
         const Cover columns = row.columns[w];
         bool started = false;
         for (std::int64_t oh = row.rows.first; oh < row.rows.last; ++oh)
@@ -125,45 +143,58 @@ template <class Index, bool relu>
                                    j = w + params.padding[2] - ow * params.stride[1];
                 const auto position = static_cast<std::int32_t>(i * params.kernel[1] + j);
                 const std::int64_t offset = (oh * row.outputs + ow) * row.channels;
-                const float* __restrict dy = row.dy + offset;
+                const T* __restrict dy = row.dy + offset;
                 const Index* __restrict index = static_cast<const Index*>(row.index) + offset;
-                [[maybe_unused]] const float* __restrict y = relu ? row.y + offset : nullptr;
+                [[maybe_unused]] const T* __restrict y = relu ? row.y + offset : nullptr;
                 const auto share = [&](std::int64_t c) {
                     bool mine = index[c] == position;
-                    if constexpr (relu) mine = mine & (y[c] > 0);
-                    return mine ? dy[c] : 0.0f;
+                    if constexpr (relu) mine = mine & (load(y[c]) > 0);
+                    const float gradient = load(dy[c]);
+                    return mine ? gradient : 0.0f;
                 };
                 if (started)
-                    for (std::int64_t c = 0; c < row.channels; ++c) dx[c] += share(c);
+                    for (std::int64_t c = 0; c < row.channels; ++c) sum[c] += share(c);
                 else
-                    for (std::int64_t c = 0; c < row.channels; ++c) dx[c] = share(c);
+                    for (std::int64_t c = 0; c < row.channels; ++c) sum[c] = share(c);
                 started = true;
             }
-        if (!started)
-            for (std::int64_t c = 0; c < row.channels; ++c) dx[c] = 0;
+        if (started)
+            for (std::int64_t c = 0; c < row.channels; ++c) store(dx[c], sum[c]);
+        else
+            for (std::int64_t c = 0; c < row.channels; ++c) dx[c] = T{};
     }
 }
 
-HEDDLE_SIMD_CLONES void backward_row_u8(const RowOfElements& row) { backward_row<std::uint8_t, false>(row); }
-HEDDLE_SIMD_CLONES void backward_row_i32(const RowOfElements& row) { backward_row<std::int32_t, false>(row); }
-HEDDLE_SIMD_CLONES void backward_row_relu_u8(const RowOfElements& row) { backward_row<std::uint8_t, true>(row); }
-HEDDLE_SIMD_CLONES void backward_row_relu_i32(const RowOfElements& row) { backward_row<std::int32_t, true>(row); }
+using ElementsF32 = RowOfElements<float>;
+using ElementsBF16 = RowOfElements<BFloat16>;
+HEDDLE_SIMD_CLONES void backward_row_u8(const ElementsF32& row) { backward_row<std::uint8_t, false>(row); }
+HEDDLE_SIMD_CLONES void backward_row_i32(const ElementsF32& row) { backward_row<std::int32_t, false>(row); }
+HEDDLE_SIMD_CLONES void backward_row_relu_u8(const ElementsF32& row) { backward_row<std::uint8_t, true>(row); }
+HEDDLE_SIMD_CLONES void backward_row_relu_i32(const ElementsF32& row) { backward_row<std::int32_t, true>(row); }
+HEDDLE_SIMD_CLONES void backward_row_u8(const ElementsBF16& row) { backward_row<std::uint8_t, false>(row); }
+HEDDLE_SIMD_CLONES void backward_row_i32(const ElementsBF16& row) { backward_row<std::int32_t, false>(row); }
+HEDDLE_SIMD_CLONES void backward_row_relu_u8(const ElementsBF16& row) { backward_row<std::uint8_t, true>(row); }
+HEDDLE_SIMD_CLONES void backward_row_relu_i32(const ElementsBF16& row) { backward_row<std::int32_t, true>(row); }
 
-void backward(const MaxPool2dBackward& args, KernelContext&) {
+template <class T>
+void backward_in(const MaxPool2dBackward& args) {
     const Shape &x = args.dx.shape, &y = args.dy.shape;
     const std::vector<Cover> rows = covers(args.params, 0, x[1], y[1]), columns = covers(args.params, 1, x[2], y[2]);
     const bool relu = args.activation == FusedActivation::relu, narrow = args.index.dtype == DType::u8;
-    const auto run_row =
-        narrow ? (relu ? backward_row_relu_u8 : backward_row_u8) : (relu ? backward_row_relu_i32 : backward_row_i32);
+    using RunRow = void (*)(const RowOfElements<T>&);
+    RunRow run_row = relu ? static_cast<RunRow>(backward_row_relu_i32) : static_cast<RunRow>(backward_row_i32);
+    if (narrow) run_row = relu ? static_cast<RunRow>(backward_row_relu_u8) : static_cast<RunRow>(backward_row_u8);
     const std::int64_t row_elements = x[2] * x[3], picture = y.elements(1, 4);
     const auto index_bytes = static_cast<std::int64_t>(size_of(args.index.dtype));
     parallel_for(x[0] * x[1], row_grain(row_elements), [&](std::int64_t first, std::int64_t last) {
+        std::vector<float> sum(static_cast<std::size_t>(x[3]));
         for (std::int64_t r = first; r < last; ++r) {
             const std::int64_t n = r / x[1], h = r % x[1];
-            run_row({.dy = args.dy.as<float>() + n * picture,
-                     .y = relu ? args.y.as<float>() + n * picture : nullptr,
+            run_row({.dy = args.dy.as<T>() + n * picture,
+                     .y = relu ? args.y.as<T>() + n * picture : nullptr,
                      .index = args.index.as<std::byte>() + n * picture * index_bytes,
-                     .dx = args.dx.as<float>() + r * row_elements,
+                     .dx = args.dx.as<T>() + r * row_elements,
+                     .sum = sum.data(),
                      .rows = rows[static_cast<std::size_t>(h)],
                      .columns = columns.data(),
                      .row = h,
@@ -175,19 +206,23 @@ void backward(const MaxPool2dBackward& args, KernelContext&) {
     });
 }
 
+void backward(const MaxPool2dBackward& args, KernelContext&) {
+    with_f32_or_bf16(args.dx.dtype, [&](auto zero) { backward_in<decltype(zero)>(args); });
+}
+
 }  // namespace
 
 void add_cpu(KernelTable<MaxPool2dForward>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const MaxPool2dForward& args) { return only_f32(args.x.dtype); },
+               .supports = [](const MaxPool2dForward& args) { return f32_or_bf16(args.x.dtype); },
                .run = forward});
 }
 
 void add_cpu(KernelTable<MaxPool2dBackward>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const MaxPool2dBackward& args) { return only_f32(args.dy.dtype); },
+               .supports = [](const MaxPool2dBackward& args) { return f32_or_bf16(args.dy.dtype); },
                .run = backward});
 }
 

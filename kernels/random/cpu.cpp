@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/parallel.h"
+#include "kernels/bf16_memory.h"
 #include "kernels/dispatch.h"
 #include "kernels/random/bits.h"
 #include "kernels/random/implementations.h"
@@ -109,36 +110,61 @@ void permutation(const RandomPermutation& args, KernelContext& context) {
 
 // `simd`: y may be x, but never overlaps it otherwise.
 
-HEDDLE_SIMD_CLONES void dropout_tile(Stream stream, std::int64_t first, std::int64_t count, std::uint32_t threshold,
-                                     float scale, const float* x, float* y, std::uint8_t* mask) {
+template <class T>
+[[gnu::always_inline]] inline void dropout_tile_in(Stream stream, std::int64_t first, std::int64_t count,
+                                                   std::uint32_t threshold, float scale, const T* x, T* y,
+                                                   std::uint8_t* mask) {
     std::uint32_t bits[tile];
     draw(stream, first, bits);
     for (std::int64_t i = 0; i < count; ++i) mask[i] = (bits[i] >> 8) >= threshold;
 #pragma omp simd
-    for (std::int64_t i = 0; i < count; ++i) y[i] = (bits[i] >> 8) >= threshold ? x[i] * scale : 0.0f;
+    for (std::int64_t i = 0; i < count; ++i) store(y[i], (bits[i] >> 8) >= threshold ? load(x[i]) * scale : 0.0f);
+}
+HEDDLE_SIMD_CLONES void dropout_tile(Stream stream, std::int64_t first, std::int64_t count, std::uint32_t threshold,
+                                     float scale, const float* x, float* y, std::uint8_t* mask) {
+    dropout_tile_in(stream, first, count, threshold, scale, x, y, mask);
+}
+HEDDLE_SIMD_CLONES void dropout_tile(Stream stream, std::int64_t first, std::int64_t count, std::uint32_t threshold,
+                                     float scale, const BFloat16* x, BFloat16* y, std::uint8_t* mask) {
+    dropout_tile_in(stream, first, count, threshold, scale, x, y, mask);
 }
 
 void dropout(const DropoutForward& args, KernelContext&) {
     const Stream stream = stream_of(args.state);
     const std::uint32_t threshold = dropout_threshold(args.rate);
     const float scale = static_cast<float>(dropout_scale(args.rate));
-    each_tile(args.y.elements(), [&](std::int64_t first, std::int64_t count) {
-        dropout_tile(stream, first, count, threshold, scale, args.x.as<float>() + first, args.y.as<float>() + first,
-                     args.mask.as<std::uint8_t>() + first);
+    with_f32_or_bf16(args.y.dtype, [&](auto zero) {
+        using T = decltype(zero);
+        each_tile(args.y.elements(), [&](std::int64_t first, std::int64_t count) {
+            dropout_tile(stream, first, count, threshold, scale, args.x.as<T>() + first, args.y.as<T>() + first,
+                         args.mask.as<std::uint8_t>() + first);
+        });
     });
 }
 
+template <class T>
+[[gnu::always_inline]] inline void dropout_backward_in(const std::uint8_t* mask, const T* dy, T* dx, std::int64_t count,
+                                                       float scale) {
+#pragma omp simd
+    for (std::int64_t i = 0; i < count; ++i) store(dx[i], mask[i] ? load(dy[i]) * scale : 0.0f);
+}
 HEDDLE_SIMD_CLONES void dropout_backward_range(const std::uint8_t* mask, const float* dy, float* dx, std::int64_t count,
                                                float scale) {
-#pragma omp simd
-    for (std::int64_t i = 0; i < count; ++i) dx[i] = mask[i] ? dy[i] * scale : 0.0f;
+    dropout_backward_in(mask, dy, dx, count, scale);
+}
+HEDDLE_SIMD_CLONES void dropout_backward_range(const std::uint8_t* mask, const BFloat16* dy, BFloat16* dx,
+                                               std::int64_t count, float scale) {
+    dropout_backward_in(mask, dy, dx, count, scale);
 }
 
 void dropout_back(const DropoutBackward& args, KernelContext&) {
     const float scale = static_cast<float>(dropout_scale(args.rate));
-    parallel_for(args.dx.elements(), 32768, [&](std::int64_t first, std::int64_t last) {
-        dropout_backward_range(args.mask.as<std::uint8_t>() + first, args.dy.as<float>() + first,
-                               args.dx.as<float>() + first, last - first, scale);
+    with_f32_or_bf16(args.dx.dtype, [&](auto zero) {
+        using T = decltype(zero);
+        parallel_for(args.dx.elements(), 32768, [&](std::int64_t first, std::int64_t last) {
+            dropout_backward_range(args.mask.as<std::uint8_t>() + first, args.dy.as<T>() + first,
+                                   args.dx.as<T>() + first, last - first, scale);
+        });
     });
 }
 
@@ -180,14 +206,14 @@ void add_cpu(KernelTable<RandomPermutation>& table) {
 void add_cpu(KernelTable<DropoutForward>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const DropoutForward& args) { return only_f32(args.y.dtype); },
+               .supports = [](const DropoutForward& args) { return f32_or_bf16(args.y.dtype); },
                .run = dropout});
 }
 
 void add_cpu(KernelTable<DropoutBackward>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const DropoutBackward& args) { return only_f32(args.dx.dtype); },
+               .supports = [](const DropoutBackward& args) { return f32_or_bf16(args.dx.dtype); },
                .run = dropout_back});
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/parallel.h"
+#include "kernels/bf16_memory.h"
 #include "kernels/dispatch.h"
 #include "kernels/reduce/implementations.h"
 #include "kernels/reduce/plan.h"
@@ -19,23 +20,35 @@ constexpr std::int64_t rows_block = 32;          // the same down a column
 constexpr std::int64_t tile = 1024;              // columns at a time: their accumulators stay in the first cache
 constexpr std::int64_t unit_elements = 1 << 16;  // elements that are worth a thread
 
-HEDDLE_SIMD_CLONES float block_sum(const float* x, std::int64_t n) {
+template <class T>
+[[gnu::always_inline]] inline float block_sum_in(const T* x, std::int64_t n) {
     float total = 0;
 #pragma omp simd reduction(+ : total)
-    for (std::int64_t i = 0; i < n; ++i) total += x[i];
+    for (std::int64_t i = 0; i < n; ++i) total += load(x[i]);
     return total;
 }
+HEDDLE_SIMD_CLONES float block_sum(const float* x, std::int64_t n) { return block_sum_in(x, n); }
+HEDDLE_SIMD_CLONES float block_sum(const BFloat16* x, std::int64_t n) { return block_sum_in(x, n); }
 
-HEDDLE_SIMD_CLONES void add_columns(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t n,
-                                    double* totals) {
+template <class T>
+[[gnu::always_inline]] inline void add_columns_in(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t n,
+                                                  double* totals) {
     float partial[tile];
     for (std::int64_t first = 0; first < rows; first += rows_block) {
         const std::int64_t last = std::min(first + rows_block, rows);
-        for (std::int64_t i = 0; i < n; ++i) partial[i] = x[first * stride + i];
+        for (std::int64_t i = 0; i < n; ++i) partial[i] = load(x[first * stride + i]);
         for (std::int64_t row = first + 1; row < last; ++row)
-            for (std::int64_t i = 0; i < n; ++i) partial[i] += x[row * stride + i];
+            for (std::int64_t i = 0; i < n; ++i) partial[i] += load(x[row * stride + i]);
         for (std::int64_t i = 0; i < n; ++i) totals[i] += static_cast<double>(partial[i]);
     }
+}
+HEDDLE_SIMD_CLONES void add_columns(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t n,
+                                    double* totals) {
+    add_columns_in(x, stride, rows, n, totals);
+}
+HEDDLE_SIMD_CLONES void add_columns(const BFloat16* x, std::int64_t stride, std::int64_t rows, std::int64_t n,
+                                    double* totals) {
+    add_columns_in(x, stride, rows, n, totals);
 }
 
 HEDDLE_SIMD_CLONES float largest(const float* x, std::int64_t n) {
@@ -79,15 +92,16 @@ HEDDLE_SIMD_CLONES void smallest_columns(const float* x, std::int64_t stride, st
 }
 
 /// What a reduction folds with: a total per output, `range` for a dense run, `columns` for rows below each other.
+template <class T>
 struct FloatSum {
-    using Element = float;
+    using Element = T;
     using Total = double;
     static constexpr Total start = 0;
     static void join(Total& total, Total other) { total += other; }
-    static Total range(const float* x, std::int64_t n) {
+    static Total range(const T* x, std::int64_t n) {
         if (n <= short_row) {
             float total = 0;
-            for (std::int64_t i = 0; i < n; ++i) total += x[i];
+            for (std::int64_t i = 0; i < n; ++i) total += load(x[i]);
             return static_cast<double>(total);
         }
         double total = 0;
@@ -95,7 +109,7 @@ struct FloatSum {
             total += static_cast<double>(block_sum(x + i, std::min(sum_block, n - i)));
         return total;
     }
-    static void columns(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t n, Total* totals) {
+    static void columns(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t n, Total* totals) {
         add_columns(x, stride, rows, n, totals);
     }
 };
@@ -256,14 +270,22 @@ void reduce_with(const View& x, const View& y, std::uint32_t axes, const Finish&
         reduce_outer<Fold>(plan, x.as<T>(), y.as<T>(), finish);
 }
 
+template <class T>
+void reduce_sums(ReduceOp op, const View& x, const View& y, std::uint32_t axes) {
+    const double count =
+        op == ReduceOp::mean ? static_cast<double>(x.elements()) / static_cast<double>(y.elements()) : 1;
+    reduce_with<FloatSum<T>>(x, y, axes, [=](double total) {
+        T result;
+        store(result, static_cast<float>(total / count));
+        return result;
+    });
+}
+
 void reduce_floats(ReduceOp op, const View& x, const View& y, std::uint32_t axes) {
     switch (op) {
         case ReduceOp::sum:
-            return reduce_with<FloatSum>(x, y, axes, [](double total) { return static_cast<float>(total); });
-        case ReduceOp::mean: {
-            const double count = static_cast<double>(x.elements()) / static_cast<double>(y.elements());
-            return reduce_with<FloatSum>(x, y, axes, [=](double total) { return static_cast<float>(total / count); });
-        }
+        case ReduceOp::mean:
+            return with_f32_or_bf16(x.dtype, [&](auto zero) { reduce_sums<decltype(zero)>(op, x, y, axes); });
         case ReduceOp::max:
             return reduce_with<FloatExtremum<true>>(x, y, axes, [](float total) { return total; });
         case ReduceOp::min:
@@ -283,7 +305,7 @@ void reduce_integers(const Reduce& args) {
 }
 
 void run_reduce(const Reduce& args, KernelContext&) {
-    if (args.x.dtype == DType::f32)
+    if (is_floating(args.x.dtype))
         reduce_floats(args.op, args.x, args.y, args.axes);
     else if (args.x.dtype == DType::i32)
         reduce_integers<std::int32_t>(args);
@@ -307,7 +329,9 @@ void add_cpu(KernelTable<Reduce>& table) {
                .supports =
                    [](const Reduce& args) {
                        const bool integer = args.x.dtype == DType::i32 || args.x.dtype == DType::i64;
-                       return integer && args.op != ReduceOp::mean ? Support::yes() : only_f32(args.x.dtype);
+                       if (integer && args.op != ReduceOp::mean) return Support::yes();
+                       const bool sums = args.op == ReduceOp::sum || args.op == ReduceOp::mean;
+                       return sums ? f32_or_bf16(args.x.dtype) : only_f32(args.x.dtype);
                    },
                .run = run_reduce});
 }
@@ -315,7 +339,7 @@ void add_cpu(KernelTable<Reduce>& table) {
 void add_cpu(KernelTable<ReduceToShape>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const ReduceToShape& args) { return only_f32(args.x.dtype); },
+               .supports = [](const ReduceToShape& args) { return f32_or_bf16(args.x.dtype); },
                .run = run_reduce_to_shape});
 }
 

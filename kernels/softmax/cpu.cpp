@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "core/parallel.h"
+#include "kernels/bf16_memory.h"
 #include "kernels/dispatch.h"
 #include "kernels/softmax/implementations.h"
 #include "kernels/vector_math.h"
@@ -49,6 +51,15 @@ std::int64_t row_grain(std::int64_t classes) {
 void forward(const SoftmaxForward& args, KernelContext&) {
     const std::int64_t classes = args.x.shape.back(), rows = args.x.elements() / std::max<std::int64_t>(classes, 1);
     const auto row = args.log ? log_softmax_row : softmax_row;
+    if (args.x.dtype == DType::bf16)
+        return parallel_for(rows, row_grain(classes), [&](std::int64_t first, std::int64_t last) {
+            std::vector<float> x(static_cast<std::size_t>(classes)), y(x.size());
+            for (std::int64_t r = first; r < last; ++r) {
+                widen(args.x.as<BFloat16>() + r * classes, x.data(), classes);
+                row(x.data(), y.data(), classes);
+                narrow(y.data(), args.y.as<BFloat16>() + r * classes, classes);
+            }
+        });
     parallel_for(rows, row_grain(classes), [&](std::int64_t first, std::int64_t last) {
         for (std::int64_t r = first; r < last; ++r)
             row(args.x.as<float>() + r * classes, args.y.as<float>() + r * classes, classes);
@@ -58,6 +69,16 @@ void forward(const SoftmaxForward& args, KernelContext&) {
 void backward(const SoftmaxBackward& args, KernelContext&) {
     const std::int64_t classes = args.y.shape.back(), rows = args.y.elements() / std::max<std::int64_t>(classes, 1);
     const auto row = args.log ? log_softmax_backward_row : softmax_backward_row;
+    if (args.y.dtype == DType::bf16)
+        return parallel_for(rows, row_grain(classes), [&](std::int64_t first, std::int64_t last) {
+            std::vector<float> y(static_cast<std::size_t>(classes)), dy(y.size()), dx(y.size());
+            for (std::int64_t r = first; r < last; ++r) {
+                widen(args.y.as<BFloat16>() + r * classes, y.data(), classes);
+                widen(args.dy.as<BFloat16>() + r * classes, dy.data(), classes);
+                row(y.data(), dy.data(), dx.data(), classes);
+                narrow(dx.data(), args.dx.as<BFloat16>() + r * classes, classes);
+            }
+        });
     parallel_for(rows, row_grain(classes), [&](std::int64_t first, std::int64_t last) {
         for (std::int64_t r = first; r < last; ++r)
             row(args.y.as<float>() + r * classes, args.dy.as<float>() + r * classes, args.dx.as<float>() + r * classes,
@@ -70,14 +91,14 @@ void backward(const SoftmaxBackward& args, KernelContext&) {
 void add_cpu(KernelTable<SoftmaxForward>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const SoftmaxForward& args) { return only_f32(args.x.dtype); },
+               .supports = [](const SoftmaxForward& args) { return f32_or_bf16(args.x.dtype); },
                .run = forward});
 }
 
 void add_cpu(KernelTable<SoftmaxBackward>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const SoftmaxBackward& args) { return only_f32(args.y.dtype); },
+               .supports = [](const SoftmaxBackward& args) { return f32_or_bf16(args.y.dtype); },
                .run = backward});
 }
 

@@ -248,6 +248,19 @@ Conv2dForward with_nan(Problem& problem) {
             .y = problem.output(params.output_shape(x.shape, w.shape))};
 }
 
+/// A NaN that only some windows hold; the channels are a whole vector, too few for Winograd, which spreads it in a
+/// tile.
+Conv2dForward with_nan_16(Problem& problem) {
+    std::vector<double> values(6 * 7 * 16);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i % 7) - 3;
+    values[(2 * 7 + 3) * 16 + 5] = std::numeric_limits<double>::quiet_NaN();
+    const View x = problem.values({1, 6, 7, 16}, values), w = problem.input({16, 3, 3, 16});
+    const Conv2dParams params{.padding = {1, 1, 1, 1}};
+    problem.reduction(144);
+    return {
+        .x = x, .w = w, .bias = View(), .params = params, .y = problem.output(params.output_shape(x.shape, w.shape))};
+}
+
 }  // namespace
 
 void add_conv_cases(CaseSets& sets) {
@@ -260,6 +273,7 @@ void add_conv_cases(CaseSets& sets) {
         weights.push_back({g.name, [=](Problem& problem) { return backward_weights(problem, g); }, g.benchmark});
     }
     forwards.push_back({"nan_relu", with_nan});
+    forwards.push_back({"nan_16_channels", with_nan_16});
     sets.push_back(make_case_set(conv2d_forward(), std::move(forwards)));
     sets.push_back(make_case_set(conv2d_backward_data(), std::move(data)));
     sets.push_back(make_case_set(conv2d_backward_weights(), std::move(weights)));

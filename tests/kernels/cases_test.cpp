@@ -69,7 +69,10 @@ std::int64_t register_cases(DeviceStatus status) {
         for (const auto& entry : set->table().entries()) {
             if (entry.device != status.kind) continue;
             std::vector<DType> dtypes = {DType::f32};
-            if (status.kind != DeviceKind::cpu) dtypes = {DType::f32, DType::f16, DType::bf16};
+            if (status.kind != DeviceKind::cpu)
+                dtypes = {DType::f32, DType::f16, DType::bf16};
+            else if (entry.name != "reference")
+                dtypes = {DType::f32, DType::bf16};
             for (const DType dtype : dtypes)
                 for (std::size_t i = 0; i < set->size(); ++i) {
                     if (set->is_benchmark(i) && (!full_tier() || entry.name == "reference")) continue;

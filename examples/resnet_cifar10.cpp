@@ -56,6 +56,6 @@ int main(int argc, char** argv) {
                          {.summary = "A residual network for CIFAR-10",
                           .data = "cifar10",
                           .how_to_get = "CIFAR-10, binary version: https://www.cs.toronto.edu/~kriz/cifar.html",
-                          .epochs = 8},
+                          .epochs = 5},
                          program);
 }

@@ -47,6 +47,9 @@ class CudaDriver final : public Driver {
     void record(EventId event, StreamId stream) override;
     void wait(StreamId stream, EventId event) override;
     bool query(EventId event) override;
+    bool can_time() const override { return true; }
+    EventId create_timer() override;
+    double seconds_between(EventId from, EventId to) override;
 
     /// Captures what this thread queues. Streams take part once they wait for an event of one that does.
     bool can_capture() const override { return true; }

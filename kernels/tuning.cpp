@@ -13,6 +13,7 @@
 #include "core/atomic_file.h"
 #include "core/check.h"
 #include "core/config.h"
+#include "core/detail/cpu_model.h"
 #include "core/driver/driver.h"
 #include "core/env.h"
 #include "kernels/call_key.h"
@@ -115,13 +116,7 @@ std::string Tuning::default_path() {
 }
 
 std::string machine_name(Device device) {
-    if (device.kind != DeviceKind::cpu) return driver(device).description();
-    std::ifstream file("/proc/cpuinfo");
-    for (std::string line; std::getline(file, line);) {
-        const std::size_t colon = line.find(": ");
-        if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
-    }
-    return "unknown processor";
+    return device.kind == DeviceKind::cpu ? detail::cpu_model() : driver(device).description();
 }
 
 namespace detail {

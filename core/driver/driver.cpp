@@ -16,9 +16,6 @@ bool Driver::resize(void*, std::size_t) { return false; }
 void Driver::free_growable(void*) { fail("driver: this device has no growable memory"); }
 
 StreamId Driver::lend_stream(void*) { fail(fmt::format("lend_stream: {} has no streams of others", device())); }
-bool Driver::can_time() const { return false; }
-EventId Driver::create_timer() { fail(fmt::format("create_timer: {} keeps no time", device())); }
-double Driver::seconds_between(EventId, EventId) { fail(fmt::format("seconds_between: {} keeps no time", device())); }
 void* Driver::native_stream(StreamId) { fail(fmt::format("native_stream: {} has no streams of others", device())); }
 
 namespace {

@@ -67,11 +67,6 @@ class HEDDLE_API Driver {
     virtual void wait(StreamId stream, EventId event) = 0;
     /// True when everything before the event's last record is done.
     virtual bool query(EventId event) = 0;
-    /// An event that keeps the device's time when it happens, and the seconds between two of them that have. Only where
-    /// `can_time`; others throw: the host's clock serves the host, and the simulator has no time of its own.
-    virtual bool can_time() const;
-    virtual EventId create_timer();
-    virtual double seconds_between(EventId from, EventId to);
 
     /// Graph capture; drivers without it answer false and throw from the rest.
     virtual bool can_capture() const = 0;

@@ -15,7 +15,7 @@ namespace {
 using namespace kernels;
 
 struct Geometry {
-    std::string name;
+    std::string name = {};
     Shape x = {}, w = {};
     Conv2dParams params = {};
     bool bias = false, relu = false;

@@ -14,7 +14,7 @@ namespace {
 using namespace kernels;
 
 struct Geometry {
-    std::string name;
+    std::string name = {};
     Shape x = {};
     Pool2dParams params = {};
     Fill fill = Fill::normal;

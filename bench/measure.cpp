@@ -41,8 +41,7 @@ Timing summarize(std::vector<double> samples) {
     return timing;
 }
 
-Sampler::Sampler(Device device, std::size_t copies, Run run)
-    : device_(device), copies_(copies), run_(std::move(run)) {
+Sampler::Sampler(Device device, std::size_t copies, Run run) : device_(device), copies_(copies), run_(std::move(run)) {
     check(can_measure(device), "{} keeps no time: nothing can be measured on it", device);
     if (device.kind == DeviceKind::cpu) return;
     begin_ = device_clock(device)->create_timer();
@@ -56,9 +55,7 @@ Sampler::~Sampler() {
     driver(device_).destroy_event(end_);
 }
 
-bool Sampler::can_measure(Device device) {
-    return device.kind == DeviceKind::cpu || device_clock(device) != nullptr;
-}
+bool Sampler::can_measure(Device device) { return device.kind == DeviceKind::cpu || device_clock(device) != nullptr; }
 
 void Sampler::run_next() {
     run_(next_, current_stream(device_));

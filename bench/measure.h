@@ -53,7 +53,8 @@ class Sampler {
     std::string note_;
 };
 
-/// Operands larger than this together do not fit a cache: twice the last level's size on this machine; on a GPU 128 MiB.
+/// Operands larger than this together do not fit a cache: twice the last level's size on this machine; on a GPU 128
+/// MiB.
 std::size_t cold_bytes(Device device);
 
 }  // namespace heddle::bench

@@ -178,14 +178,14 @@ std::string Report::to_csv() const {
             const double floor = r.floor_seconds(ceilings);
             const auto number = [](bool present, double value) { return present ? fmt::format("{:.6g}", value) : ""; };
             const double median = c.timing ? c.timing->median : 0;
-            text += fmt::format(
-                "{},{},{},{},{},{},{},{},{},{:.6g},{:.6g},{},{},{},{},{},{},{},{}\n", r.operation, quoted(r.name),
-                heddle::to_string(r.dtype), device, threads, c.name, to_string(c.state),
-                number(c.timing.has_value(), median), number(c.timing.has_value(), c.timing ? c.timing->spread : 0),
-                r.flops, r.bytes, number(median > 0 && floor > 0, floor / std::max(median, 1e-300)),
-                floor > 0 ? (r.compute_bound(ceilings) ? "compute" : "memory") : "", c.workspace_bytes,
-                number(c.has_error, c.relative_error), number(c.has_error, c.worst_error), r.sampled ? 1 : 0,
-                r.cold ? 1 : 0, quoted(c.reason));
+            text += fmt::format("{},{},{},{},{},{},{},{},{},{:.6g},{:.6g},{},{},{},{},{},{},{},{}\n", r.operation,
+                                quoted(r.name), heddle::to_string(r.dtype), device, threads, c.name, to_string(c.state),
+                                number(c.timing.has_value(), median),
+                                number(c.timing.has_value(), c.timing ? c.timing->spread : 0), r.flops, r.bytes,
+                                number(median > 0 && floor > 0, floor / std::max(median, 1e-300)),
+                                floor > 0 ? (r.compute_bound(ceilings) ? "compute" : "memory") : "", c.workspace_bytes,
+                                number(c.has_error, c.relative_error), number(c.has_error, c.worst_error),
+                                r.sampled ? 1 : 0, r.cold ? 1 : 0, quoted(c.reason));
         }
     return text;
 }

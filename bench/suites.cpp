@@ -10,8 +10,8 @@ using Numbers = std::vector<std::pair<std::string, std::int64_t>>;
 /// A convolution of c channels of an h x h picture to k: the three operations of training.
 void convolution(Suite& suite, const std::string& name, std::int64_t n, std::int64_t h, std::int64_t c, std::int64_t k,
                  std::int64_t r, std::int64_t stride = 1, bool backward_data = true) {
-    const Numbers dims{{"n", n}, {"h", h}, {"w", h}, {"c", c}, {"k", k}, {"r", r}, {"s", r},
-                       {"stride", stride}, {"pad", r / 2}};
+    const Numbers dims{{"n", n}, {"h", h}, {"w", h},           {"c", c},      {"k", k},
+                       {"r", r}, {"s", r}, {"stride", stride}, {"pad", r / 2}};
     suite.cases.push_back({name, "conv2d_forward", dims});
     if (backward_data) suite.cases.push_back({name, "conv2d_backward_data", dims});  // the first layer needs none
     suite.cases.push_back({name, "conv2d_backward_weights", dims});
@@ -74,9 +74,11 @@ Suite resnet50() {
     Suite s{"resnet50", "ResNet-50 on 224 x 224 pictures, batch 16", {}};
     constexpr std::int64_t n = 16;
     convolution(s, "conv1", n, 224, 3, 64, 7, 2, false);
-    s.cases.push_back({"maxpool", "max_pool2d_forward",
+    s.cases.push_back({"maxpool",
+                       "max_pool2d_forward",
                        {{"n", n}, {"h", 112}, {"w", 112}, {"c", 64}, {"kernel", 3}, {"stride", 2}, {"pad", 1}}});
-    s.cases.push_back({"maxpool", "max_pool2d_backward",
+    s.cases.push_back({"maxpool",
+                       "max_pool2d_backward",
                        {{"n", n}, {"h", 112}, {"w", 112}, {"c", 64}, {"kernel", 3}, {"stride", 2}, {"pad", 1}}});
     convolution(s, "layer1.0.conv1", n, 56, 64, 64, 1);
     std::int64_t h = 56, inputs = 64;
@@ -122,7 +124,7 @@ Suite attention() {
         s.cases.push_back({name, "attention_backward", dims});
     };
     add("small encoder", 16, 128, 4, 32, 0);
-    add("base encoder", 4, 512, 8, 64, 0);   // Vaswani et al. 2017
+    add("base encoder", 4, 512, 8, 64, 0);  // Vaswani et al. 2017
     add("base decoder", 4, 512, 8, 64, 1);
     add("gpt2", 1, 1024, 12, 64, 1);  // Radford et al. 2019
     return s;
@@ -133,7 +135,8 @@ Suite gemm() {
     for (const std::int64_t size : {256, 512, 1024, 2048})
         s.cases.push_back({"square " + std::to_string(size), "matmul", {{"m", size}, {"n", size}, {"k", size}}});
     const auto layer = [&](const std::string& name, std::int64_t batch, std::int64_t inputs, std::int64_t units) {
-        s.cases.push_back({name, "matmul",
+        s.cases.push_back({name,
+                           "matmul",
                            {{"m", batch}, {"n", units}, {"k", inputs}, {"transpose_b", 1}, {"bias", 1}, {"relu", 1}}});
         s.cases.push_back({name + " dx", "matmul", {{"m", batch}, {"n", inputs}, {"k", units}}});
         s.cases.push_back({name + " dw", "matmul", {{"m", units}, {"n", inputs}, {"k", batch}, {"transpose_a", 1}}});
@@ -141,8 +144,8 @@ Suite gemm() {
     layer("dense 784 512", 128, 784, 512);
     layer("dense 512 10", 128, 512, 10);
     layer("mlp 768 3072", 512, 768, 3072);
-    s.cases.push_back({"batched 128", "matmul",
-                       {{"m", 128}, {"n", 128}, {"k", 32}, {"batch", 128}, {"transpose_b", 1}}});
+    s.cases.push_back(
+        {"batched 128", "matmul", {{"m", 128}, {"n", 128}, {"k", 32}, {"batch", 128}, {"transpose_b", 1}}});
     s.cases.push_back({"row", "matmul", {{"m", 1}, {"n", 4096}, {"k", 4096}, {"transpose_b", 1}}});
     return s;
 }
@@ -156,17 +159,17 @@ Suite memory_bound() {
         s.cases.push_back({"8192 x 1000", operation, {{"rows", 8192}, {"classes", 1000}}});
     for (const char* operation : {"max_pool2d_forward", "max_pool2d_backward"})
         s.cases.push_back({"vgg 112x112x128", operation, {{"n", 8}, {"h", 112}, {"w", 112}, {"c", 128}}});
-    for (const auto& [name, operation] : std::initializer_list<std::pair<const char*, const char*>>{
-             {"add_128x32x32x32", "binary"},
-             {"add_bias_128x32x32x32", "binary"},
-             {"relu_128x32x32x32", "unary"},
-             {"sum_channels_128x32x32x32", "reduce"},
-             {"sum_last_4096x1024", "reduce"},
-             {"nhwc_to_nchw_128x32x32x64", "permute"},
-             {"transpose_2048x2048", "permute"},
-             {"batch128x1000", "cross_entropy_forward"},
-             {"dense4096x1024", "sgd_step"},
-             {"dense4096x1024", "adam_step"}})
+    for (const auto& [name, operation] :
+         std::initializer_list<std::pair<const char*, const char*>>{{"add_128x32x32x32", "binary"},
+                                                                    {"add_bias_128x32x32x32", "binary"},
+                                                                    {"relu_128x32x32x32", "unary"},
+                                                                    {"sum_channels_128x32x32x32", "reduce"},
+                                                                    {"sum_last_4096x1024", "reduce"},
+                                                                    {"nhwc_to_nchw_128x32x32x64", "permute"},
+                                                                    {"transpose_2048x2048", "permute"},
+                                                                    {"batch128x1000", "cross_entropy_forward"},
+                                                                    {"dense4096x1024", "sgd_step"},
+                                                                    {"dense4096x1024", "adam_step"}})
         s.cases.push_back({name, operation, {}});
     return s;
 }
@@ -174,8 +177,8 @@ Suite memory_bound() {
 }  // namespace
 
 const std::vector<Suite>& suites() {
-    static const std::vector<Suite> list = {resnet20(), resnet18_cifar(), resnet50(),    lstm(),
-                                            attention(), gemm(),          memory_bound()};
+    static const std::vector<Suite> list = {resnet20(),  resnet18_cifar(), resnet50(),    lstm(),
+                                            attention(), gemm(),           memory_bound()};
     return list;
 }
 

@@ -114,7 +114,7 @@ ForceKernel::~ForceKernel() {
 
 void use_tuning(const Tuning& tuning) {
     Dispatch& dispatch = Dispatch::instance();
-    dispatch.current_tuning();  // so that the default is not read later, over this one
+    std::call_once(dispatch.tuning_read, [] {});  // so that the default is not read later, over this one
     const std::lock_guard lock(dispatch.mutex);
     dispatch.tuning = new TuningIndex(tuning);
     dispatch.update();

@@ -134,6 +134,8 @@ class CaseSet {
     /// The numbers of a call (`args` points to the operation's arguments); nothing where no numbers describe it.
     virtual std::optional<Dims> dims_of(const void* args) const = 0;
     virtual std::uint64_t key(std::size_t index, DType dtype) const = 0;
+    /// What dispatch would do with the case, asked without such a device.
+    virtual Choice choice(std::size_t index, DeviceKind kind, DType dtype) const = 0;
     virtual std::unique_ptr<Trial> trial(std::size_t index, Device device, DType dtype,
                                          const TrialOptions& options) const = 0;
 };
@@ -228,6 +230,10 @@ class TypedCaseSet final : public CaseSet {
         Problem problem(dtype);
         return table_.key(cases_[index].make(problem));
     }
+    Choice choice(std::size_t index, DeviceKind kind, DType dtype) const override {
+        Problem problem(dtype);
+        return table_.explain(cases_[index].make(problem), {kind});
+    }
     std::unique_ptr<Trial> trial(std::size_t index, Device device, DType dtype,
                                  const TrialOptions& options) const override;
 
@@ -302,8 +308,6 @@ class TypedTrial final : public Trial {
     void run(const std::string& implementation, std::size_t copy, StreamId stream) override {
         run_implementation(*table_.find(implementation, device_.kind), copies_[copy], device_, stream);
     }
-
-    Choice choice() const override { return table_.explain(origin_args_, device_); }
 
   private:
     const KernelTable<Args>& table_;

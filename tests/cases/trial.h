@@ -42,8 +42,6 @@ class Trial {
     virtual void make_copies() = 0;
     virtual std::size_t copies() const = 0;
     virtual void run(const std::string& implementation, std::size_t copy, StreamId stream) = 0;
-    /// What dispatch would do now.
-    virtual Choice choice() const = 0;
 
     double flops = 0, bytes = 0;
     std::size_t memory = 0;  ///< of the operands

@@ -1,10 +1,10 @@
 #include "bench/measure.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <fstream>
+#include <map>
 
 #include "core/check.h"
 #include "core/driver/clock.h"
@@ -21,6 +21,23 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 /// A sample shorter than this would measure the clock.
 constexpr double shortest_sample = 50e-6;
 constexpr std::size_t most_runs = 1000;
+
+/// The last-level caches of all processors together, in bytes; 0 where the system does not say. (sysconf counts caches
+/// of a host that a virtual machine does not have.)
+std::size_t last_level_cache() {
+    std::map<std::string, std::size_t> sizes;  // by the processors that share it
+    for (int cpu = 0;; ++cpu) {
+        const std::string folder = fmt::format("/sys/devices/system/cpu/cpu{}/cache/index3/", cpu);
+        std::ifstream size(folder + "size"), shared(folder + "shared_cpu_list");
+        std::size_t kibibytes = 0;
+        std::string processors;
+        if (!(size >> kibibytes) || !(shared >> processors)) break;
+        sizes[processors] = kibibytes << 10;
+    }
+    std::size_t total = 0;
+    for (const auto& [processors, bytes] : sizes) total += bytes;
+    return total;
+}
 
 }  // namespace
 
@@ -130,9 +147,8 @@ Timing Sampler::timing() const {
 std::size_t cold_bytes(Device device) {
     constexpr std::size_t mebi = std::size_t{1} << 20;
     if (device.kind != DeviceKind::cpu) return 128 * mebi;
-    const long cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
-    if (cache <= 0) return 64 * mebi;  // the system does not say
-    return std::clamp(2 * static_cast<std::size_t>(cache), 8 * mebi, 512 * mebi);
+    const std::size_t cache = last_level_cache();
+    return cache == 0 ? 64 * mebi : std::clamp(2 * cache, 8 * mebi, 512 * mebi);
 }
 
 }  // namespace heddle::bench

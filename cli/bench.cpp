@@ -152,6 +152,7 @@ int bench_command(const BenchArguments& a) {
     const Device device = Device::parse(a.device);
     driver(device);  // says what is missing
     if (a.threads > 0) set_thread_count(a.threads);
+    check(a.pytorch.empty() || std::filesystem::exists(a.pytorch), "--pytorch: there is no script {}", a.pytorch);
     const std::vector<bench::Job> jobs = jobs_of(a, sets);
     check(!jobs.empty(), "{}: it has no realistic cases; take one by --case", a.operation);
     check_implementations(a, jobs, device.kind);

@@ -33,5 +33,7 @@ void add_info(CLI::App& app, Action& action);
 void add_models(CLI::App& app, Action& action);
 void add_recipes(CLI::App& app, Action& action);
 void add_datasets(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
+void add_tune(CLI::App& app, Action& action);
 
 }  // namespace heddle::cli

@@ -24,7 +24,7 @@ int report(const std::string& message, int status) {
 }
 
 int run(int count, char** words) {
-    CLI::App app("Heddle: trains, evaluates and applies neural networks.", "heddle");
+    CLI::App app("Heddle: trains, evaluates and applies neural networks, and compares kernels.", "heddle");
     app.set_version_flag("--version", fmt::format("heddle {}", version()));
     app.require_subcommand(1);
     cli::Action action;
@@ -36,6 +36,8 @@ int run(int count, char** words) {
     cli::add_models(app, action);
     cli::add_recipes(app, action);
     cli::add_datasets(app, action);
+    cli::add_bench(app, action);
+    cli::add_tune(app, action);
     app.footer(
         "\nEvery subcommand explains itself: heddle train --help.\n"
         "Exit status: 0 done, 1 failed (one line on stderr says why), 2 wrong usage, 130 interrupted (143: SIGTERM).\n"

@@ -13,6 +13,7 @@ function(heddle_public_headers result root)
     ".*/detail/.*")
   set(public_kernels
     kernels/activation.h
+    kernels/call_key.h
     kernels/elementwise/elementwise.h
     kernels/view.h)
 

@@ -2,9 +2,9 @@
 
 #include <array>
 #include <charconv>
-#include <fstream>
 
 #include "core/check.h"
+#include "core/detail/cpu_model.h"
 #include "core/device_library.h"
 #include "core/driver/driver.h"
 #include "core/driver/plugin.h"
@@ -13,16 +13,6 @@ namespace heddle {
 namespace {
 
 constexpr std::array<std::string_view, 3> names = {"cpu", "cuda", "sim"};
-
-std::string cpu_model() {
-    std::ifstream file("/proc/cpuinfo");
-    for (std::string line; std::getline(file, line);)
-        if (line.starts_with("model name")) {
-            const std::size_t colon = line.find(": ");
-            if (colon != std::string::npos) return line.substr(colon + 2);
-        }
-    return "unknown processor";
-}
 
 /// What `heddle info` shows: the number of devices, or why there is none.
 DeviceStatus status_of(DeviceKind kind) {
@@ -56,7 +46,7 @@ Device Device::parse(std::string_view text) {
 std::vector<DeviceStatus> device_status() {
     const Driver& host = driver(Device::cpu());
     const double memory = static_cast<double>(host.total_memory()) / (1 << 30);
-    return {{DeviceKind::cpu, 1, fmt::format("{}, {}, {:.1f} GiB", cpu_model(), host.description(), memory)},
+    return {{DeviceKind::cpu, 1, fmt::format("{}, {}, {:.1f} GiB", detail::cpu_model(), host.description(), memory)},
             status_of(DeviceKind::cuda),
             status_of(DeviceKind::sim)};
 }

@@ -23,6 +23,8 @@ constexpr EnvVariable variables[] = {
      "file:line of a barrier, fence, commit or wait that the simulator leaves out (docs/mutations.md)", "none"},
     {"HEDDLE_SIM_STREAMS", "earliest, latest or random: which stream of the simulator goes first", "earliest"},
     {"HEDDLE_THREADS", "CPU threads", "OpenMP's default"},
+    {"HEDDLE_TUNING", "the file of heddle tune that chooses kernels; \"off\": none",
+     "heddle/tuning.json in $XDG_CACHE_HOME or ~/.cache, where it exists"},
 };
 
 }  // namespace

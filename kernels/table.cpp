@@ -7,17 +7,23 @@
 #include "core/allocator.h"
 #include "core/check.h"
 #include "core/env.h"
+#include "kernels/detail/tuning_index.h"
 
 namespace heddle {
-namespace {
 
-// HEDDLE_KERNEL and the ForceKernel guards. The flag lets dispatch skip the lock while nothing is forced.
-struct Forced {
+using detail::TuningIndex;
+
+/// What dispatch asks beside the priorities: HEDDLE_KERNEL and the ForceKernel guards, the tuning, the observer.
+struct Dispatch {
     std::mutex mutex;
-    std::multimap<std::string, std::string, std::less<>> names;
-    std::atomic<bool> any{false};
+    std::multimap<std::string, std::string, std::less<>> forced;
+    std::atomic<bool> any_forced{false};
+    std::once_flag tuning_read;
+    std::atomic<const TuningIndex*> tuning{nullptr};  // never freed: a call may be reading it
+    CallObserver observer;
+    std::atomic<bool> observing{false};
 
-    Forced() {
+    Dispatch() {
         const std::string text = env("HEDDLE_KERNEL").value_or("");
         for (std::size_t start = 0; start < text.size();) {
             const std::size_t end = std::min(text.find(',', start), text.size());
@@ -25,28 +31,59 @@ struct Forced {
             const std::size_t equals = item.find('=');
             check(equals != std::string::npos && equals > 0 && equals + 1 < item.size(),
                   "HEDDLE_KERNEL: expected operation=implementation, got \"{}\"", item);
-            names.emplace(item.substr(0, equals), item.substr(equals + 1));
+            forced.emplace(item.substr(0, equals), item.substr(equals + 1));
             start = end + 1;
         }
-        any = !names.empty();
+        any_forced = !forced.empty();
+    }
+
+    static Dispatch& instance() {
+        static Dispatch& dispatch = *new Dispatch;
+        return dispatch;
+    }
+
+    const TuningIndex* current_tuning() {
+        std::call_once(tuning_read, [this] { tuning = detail::read_default_tuning(); });
+        return tuning;
+    }
+
+    /// Call with the mutex held, after a change.
+    void update() {
+        const TuningIndex* index = current_tuning();
+        KernelTableBase::watched = any_forced || observing || (index && !index->empty());
     }
 };
 
-Forced& forced_kernels() {
-    static Forced& forced = *new Forced;
-    return forced;
-}
-
-}  // namespace
+std::atomic<bool> KernelTableBase::watched{true};
 
 KernelTableBase::KernelTableBase(const char* operation) : operation_(operation) {}
 
 std::string_view KernelTableBase::forced() const {
-    Forced& forced = forced_kernels();
-    if (!forced.any.load(std::memory_order_relaxed)) return {};
-    const std::lock_guard lock(forced.mutex);
-    const auto [first, last] = forced.names.equal_range(operation_);
+    Dispatch& dispatch = Dispatch::instance();
+    if (!dispatch.any_forced.load(std::memory_order_relaxed)) return {};
+    const std::lock_guard lock(dispatch.mutex);
+    const auto [first, last] = dispatch.forced.equal_range(operation_);
     return first == last ? std::string_view() : std::string_view(std::prev(last)->second);
+}
+
+std::string_view KernelTableBase::tuned(DeviceKind device, std::uint64_t key) const {
+    const TuningIndex* index = Dispatch::instance().current_tuning();
+    if (!index || index->empty()) return {};
+    return index->find(operation_, device, key);
+}
+
+void KernelTableBase::observe(Device device, std::uint64_t key, const void* args) const {
+    Dispatch& dispatch = Dispatch::instance();
+    if (dispatch.observing.load(std::memory_order_acquire)) {
+        const std::lock_guard lock(dispatch.mutex);
+        if (dispatch.observer) dispatch.observer(*this, device, key, args);
+        return;
+    }
+    static std::once_flag first;  // the flag is true until the environment has been read
+    std::call_once(first, [&] {
+        const std::lock_guard lock(dispatch.mutex);
+        dispatch.update();
+    });
 }
 
 void KernelTableBase::fail_none(Device device, const std::string& reasons) const {
@@ -59,18 +96,44 @@ void KernelTableBase::fail_forced(std::string_view name, const std::string& why)
 }
 
 ForceKernel::ForceKernel(std::string operation, std::string name) : operation_(std::move(operation)) {
-    Forced& forced = forced_kernels();
-    const std::lock_guard lock(forced.mutex);
-    forced.names.emplace(operation_, std::move(name));
-    forced.any = true;
+    Dispatch& dispatch = Dispatch::instance();
+    const std::lock_guard lock(dispatch.mutex);
+    dispatch.forced.emplace(operation_, std::move(name));
+    dispatch.any_forced = true;
+    dispatch.update();
 }
 
 ForceKernel::~ForceKernel() {
-    Forced& forced = forced_kernels();
-    const std::lock_guard lock(forced.mutex);
-    const auto [first, last] = forced.names.equal_range(operation_);
-    if (first != last) forced.names.erase(std::prev(last));
-    forced.any = !forced.names.empty();
+    Dispatch& dispatch = Dispatch::instance();
+    const std::lock_guard lock(dispatch.mutex);
+    const auto [first, last] = dispatch.forced.equal_range(operation_);
+    if (first != last) dispatch.forced.erase(std::prev(last));
+    dispatch.any_forced = !dispatch.forced.empty();
+    dispatch.update();
+}
+
+void use_tuning(const Tuning& tuning) {
+    Dispatch& dispatch = Dispatch::instance();
+    std::call_once(dispatch.tuning_read, [] {});  // so that the default is not read later, over this one
+    const std::lock_guard lock(dispatch.mutex);
+    dispatch.tuning = new TuningIndex(tuning);
+    dispatch.update();
+}
+
+ObserveCalls::ObserveCalls(CallObserver observer) {
+    Dispatch& dispatch = Dispatch::instance();
+    const std::lock_guard lock(dispatch.mutex);
+    dispatch.observer = std::move(observer);
+    dispatch.observing = true;
+    dispatch.update();
+}
+
+ObserveCalls::~ObserveCalls() {
+    Dispatch& dispatch = Dispatch::instance();
+    const std::lock_guard lock(dispatch.mutex);
+    dispatch.observing = false;
+    dispatch.observer = nullptr;
+    dispatch.update();
 }
 
 namespace {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -11,6 +12,7 @@
 #include "core/device.h"
 #include "core/driver/driver.h"
 #include "core/export.h"
+#include "kernels/call_key.h"
 
 namespace heddle {
 
@@ -61,6 +63,13 @@ inline constexpr int plain = 10;
 inline constexpr int fast = 20;
 }  // namespace priority
 
+/// What dispatch decides, and by which rule.
+struct Choice {
+    enum class Rule { forced, tuned, priority } rule = Rule::priority;
+    std::string name = {};   ///< of the implementation; empty where none can run
+    std::string error = {};  ///< why none can
+};
+
 /// What all tables have in common: the name of the operation and of its implementations.
 class HEDDLE_API KernelTableBase {
   public:
@@ -78,13 +87,20 @@ class HEDDLE_API KernelTableBase {
 
   protected:
     ~KernelTableBase() = default;
+    /// False where priorities alone decide and nobody observes: all that dispatch has to ask then. (True at first: what
+    /// the environment says is read at the first call.)
+    static std::atomic<bool> watched;
     /// The name that a scope guard or HEDDLE_KERNEL forces for this operation; empty where none does.
     std::string_view forced() const;
+    /// The name that the tuning file gives for a call (kernels/tuning.h); empty where it has none.
+    std::string_view tuned(DeviceKind device, std::uint64_t key) const;
+    /// Tells the observer, where there is one.
+    void observe(Device device, std::uint64_t key, const void* args) const;
     [[noreturn]] void fail_none(Device device, const std::string& reasons) const;
     [[noreturn]] void fail_forced(std::string_view name, const std::string& why) const;
 
   private:
-    friend class ForceKernel;
+    friend struct Dispatch;
     const char* operation_;
 };
 
@@ -119,15 +135,11 @@ class KernelTable final : public KernelTableBase {
         return nullptr;
     }
 
-    /// The implementation for a case: a forced name, else the highest priority that supports it. Throws `Error` where a
-    /// forced one cannot run it, or none can, with the reasons.
+    /// The implementation for a case: a forced name, else what the tuning file names, else the highest priority that
+    /// supports it. Throws `Error` where a forced one cannot run it, or none can, with the reasons.
     const Implementation<Args>& choose(const Args& args, Device device) const {
-        if (const std::string_view name = forced(); !name.empty()) [[unlikely]] {
-            const auto* implementation = find(name, device.kind);
-            if (!implementation) fail_forced(name, "there is no such implementation on " + device.to_string());
-            if (const Support support = implementation->supports(args); !support) fail_forced(name, support.reason());
-            return *implementation;
-        }
+        if (watched.load(std::memory_order_relaxed)) [[unlikely]]
+            if (const auto* implementation = choose_watched(args, device)) return *implementation;
         for (const auto& implementation : of(device.kind))
             if (implementation.supports(args)) return implementation;
         std::string reasons;
@@ -135,6 +147,24 @@ class KernelTable final : public KernelTableBase {
             reasons += std::string("; ") + implementation.name + ": " + implementation.supports(args).reason();
         fail_none(device, reasons);
     }
+
+    /// What `choose` would do, without a word to the observer.
+    Choice explain(const Args& args, Device device) const {
+        try {
+            if (const auto* implementation = choose_forced(args, device))
+                return {Choice::Rule::forced, implementation->name};
+        } catch (const std::exception& error) {
+            return {Choice::Rule::forced, "", error.what()};
+        }
+        if (const auto* implementation = choose_tuned(args, device, key(args)))
+            return {Choice::Rule::tuned, implementation->name};
+        for (const auto& implementation : of(device.kind))
+            if (implementation.supports(args)) return {Choice::Rule::priority, implementation.name};
+        return {Choice::Rule::priority, "", "no implementation supports it"};
+    }
+
+    /// Tells calls apart (kernels/call_key.h); 0 where the operation cannot be tuned.
+    std::uint64_t key(const Args& args) const { return call_key(args); }
 
     std::vector<Entry> entries() const override {
         std::vector<Entry> result;
@@ -145,6 +175,30 @@ class KernelTable final : public KernelTableBase {
     }
 
   private:
+    /// nullptr: the priorities decide. (Virtual, so that the code stands with the table, not with every call.)
+    virtual const Implementation<Args>* choose_watched(const Args& args, Device device) const {
+        const std::uint64_t call = key(args);
+        observe(device, call, &args);
+        if (const auto* implementation = choose_forced(args, device)) return implementation;
+        return choose_tuned(args, device, call);
+    }
+
+    const Implementation<Args>* choose_forced(const Args& args, Device device) const {
+        const std::string_view name = forced();
+        if (name.empty()) return nullptr;
+        const auto* implementation = find(name, device.kind);
+        if (!implementation) fail_forced(name, "there is no such implementation on " + device.to_string());
+        if (const Support support = implementation->supports(args); !support) fail_forced(name, support.reason());
+        return implementation;
+    }
+
+    const Implementation<Args>* choose_tuned(const Args& args, Device device, std::uint64_t call) const {
+        const std::string_view name = call == 0 ? std::string_view() : tuned(device.kind, call);
+        if (name.empty()) return nullptr;
+        const auto* implementation = find(name, device.kind);
+        return implementation && implementation->supports(args) ? implementation : nullptr;
+    }
+
     std::vector<Implementation<Args>>& of(DeviceKind kind) { return implementations_[static_cast<std::size_t>(kind)]; }
     const std::vector<Implementation<Args>>& of(DeviceKind kind) const {
         return implementations_[static_cast<std::size_t>(kind)];

@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-FLOORS = ["core", "kernels", "ops", "layers", "data", "train", "models", "cli"]
+FLOORS = ["core", "kernels", "ops", "layers", "data", "train", "models", "bench", "cli"]
 BELOW = {
     "core": {"core"},
     "kernels": {"core", "kernels"},
@@ -23,6 +23,7 @@ BELOW = {
     "data": {"core", "kernels", "data"},
     "train": {"core", "kernels", "ops", "layers", "data", "train"},
     "models": {"core", "kernels", "ops", "layers", "data", "train", "models"},
+    "bench": {"core", "kernels", "ops", "layers", "data", "train", "models", "bench", "tests"},  # tests/cases
     "cli": set(FLOORS),
 }
 # Tensor's arithmetic and backward() are declared in core/tensor.h and defined in ops/; nothing else crosses floors.

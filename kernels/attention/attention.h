@@ -23,6 +23,8 @@ struct AttentionForward {
     float scale = 1;
     View output;    ///< [batch, queries, heads, value size]
     View log_sums;  ///< [batch, heads, queries]: log of the sum of e^score; 0 where no key is seen
+
+    auto members() const { return std::tie(query, key, value, mask, causal, scale, output, log_sums); }
 };
 HEDDLE_API KernelTable<AttentionForward>& attention_forward();
 
@@ -43,6 +45,10 @@ struct AttentionBackward {
     View dquery;    ///< the shape of query
     View dkey;      ///< the shape of key
     View dvalue;    ///< the shape of value
+
+    auto members() const {
+        return std::tie(query, key, value, mask, causal, scale, output, log_sums, doutput, dquery, dkey, dvalue);
+    }
 };
 HEDDLE_API KernelTable<AttentionBackward>& attention_backward();
 

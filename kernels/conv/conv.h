@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <tuple>
 
 #include "kernels/activation.h"
 #include "kernels/table.h"
@@ -19,6 +20,7 @@ struct Conv2dParams {
     /// The shape of y for x [N, H, W, C] and w [O, kh, kw, C / groups]; an extent is 0 where the kernel does not fit.
     /// Checks nothing.
     HEDDLE_API Shape output_shape(const Shape& x, const Shape& w) const;
+    auto members() const { return std::tie(stride, dilation, padding, groups); }
 };
 
 /// y = activation(x * w + bias), the cross-correlation that deep learning calls convolution:
@@ -33,6 +35,8 @@ struct Conv2dForward {
     Conv2dParams params;
     FusedActivation activation = FusedActivation::none;
     View y;
+
+    auto members() const { return std::tie(x, w, bias, params, activation, y); }
 };
 HEDDLE_API KernelTable<Conv2dForward>& conv2d_forward();
 
@@ -43,6 +47,8 @@ struct Conv2dBackwardData {
     View dy;
     Conv2dParams params;
     View dx;
+
+    auto members() const { return std::tie(w, dy, params, dx); }
 };
 HEDDLE_API KernelTable<Conv2dBackwardData>& conv2d_backward_data();
 
@@ -54,6 +60,8 @@ struct Conv2dBackwardWeights {
     Conv2dParams params;
     View dw;
     View dbias;
+
+    auto members() const { return std::tie(x, dy, params, dw, dbias); }
 };
 HEDDLE_API KernelTable<Conv2dBackwardWeights>& conv2d_backward_weights();
 

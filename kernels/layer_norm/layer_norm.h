@@ -18,6 +18,8 @@ struct LayerNormForward {
     View y;                  ///< the shape of x; may be x
     View mean;               ///< [rows], output: saved for the backward step
     View inverse_deviation;  ///< [rows], output: saved for the backward step
+
+    auto members() const { return std::tie(x, scale, offset, y, mean, inverse_deviation); }
 };
 HEDDLE_API KernelTable<LayerNormForward>& layer_norm_forward();
 
@@ -33,6 +35,8 @@ struct LayerNormBackward {
     View dx = {};       ///< the shape of x; absent: not wanted; may be dy where dscale and doffset are absent
     View dscale = {};   ///< [C]; absent: not wanted
     View doffset = {};  ///< [C]; absent: not wanted
+
+    auto members() const { return std::tie(x, dy, scale, mean, inverse_deviation, dx, dscale, doffset); }
 };
 HEDDLE_API KernelTable<LayerNormBackward>& layer_norm_backward();
 

@@ -18,6 +18,8 @@ struct Matmul {
     float alpha = 1;
     bool accumulate = false;  ///< whether c's old values are added, before the activation
     View c;                   ///< [batch..., m, n]; overlaps no input
+
+    auto members() const { return std::tie(a, b, bias, transpose_a, transpose_b, activation, alpha, accumulate, c); }
 };
 HEDDLE_API KernelTable<Matmul>& matmul();
 

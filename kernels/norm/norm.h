@@ -32,6 +32,11 @@ struct BatchNormForward {
     /// Whether running_variance takes the unbiased variance (sum / (rows - 1): PyTorch) or the biased one (Keras). A
     /// single row has no unbiased variance: its biased one, 0, is taken.
     bool unbiased_running_variance = false;
+
+    auto members() const {
+        return std::tie(x, scale, offset, residual, activation, y, mean, inverse_deviation, running_mean,
+                        running_variance, unbiased_running_variance);
+    }
 };
 HEDDLE_API KernelTable<BatchNormForward>& batch_norm_forward();
 
@@ -46,6 +51,8 @@ struct BatchNormInference {
     FusedActivation activation = FusedActivation::none;
     float epsilon = 1e-3f;
     View y;  ///< the shape of x; may be x or residual
+
+    auto members() const { return std::tie(x, scale, offset, residual, mean, variance, activation, y); }
 };
 HEDDLE_API KernelTable<BatchNormInference>& batch_norm_inference();
 
@@ -67,6 +74,10 @@ struct BatchNormBackward {
     View dscale = {};      ///< [C]; absent: not wanted
     View doffset = {};     ///< [C]; absent: not wanted
     View dresidual = {};   ///< the shape of x; absent: not wanted; may be dy unless dx is (which is fastest)
+
+    auto members() const {
+        return std::tie(x, y, dy, scale, mean, inverse_deviation, activation, training, dx, dscale, doffset, dresidual);
+    }
 };
 HEDDLE_API KernelTable<BatchNormBackward>& batch_norm_backward();
 

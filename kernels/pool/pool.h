@@ -19,6 +19,7 @@ struct Pool2dParams {
     HEDDLE_API Shape output_shape(const Shape& x) const;
     /// The dtype of max pooling's index: u8 where kernel[0] * kernel[1] <= 255, else i32.
     DType index_dtype() const { return kernel[0] * kernel[1] <= 255 ? DType::u8 : DType::i32; }
+    auto members() const { return std::tie(kernel, stride, padding); }
 };
 
 /// y = the maximum of each window of x, or max(0, maximum) where activation is relu: the same as pooling after ReLU.
@@ -32,6 +33,8 @@ struct MaxPool2dForward {
     FusedActivation activation = FusedActivation::none;
     View y;
     View index;
+
+    auto members() const { return std::tie(x, params, activation, y, index); }
 };
 HEDDLE_API KernelTable<MaxPool2dForward>& max_pool2d_forward();
 
@@ -44,6 +47,8 @@ struct MaxPool2dBackward {
     Pool2dParams params;
     FusedActivation activation = FusedActivation::none;
     View dx;
+
+    auto members() const { return std::tie(dy, y, index, params, activation, dx); }
 };
 HEDDLE_API KernelTable<MaxPool2dBackward>& max_pool2d_backward();
 
@@ -54,6 +59,8 @@ struct AvgPool2dForward {
     Pool2dParams params;
     bool count_padding = false;
     View y;
+
+    auto members() const { return std::tie(x, params, count_padding, y); }
 };
 HEDDLE_API KernelTable<AvgPool2dForward>& avg_pool2d_forward();
 
@@ -63,6 +70,8 @@ struct AvgPool2dBackward {
     Pool2dParams params;
     bool count_padding = false;
     View dx;
+
+    auto members() const { return std::tie(dy, params, count_padding, dx); }
 };
 HEDDLE_API KernelTable<AvgPool2dBackward>& avg_pool2d_backward();
 

@@ -47,6 +47,11 @@ struct RnnForward {
     View previous_hidden;     ///< [batch, time, units]: the state before each step
     View previous_cell = {};  ///< [batch, time, units]: the cell state before each step; lstm only
     View candidate = {};      ///< [batch, time, units]: V h + d of n; gru only
+
+    auto members() const {
+        return std::tie(cell, x, weight_input, weight_hidden, bias_input, bias_hidden, initial_hidden, initial_cell,
+                        lengths, reverse, y, hidden, final_cell, gates, previous_hidden, previous_cell, candidate);
+    }
 };
 HEDDLE_API KernelTable<RnnForward>& rnn_forward();
 
@@ -72,6 +77,12 @@ struct RnnBackward {
     View dbias_hidden = {};
     View dinitial_hidden = {};
     View dinitial_cell = {};
+
+    auto members() const {
+        return std::tie(cell, x, weight_input, weight_hidden, lengths, reverse, gates, previous_hidden, previous_cell,
+                        candidate, dy, dhidden, dfinal_cell, dx, dweight_input, dweight_hidden, dbias_input,
+                        dbias_hidden, dinitial_hidden, dinitial_cell);
+    }
 };
 HEDDLE_API KernelTable<RnnBackward>& rnn_backward();
 

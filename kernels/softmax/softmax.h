@@ -11,6 +11,8 @@ struct SoftmaxForward {
     View x;
     View y;
     bool log = false;
+
+    auto members() const { return std::tie(x, y, log); }
 };
 HEDDLE_API KernelTable<SoftmaxForward>& softmax_forward();
 
@@ -21,6 +23,8 @@ struct SoftmaxBackward {
     View dy;
     View dx;
     bool log = false;
+
+    auto members() const { return std::tie(y, dy, dx, log); }
 };
 HEDDLE_API KernelTable<SoftmaxBackward>& softmax_backward();
 

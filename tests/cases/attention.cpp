@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "tests/cases/families.h"
+#include "tests/cases/sample.h"
 
 namespace heddle::cases {
 namespace {
@@ -118,6 +119,22 @@ const std::vector<NamedSpec>& specs() {
     return list;
 }
 
+std::vector<Dim> dims() {
+    return {{.name = "batch"}, {.name = "queries"}, {.name = "keys"},
+            {.name = "heads"}, {.name = "size"},    flag("causal")};
+}
+
+NamedSpec spec_of(const Dims& d) {
+    return {"",
+            {.batch = d.at("batch"),
+             .queries = d.at("queries"),
+             .keys = d.at("keys"),
+             .heads = d.at("heads"),
+             .size = d.at("size"),
+             .value_size = d.at("size"),
+             .causal = d.at("causal") == 1}};
+}
+
 }  // namespace
 
 void add_attention_cases(CaseSets& sets) {
@@ -130,8 +147,14 @@ void add_attention_cases(CaseSets& sets) {
     // Scores that differ by thousands: one key takes all. The errors of such scores are those of their terms.
     Spec sharp{.queries = 66, .keys = 70, .heads = 1, .fill = Fill::outliers};
     forwards.push_back(forward({"outliers", sharp}));
-    sets.push_back(make_case_set(attention_forward(), std::move(forwards)));
-    sets.push_back(make_case_set(attention_backward(), std::move(backwards)));
+    sets.push_back(make_case_set(attention_forward(), std::move(forwards),
+                                 {.dims = dims(),
+                                  .from_dims = [](const Dims& d) { return forward(spec_of(d)); },
+                                  .sample = [](Problem& want, const AttentionForward& a) { sample(want, a); }}));
+    sets.push_back(make_case_set(attention_backward(), std::move(backwards),
+                                 {.dims = dims(),
+                                  .from_dims = [](const Dims& d) { return backward(spec_of(d)); },
+                                  .sample = [](Problem& want, const AttentionBackward& a) { sample(want, a); }}));
 }
 
 }  // namespace heddle::cases

@@ -1,7 +1,5 @@
 #include "tests/cases/case.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -9,6 +7,8 @@
 #include <limits>
 
 #include "core/allocator.h"
+#include "core/check.h"
+#include "core/parallel.h"
 #include "core/random.h"
 
 namespace heddle::cases {
@@ -134,10 +134,25 @@ struct Operand {
     std::vector<std::byte> host = {};  // guard, elements, guard
     std::byte* device = nullptr;       // the same on the device (host.data() on the CPU)
     std::vector<std::byte> before = {};
+    bool partial = false;                 // of a reference: only some elements were computed
+    std::vector<std::int64_t> only = {};  // these
 
     std::size_t bytes() const { return static_cast<std::size_t>(shape.elements()) * size_of(dtype); }
     std::byte* elements() { return host.data() + guard_bytes; }
 };
+
+/// What was rounded to the origin's type is the same number in f64.
+void take_values(Operand& operand, Operand& origin) {
+    if (operand.role != Role::input && operand.role != Role::inout) return;
+    if (operand.dtype == origin.dtype) {
+        std::memcpy(operand.elements(), origin.elements(), operand.bytes());
+        return;
+    }
+    parallel_for(operand.shape.elements(), 1 << 14, [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t i = first; i < last; ++i)
+            store(operand.elements(), i, operand.dtype, load(origin.elements(), i, origin.dtype));
+    });
+}
 
 }  // namespace
 
@@ -145,6 +160,7 @@ struct Problem::State {
     DType dtype, rounded_to;
     Device device;
     bool with_memory = true;
+    const State* origin = nullptr;
     std::vector<std::unique_ptr<Operand>> operands = {};
     std::int64_t reduction = 1;
     double multiplier = 1, flops = 0, bytes = -1;
@@ -160,8 +176,12 @@ struct Problem::State {
         operand->dtype = operand->exact_to = type;
         operand->host.assign(operand->bytes() + 2 * guard_bytes, std::byte{guard_pattern});
         std::memset(operand->elements(), output_pattern, operand->bytes());
-        if (value)
-            for (std::int64_t i = 0; i < shape.elements(); ++i) store(operand->elements(), i, type, value(i));
+        if (origin)
+            take_values(*operand, *origin->operands[operands.size()]);
+        else if (value)
+            parallel_for(shape.elements(), 1 << 14, [&](std::int64_t first, std::int64_t last) {
+                for (std::int64_t i = first; i < last; ++i) store(operand->elements(), i, type, value(i));
+            });
         operand->device = device.kind == DeviceKind::cpu
                               ? operand->host.data()
                               : static_cast<std::byte*>(allocator(device).allocate(operand->host.size(), 0, "case"));
@@ -175,6 +195,11 @@ Problem::Problem(DType dtype, DType rounded_to, Device device)
     : state_(std::make_unique<State>(State{dtype, rounded_to, device})) {}
 
 Problem::Problem(DType dtype) : state_(std::make_unique<State>(State{dtype, dtype, Device::cpu(), false})) {}
+
+Problem::Problem(DType dtype, const Problem& origin, Device device)
+    : state_(std::make_unique<State>(State{dtype, origin.state_->rounded_to, device})) {
+    state_->origin = origin.state_.get();
+}
 
 Problem::~Problem() {
     if (state_->device.kind != DeviceKind::cpu)
@@ -237,6 +262,22 @@ void Problem::tolerance(double multiplier) { state_->multiplier = multiplier; }
 void Problem::flops(double count) { state_->flops = count; }
 void Problem::bytes(double count) { state_->bytes = count; }
 
+void Problem::only(const View& output, std::vector<std::int64_t> indices) {
+    for (auto& operand : state_->operands)
+        if (operand->host.data() + guard_bytes == output.data) {
+            operand->partial = true;
+            operand->only = std::move(indices);
+            return;
+        }
+    fail("a sampled output is none of the case's operands");
+}
+
+std::size_t Runner::memory(const Problem& problem) {
+    std::size_t total = 0;
+    for (const auto& operand : problem.state_->operands) total += operand->bytes();
+    return total;
+}
+
 double Runner::flops(const Problem& problem) { return problem.state_->flops; }
 
 double Runner::bytes(const Problem& problem) {
@@ -288,9 +329,13 @@ Outcome Runner::compare(Problem& got, Problem& want) {
         if (mine.role != Role::output && mine.role != Role::inout) continue;
 
         double squares = 0;
-        const std::int64_t count = mine.shape.elements();
-        for (std::int64_t i = 0; i < count; ++i) {
-            const double value = load(reference.elements(), i, reference.dtype);
+        const std::int64_t count =
+            reference.partial ? static_cast<std::int64_t>(reference.only.size()) : mine.shape.elements();
+        const auto place = [&](std::int64_t j) {
+            return reference.partial ? reference.only[static_cast<std::size_t>(j)] : j;
+        };
+        for (std::int64_t j = 0; j < count; ++j) {
+            const double value = load(reference.elements(), place(j), reference.dtype);
             if (std::isfinite(value)) squares += value * value;
         }
         const double rms = count > 0 ? std::sqrt(squares / static_cast<double>(count)) : 0;
@@ -303,7 +348,8 @@ Outcome Runner::compare(Problem& got, Problem& want) {
             exact ? 0 : epsilon(mine.exact_to) * got.state_->multiplier * (4 + 2 * std::sqrt(length)) * many;
         // Kernels flush denormals: a difference below the smallest normal float is none.
         const double floor = 0x1p-126;
-        for (std::int64_t i = 0; i < count; ++i) {
+        for (std::int64_t j = 0; j < count; ++j) {
+            const std::int64_t i = place(j);
             const double value = load(mine.elements(), i, mine.dtype);
             const double wanted = load(reference.elements(), i, reference.dtype);
             if (std::isnan(wanted) && std::isnan(value)) continue;

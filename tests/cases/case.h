@@ -1,16 +1,21 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/dtype.h"
 #include "kernels/table.h"
 #include "kernels/view.h"
+#include "tests/cases/dims.h"
+#include "tests/cases/trial.h"
 
-/// One list of cases per operation serves tests (every implementation against `reference` in f64) and benchmarks.
+/// One list of cases per operation serves tests (every implementation against `reference` in f64), benchmarks and the
+/// command's `bench` and `tune`.
 namespace heddle::cases {
 
 /// What an input is filled with. All values are first rounded to the dtype under test, so that the reference sees the
@@ -37,6 +42,8 @@ class Problem {
     /// Operands with a shape, a dtype and an aligned address that nothing may use: to ask what an implementation
     /// supports.
     explicit Problem(DType dtype);
+    /// Operands with the values of another problem's, made by the same function.
+    Problem(DType dtype, const Problem& origin, Device device);
     ~Problem();
     Problem(const Problem&) = delete;
     Problem& operator=(const Problem&) = delete;
@@ -75,6 +82,9 @@ class Problem {
     void flops(double count);
     void bytes(double count);
 
+    /// Of a reference problem: of this output only the elements at `indices` (rising) were computed.
+    void only(const View& output, std::vector<std::int64_t> indices);
+
   private:
     friend class Runner;
     struct State;
@@ -86,14 +96,6 @@ struct Case {
     std::string name;
     std::function<Args(Problem&)> make;
     bool benchmark = false;  ///< a realistic size: timed by benchmarks; still checked by tests of the full tier
-};
-
-/// Outcome of one implementation on one case.
-struct Outcome {
-    enum class Status { passed, failed, unsupported } status = Status::passed;
-    std::string message = {};   ///< of a failure or the reason of `unsupported`
-    double relative_error = 0;  ///< Frobenius norm of the difference over that of the reference
-    double worst_error = 0;     ///< largest |got - want| / max(|want|, rms)
 };
 
 /// The cases of one operation, whatever its arguments are.
@@ -123,6 +125,19 @@ class CaseSet {
                              DType dtype) const = 0;
     virtual Timing time(std::size_t index, const std::string& implementation, Device device, DType dtype,
                         double seconds) const = 0;
+
+    /// The numbers that describe a case of one's own; empty where the operation has named cases only.
+    virtual const std::vector<Dim>& dims() const = 0;
+    /// Adds a case of these numbers, which `complete` made whole; returns its index. Throws `Error` where they do not
+    /// go together.
+    virtual std::size_t add(const std::string& name, const Dims& dims) = 0;
+    /// The numbers of a call (`args` points to the operation's arguments); nothing where no numbers describe it.
+    virtual std::optional<Dims> dims_of(const void* args) const = 0;
+    virtual std::uint64_t key(std::size_t index, DType dtype) const = 0;
+    /// What dispatch would do with the case, asked without such a device.
+    virtual Choice choice(std::size_t index, DeviceKind kind, DType dtype) const = 0;
+    virtual std::unique_ptr<Trial> trial(std::size_t index, Device device, DType dtype,
+                                         const TrialOptions& options) const = 0;
 };
 
 /// Runs what a CaseSet needs of a Problem (the part that does not depend on the arguments).
@@ -136,12 +151,26 @@ class Runner {
     static double measure(const std::function<void()>& run, double seconds);
     static double flops(const Problem& problem);
     static double bytes(const Problem& problem);
+    /// Of all operands together.
+    static std::size_t memory(const Problem& problem);
+};
+
+/// What an operation's cases can do beyond the list.
+template <class Args>
+struct Extras {
+    std::vector<Dim> dims = {};
+    std::function<Case<Args>(const Dims&)> from_dims = {};
+    std::function<std::optional<Dims>(const Args&)> to_dims = {};
+    /// Computes some outputs of a problem in f64, at its edges and in between, and says which (`Problem::only`). Costs
+    /// little however large the problem is.
+    std::function<void(Problem&, const Args&)> sample = {};
 };
 
 template <class Args>
 class TypedCaseSet final : public CaseSet {
   public:
-    TypedCaseSet(KernelTable<Args>& table, std::vector<Case<Args>> cases) : table_(table), cases_(std::move(cases)) {}
+    TypedCaseSet(KernelTable<Args>& table, std::vector<Case<Args>> cases, Extras<Args> extras)
+        : table_(table), cases_(std::move(cases)), extras_(std::move(extras)) {}
 
     const KernelTableBase& table() const override { return table_; }
     std::size_t size() const override { return cases_.size(); }
@@ -188,14 +217,122 @@ class TypedCaseSet final : public CaseSet {
         return {true, "", Runner::measure(prepared.run, seconds), prepared.flops, prepared.bytes};
     }
 
+    const std::vector<Dim>& dims() const override { return extras_.dims; }
+    std::size_t add(const std::string& name, const Dims& dims) override {
+        cases_.push_back(extras_.from_dims(dims));
+        cases_.back().name = name;
+        return cases_.size() - 1;
+    }
+    std::optional<Dims> dims_of(const void* args) const override {
+        return extras_.to_dims ? extras_.to_dims(*static_cast<const Args*>(args)) : std::nullopt;
+    }
+    std::uint64_t key(std::size_t index, DType dtype) const override {
+        Problem problem(dtype);
+        return table_.key(cases_[index].make(problem));
+    }
+    Choice choice(std::size_t index, DeviceKind kind, DType dtype) const override {
+        Problem problem(dtype);
+        return table_.explain(cases_[index].make(problem), {kind});
+    }
+    std::unique_ptr<Trial> trial(std::size_t index, Device device, DType dtype,
+                                 const TrialOptions& options) const override;
+
   private:
     KernelTable<Args>& table_;
     std::vector<Case<Args>> cases_;
+    Extras<Args> extras_;
+};
+
+/// A trial of one case: its values are drawn once, for the reference and for every copy.
+template <class Args>
+class TypedTrial final : public Trial {
+  public:
+    TypedTrial(const KernelTable<Args>& table, const Case<Args>& item, const Extras<Args>& extras, Device device,
+               DType dtype, const TrialOptions& options)
+        : table_(table),
+          case_(item),
+          extras_(extras),
+          device_(device),
+          dtype_(dtype),
+          options_(options),
+          origin_(dtype, dtype, Device::cpu()) {
+        origin_args_ = case_.make(origin_);
+        flops = Runner::flops(origin_);
+        bytes = Runner::bytes(origin_);
+        memory = Runner::memory(origin_);
+        sampled = extras_.sample && flops > options.sample_beyond;
+    }
+
+    std::vector<Candidate> candidates() const override {
+        std::vector<Candidate> result;
+        for (const auto& implementation : table_.implementations(device_.kind)) {
+            const Support support = implementation.supports(origin_args_);
+            const bool asks = support && implementation.workspace_bytes;
+            result.push_back({implementation.name, implementation.priority, static_cast<bool>(support),
+                              support.reason(), asks ? implementation.workspace_bytes(origin_args_) : 0});
+        }
+        return result;
+    }
+
+    Outcome check(const std::string& implementation) override {
+        if (!want_) {
+            want_ = std::make_unique<Problem>(DType::f64, origin_, Device::cpu());
+            const Args args = case_.make(*want_);
+            if (sampled)
+                extras_.sample(*want_, args);
+            else
+                run_implementation(*table_.find("reference", DeviceKind::cpu), args, Device::cpu(), 0);
+        }
+        Problem got(dtype_, origin_, device_);
+        const Args args = case_.make(got);
+        Runner::upload(got);
+        run_implementation(*table_.find(implementation, device_.kind), args, device_, 0);
+        Runner::finish(got);
+        return Runner::compare(got, *want_);
+    }
+
+    void make_copies() override {
+        const std::size_t each = std::max<std::size_t>(memory, 1);
+        const std::size_t wanted = options_.cold_bytes / each + 1;
+        const std::size_t count = std::min(wanted, options_.most_copies);
+        cold = count * each >= options_.cold_bytes;
+        for (std::size_t i = 0; i < count; ++i) {
+            problems_.push_back(std::make_unique<Problem>(dtype_, origin_, device_));
+            copies_.push_back(case_.make(*problems_.back()));
+            if (device_.kind != DeviceKind::cpu) Runner::upload(*problems_.back());
+        }
+    }
+
+    std::size_t copies() const override { return copies_.size(); }
+
+    void run(const std::string& implementation, std::size_t copy, StreamId stream) override {
+        run_implementation(*table_.find(implementation, device_.kind), copies_[copy], device_, stream);
+    }
+
+  private:
+    const KernelTable<Args>& table_;
+    const Case<Args> case_;
+    const Extras<Args>& extras_;
+    Device device_;
+    DType dtype_;
+    TrialOptions options_;
+    Problem origin_;
+    Args origin_args_;
+    std::unique_ptr<Problem> want_;
+    std::vector<std::unique_ptr<Problem>> problems_;
+    std::vector<Args> copies_;
 };
 
 template <class Args>
-std::unique_ptr<CaseSet> make_case_set(KernelTable<Args>& table, std::vector<Case<Args>> cases) {
-    return std::make_unique<TypedCaseSet<Args>>(table, std::move(cases));
+std::unique_ptr<Trial> TypedCaseSet<Args>::trial(std::size_t index, Device device, DType dtype,
+                                                 const TrialOptions& options) const {
+    return std::make_unique<TypedTrial<Args>>(table_, cases_[index], extras_, device, dtype, options);
+}
+
+template <class Args>
+std::unique_ptr<CaseSet> make_case_set(KernelTable<Args>& table, std::vector<Case<Args>> cases,
+                                       Extras<Args> extras = {}) {
+    return std::make_unique<TypedCaseSet<Args>>(table, std::move(cases), std::move(extras));
 }
 
 /// Every operation's cases: the explicit list in cases.cpp.

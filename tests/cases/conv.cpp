@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "core/check.h"
 #include "tests/cases/families.h"
+#include "tests/cases/sample.h"
 
 // One list of geometries; every entry is a case of the forward pass and of both gradients.
 namespace heddle::cases {
@@ -13,7 +15,7 @@ namespace {
 using namespace kernels;
 
 struct Geometry {
-    std::string name;
+    std::string name = {};
     Shape x = {}, w = {};
     Conv2dParams params = {};
     bool bias = false, relu = false;
@@ -261,6 +263,71 @@ Conv2dForward with_nan_16(Problem& problem) {
         .x = x, .w = w, .bias = View(), .params = params, .y = problem.output(params.output_shape(x.shape, w.shape))};
 }
 
+const std::vector<Dim>& dims(bool bias, bool relu) {
+    static const auto list = [](bool with_bias, bool with_relu) {
+        std::vector<Dim> all = {{.name = "n"},
+                                {.name = "h"},
+                                {.name = "w"},
+                                {.name = "c"},
+                                {.name = "k"},
+                                {.name = "r"},
+                                {.name = "s"},
+                                {.name = "stride", .fallback = 1},
+                                {.name = "pad", .fallback = 0, .low = 0},
+                                {.name = "pad_end", .same_as = "pad", .low = 0},
+                                {.name = "dilation", .fallback = 1},
+                                {.name = "groups", .fallback = 1}};
+        if (with_bias) all.push_back(flag("bias"));
+        if (with_relu) all.push_back(flag("relu"));
+        return all;
+    };
+    static const std::vector<Dim> data = list(false, false), weights = list(true, false), forward = list(true, true);
+    return relu ? forward : bias ? weights : data;
+}
+
+Geometry geometry(const Dims& d) {
+    const std::int64_t groups = d.at("groups"), stride = d.at("stride"), dilation = d.at("dilation");
+    const std::int64_t pad = d.at("pad"), pad_end = d.at("pad_end");
+    check(d.at("c") % groups == 0 && d.at("k") % groups == 0,
+          "conv2d: c = {} and k = {} are not multiples of groups = {}", d.at("c"), d.at("k"), groups);
+    Geometry g{.x = {d.at("n"), d.at("h"), d.at("w"), d.at("c")},
+               .w = {d.at("k"), d.at("r"), d.at("s"), d.at("c") / groups},
+               .params = {.stride = {stride, stride},
+                          .dilation = {dilation, dilation},
+                          .padding = {pad, pad_end, pad, pad_end},
+                          .groups = groups},
+               .bias = d.has("bias") && d.at("bias") == 1,
+               .relu = d.has("relu") && d.at("relu") == 1};
+    check(g.y().elements() > 0, "conv2d: a kernel of {} x {} does not fit a picture of {} x {}", d.at("r"), d.at("s"),
+          d.at("h"), d.at("w"));
+    return g;
+}
+
+/// Nothing where the two axes differ in what has one number.
+std::optional<Dims> numbers(const Shape& x, const Shape& w, const Conv2dParams& p, int bias, int relu) {
+    if (p.stride[0] != p.stride[1] || p.dilation[0] != p.dilation[1] || p.padding[0] != p.padding[2] ||
+        p.padding[1] != p.padding[3])
+        return std::nullopt;
+    Dims d;
+    for (const auto& [name, value] :
+         std::initializer_list<std::pair<const char*, std::int64_t>>{{"n", x[0]},
+                                                                     {"h", x[1]},
+                                                                     {"w", x[2]},
+                                                                     {"c", x[3]},
+                                                                     {"k", w[0]},
+                                                                     {"r", w[1]},
+                                                                     {"s", w[2]},
+                                                                     {"stride", p.stride[0]},
+                                                                     {"pad", p.padding[0]},
+                                                                     {"pad_end", p.padding[1]},
+                                                                     {"dilation", p.dilation[0]},
+                                                                     {"groups", p.groups}})
+        d.set(name, value);
+    if (bias >= 0) d.set("bias", bias);
+    if (relu >= 0) d.set("relu", relu);
+    return d;
+}
+
 }  // namespace
 
 void add_conv_cases(CaseSets& sets) {
@@ -277,6 +344,42 @@ void add_conv_cases(CaseSets& sets) {
     sets.push_back(make_case_set(conv2d_forward(), std::move(forwards)));
     sets.push_back(make_case_set(conv2d_backward_data(), std::move(data)));
     sets.push_back(make_case_set(conv2d_backward_weights(), std::move(weights)));
+    sets.push_back(make_case_set(
+        conv2d_forward(), std::move(forwards),
+        {.dims = dims(true, true),
+         .from_dims =
+             [](const Dims& d) {
+                 return Case<Conv2dForward>{"", [g = geometry(d)](Problem& problem) { return forward(problem, g); }};
+             },
+         .to_dims =
+             [](const Conv2dForward& a) {
+                 return numbers(a.x.shape, a.w.shape, a.params, a.bias ? 1 : 0,
+                                a.activation == FusedActivation::relu ? 1 : 0);
+             },
+         .sample = [](Problem& want, const Conv2dForward& a) { sample(want, a); }}));
+    sets.push_back(make_case_set(
+        conv2d_backward_data(), std::move(data),
+        {.dims = dims(false, false),
+         .from_dims =
+             [](const Dims& d) {
+                 return Case<Conv2dBackwardData>{
+                     "", [g = geometry(d)](Problem& problem) { return backward_data(problem, g); }};
+             },
+         .to_dims = [](const Conv2dBackwardData& a) { return numbers(a.dx.shape, a.w.shape, a.params, -1, -1); },
+         .sample = [](Problem& want, const Conv2dBackwardData& a) { sample(want, a); }}));
+    sets.push_back(make_case_set(conv2d_backward_weights(), std::move(weights),
+                                 {.dims = dims(true, false),
+                                  .from_dims =
+                                      [](const Dims& d) {
+                                          return Case<Conv2dBackwardWeights>{"", [g = geometry(d)](Problem& problem) {
+                                                                                 return backward_weights(problem, g);
+                                                                             }};
+                                      },
+                                  .to_dims =
+                                      [](const Conv2dBackwardWeights& a) {
+                                          return numbers(a.x.shape, a.dw.shape, a.params, a.dbias ? 1 : 0, -1);
+                                      },
+                                  .sample = [](Problem& want, const Conv2dBackwardWeights& a) { sample(want, a); }}));
 }
 
 }  // namespace heddle::cases

@@ -13,6 +13,19 @@ inline View off_by_one(const View& view, const Shape& shape) {
 }
 inline Shape one_more(const Shape& shape) { return {shape.elements() + 1}; }
 
+/// Pictures as numbers: n, h, w, c.
+inline std::vector<Dim> picture_dims() { return {{.name = "n"}, {.name = "h"}, {.name = "w"}, {.name = "c"}}; }
+inline Shape picture_shape(const Dims& d) { return {d.at("n"), d.at("h"), d.at("w"), d.at("c")}; }
+/// False for shapes of another rank.
+inline bool set_picture(Dims& d, const Shape& shape) {
+    if (shape.rank() != 4) return false;
+    d.set("n", shape[0]);
+    d.set("h", shape[1]);
+    d.set("w", shape[2]);
+    d.set("c", shape[3]);
+    return true;
+}
+
 void add_elementwise_cases(CaseSets& sets);
 void add_reduce_cases(CaseSets& sets);
 void add_copy_cases(CaseSets& sets);

@@ -73,6 +73,17 @@ const std::vector<NamedShape>& shapes() {
     return list;
 }
 
+std::vector<Dim> dims() { return {{.name = "rows"}, {.name = "features"}}; }
+
+Spec spec_of(const Dims& d) { return {.shape = {d.at("rows"), d.at("features")}}; }
+
+std::optional<Dims> numbers(const Shape& x) {
+    Dims d;
+    d.set("rows", x.elements() / x.back());
+    d.set("features", x.back());
+    return d;
+}
+
 }  // namespace
 
 void add_layer_norm_cases(CaseSets& sets) {
@@ -99,8 +110,14 @@ void add_layer_norm_cases(CaseSets& sets) {
         forwards.push_back(forward(name, {.shape = shape}, true));
         backwards.push_back(backward(name, {.shape = shape}, {}, true));
     }
-    sets.push_back(make_case_set(layer_norm_forward(), std::move(forwards)));
-    sets.push_back(make_case_set(layer_norm_backward(), std::move(backwards)));
+    sets.push_back(make_case_set(layer_norm_forward(), std::move(forwards),
+                                 {.dims = dims(),
+                                  .from_dims = [](const Dims& d) { return forward("", spec_of(d)); },
+                                  .to_dims = [](const LayerNormForward& a) { return numbers(a.x.shape); }}));
+    sets.push_back(make_case_set(layer_norm_backward(), std::move(backwards),
+                                 {.dims = dims(),
+                                  .from_dims = [](const Dims& d) { return backward("", spec_of(d)); },
+                                  .to_dims = [](const LayerNormBackward& a) { return numbers(a.x.shape); }}));
 }
 
 }  // namespace heddle::cases

@@ -1,6 +1,7 @@
 #include "kernels/matmul/matmul.h"
 
 #include "tests/cases/families.h"
+#include "tests/cases/sample.h"
 
 namespace heddle::cases {
 namespace {
@@ -179,10 +180,47 @@ std::vector<Case<BiasGradient>> gradients() {
     return cases;
 }
 
+std::vector<Dim> product_dims() {
+    return {{.name = "m"},       {.name = "n"},       {.name = "k"}, {.name = "batch", .fallback = 1},
+            flag("transpose_a"), flag("transpose_b"), flag("bias"),  flag("relu")};
+}
+
+Case<Matmul> product(const Dims& d) {
+    const Shape batch = d.at("batch") > 1 ? Shape{d.at("batch")} : Shape{};
+    return product("", {.batch_a = batch,
+                        .batch_b = batch,
+                        .m = d.at("m"),
+                        .n = d.at("n"),
+                        .k = d.at("k"),
+                        .transpose_a = d.at("transpose_a") == 1,
+                        .transpose_b = d.at("transpose_b") == 1,
+                        .bias = d.at("bias") == 1,
+                        .activation = d.at("relu") == 1 ? FusedActivation::relu : FusedActivation::none});
+}
+
+/// What the numbers do not say (a factor, accumulation, several batch axes) makes another key.
+std::optional<Dims> numbers(const Matmul& a) {
+    const int rank = a.c.shape.rank();
+    Dims d;
+    d.set("m", a.c.shape[rank - 2]);
+    d.set("n", a.c.shape[rank - 1]);
+    d.set("k", a.a.shape.at(a.transpose_a ? -2 : -1));
+    d.set("batch", a.c.shape.elements(0, rank - 2));
+    d.set("transpose_a", a.transpose_a);
+    d.set("transpose_b", a.transpose_b);
+    d.set("bias", a.bias ? 1 : 0);
+    d.set("relu", a.activation == FusedActivation::relu);
+    return d;
+}
+
 }  // namespace
 
 void add_matmul_cases(CaseSets& sets) {
-    sets.push_back(make_case_set(matmul(), products()));
+    sets.push_back(make_case_set(matmul(), products(),
+                                 {.dims = product_dims(),
+                                  .from_dims = [](const Dims& d) { return product(d); },
+                                  .to_dims = numbers,
+                                  .sample = [](Problem& want, const Matmul& a) { sample(want, a); }}));
     sets.push_back(make_case_set(bias_gradient(), gradients()));
 }
 

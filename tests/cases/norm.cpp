@@ -240,12 +240,60 @@ std::vector<Case<BatchNormBackward>> backwards() {
     return cases;
 }
 
+std::vector<Dim> dims() {
+    std::vector<Dim> list = picture_dims();
+    list.push_back(flag("relu"));
+    list.push_back(flag("residual"));
+    return list;
+}
+
+/// As models call it: with scale and offset, and running statistics as PyTorch keeps them.
+NormSpec spec_of(const Dims& d) {
+    return {.shape = picture_shape(d),
+            .residual = d.at("residual") == 1,
+            .relu = d.at("relu") == 1,
+            .running = true,
+            .unbiased = true};
+}
+
+std::optional<Dims> numbers(const Shape& x, bool relu, bool residual) {
+    Dims d;
+    if (!set_picture(d, x)) return std::nullopt;
+    d.set("relu", relu);
+    d.set("residual", residual);
+    return d;
+}
+
+bool is_relu(FusedActivation activation) { return activation == FusedActivation::relu; }
+
 }  // namespace
 
 void add_norm_cases(CaseSets& sets) {
-    sets.push_back(make_case_set(batch_norm_forward(), forwards()));
-    sets.push_back(make_case_set(batch_norm_inference(), inferences()));
-    sets.push_back(make_case_set(batch_norm_backward(), backwards()));
+    sets.push_back(make_case_set(batch_norm_forward(), forwards(),
+                                 {.dims = dims(),
+                                  .from_dims = [](const Dims& d) { return forward("", spec_of(d)); },
+                                  .to_dims =
+                                      [](const BatchNormForward& a) {
+                                          return numbers(a.x.shape, is_relu(a.activation),
+                                                         static_cast<bool>(a.residual));
+                                      }}));
+    sets.push_back(make_case_set(batch_norm_inference(), inferences(),
+                                 {.dims = dims(),
+                                  .from_dims = [](const Dims& d) { return inference("", spec_of(d)); },
+                                  .to_dims =
+                                      [](const BatchNormInference& a) {
+                                          return numbers(a.x.shape, is_relu(a.activation),
+                                                         static_cast<bool>(a.residual));
+                                      }}));
+    sets.push_back(make_case_set(
+        batch_norm_backward(), backwards(),
+        {.dims = dims(),
+         .from_dims =
+             [](const Dims& d) { return backward("", spec_of(d), true, {.dresidual = d.at("residual") == 1}); },
+         .to_dims =
+             [](const BatchNormBackward& a) {
+                 return numbers(a.x.shape, is_relu(a.activation), static_cast<bool>(a.dresidual));
+             }}));
 }
 
 }  // namespace heddle::cases

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "core/check.h"
 #include "core/random.h"
 #include "kernels/pool/window.h"
 #include "tests/cases/families.h"
@@ -13,7 +14,7 @@ namespace {
 using namespace kernels;
 
 struct Geometry {
-    std::string name;
+    std::string name = {};
     Shape x = {};
     Pool2dParams params = {};
     Fill fill = Fill::normal;
@@ -134,6 +135,51 @@ MaxPool2dForward with_nan(Problem& problem, std::array<std::int64_t, 2> kernel, 
     return {.x = picture, .params = params, .activation = activation(relu), .y = y, .index = index};
 }
 
+std::vector<Dim> dims(const char* last) {
+    std::vector<Dim> list = picture_dims();
+    list.push_back({.name = "kernel", .fallback = 2});
+    list.push_back({.name = "stride", .same_as = "kernel"});
+    list.push_back({.name = "pad", .fallback = 0, .low = 0});
+    list.push_back(flag(last));
+    return list;
+}
+
+Geometry geometry(const Dims& d) {
+    const std::int64_t kernel = d.at("kernel"), stride = d.at("stride"), pad = d.at("pad");
+    check(pad < kernel, "pooling: pad = {} is not below kernel = {}", pad, kernel);
+    Geometry g{.x = picture_shape(d),
+               .params = {.kernel = {kernel, kernel}, .stride = {stride, stride}, .padding = {pad, pad, pad, pad}}};
+    check(g.y().elements() > 0, "pooling: a window of {} x {} does not fit a picture of {} x {}", kernel, kernel,
+          d.at("h"), d.at("w"));
+    return g;
+}
+
+std::optional<Dims> numbers(const Shape& x, const Pool2dParams& p, const char* last, bool value) {
+    Dims d;
+    const std::array<std::int64_t, 4> even{p.padding[0], p.padding[0], p.padding[0], p.padding[0]};
+    if (!set_picture(d, x) || p.kernel[0] != p.kernel[1] || p.stride[0] != p.stride[1] || p.padding != even)
+        return std::nullopt;
+    d.set("kernel", p.kernel[0]);
+    d.set("stride", p.stride[0]);
+    d.set("pad", p.padding[0]);
+    d.set(last, value);
+    return d;
+}
+
+bool is_relu(FusedActivation activation) { return activation == FusedActivation::relu; }
+
+template <class Args, class Make>
+Extras<Args> extras(const char* last, Make make, std::function<std::optional<Dims>(const Args&)> to_dims) {
+    return {.dims = dims(last),
+            .from_dims =
+                [=](const Dims& d) {
+                    return Case<Args>{"", [=, g = geometry(d), on = d.at(last) == 1](Problem& problem) {
+                                          return make(problem, g, on);
+                                      }};
+                },
+            .to_dims = std::move(to_dims)};
+}
+
 }  // namespace
 
 void add_pool_cases(CaseSets& sets) {
@@ -166,10 +212,24 @@ void add_pool_cases(CaseSets& sets) {
                                     return with_nan(problem, {6, 6}, relu);
                                 }});
     }
-    sets.push_back(make_case_set(max_pool2d_forward(), std::move(max_forwards)));
-    sets.push_back(make_case_set(max_pool2d_backward(), std::move(max_backwards)));
-    sets.push_back(make_case_set(avg_pool2d_forward(), std::move(average_forwards)));
-    sets.push_back(make_case_set(avg_pool2d_backward(), std::move(average_backwards)));
+    sets.push_back(make_case_set(max_pool2d_forward(), std::move(max_forwards),
+                                 extras<MaxPool2dForward>("relu", max_forward, [](const MaxPool2dForward& a) {
+                                     return numbers(a.x.shape, a.params, "relu", is_relu(a.activation));
+                                 })));
+    sets.push_back(make_case_set(max_pool2d_backward(), std::move(max_backwards),
+                                 extras<MaxPool2dBackward>("relu", max_backward, [](const MaxPool2dBackward& a) {
+                                     return numbers(a.dx.shape, a.params, "relu", is_relu(a.activation));
+                                 })));
+    sets.push_back(
+        make_case_set(avg_pool2d_forward(), std::move(average_forwards),
+                      extras<AvgPool2dForward>("count_padding", average_forward, [](const AvgPool2dForward& a) {
+                          return numbers(a.x.shape, a.params, "count_padding", a.count_padding);
+                      })));
+    sets.push_back(
+        make_case_set(avg_pool2d_backward(), std::move(average_backwards),
+                      extras<AvgPool2dBackward>("count_padding", average_backward, [](const AvgPool2dBackward& a) {
+                          return numbers(a.dx.shape, a.params, "count_padding", a.count_padding);
+                      })));
 }
 
 }  // namespace heddle::cases

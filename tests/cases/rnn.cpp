@@ -125,6 +125,25 @@ const char* name_of(RnnCell cell) {
     return "";
 }
 
+std::vector<Dim> dims() {
+    return {{.name = "batch"},
+            {.name = "time"},
+            {.name = "inputs"},
+            {.name = "units"},
+            {.name = "cell", .fallback = 2, .low = 0, .high = 3, .words = {"relu", "tanh", "lstm", "gru"}},
+            {.name = "bias", .fallback = 1, .low = 0, .high = 1}};
+}
+
+RnnSpec spec_of(const Dims& d) {
+    return {.batch = d.at("batch"),
+            .time = d.at("time"),
+            .inputs = d.at("inputs"),
+            .units = d.at("units"),
+            .bias = d.at("bias") == 1};
+}
+
+RnnCell cell_of(const Dims& d) { return static_cast<RnnCell>(d.at("cell")); }
+
 }  // namespace
 
 void add_rnn_cases(CaseSets& sets) {
@@ -151,8 +170,12 @@ void add_rnn_cases(CaseSets& sets) {
         add("outliers", {.batch = 4, .time = 3, .inputs = 70, .units = 6, .fill = Fill::outliers});
         add("batch32x64_256", {.batch = 32, .time = 64, .inputs = 128, .units = 256}, true);
     }
-    sets.push_back(make_case_set(rnn_forward(), std::move(forwards)));
-    sets.push_back(make_case_set(rnn_backward(), std::move(backwards)));
+    sets.push_back(make_case_set(rnn_forward(), std::move(forwards), {.dims = dims(), .from_dims = [](const Dims& d) {
+                                                                          return forward(cell_of(d), "", spec_of(d));
+                                                                      }}));
+    sets.push_back(make_case_set(rnn_backward(), std::move(backwards), {.dims = dims(), .from_dims = [](const Dims& d) {
+                                                                            return backward(cell_of(d), "", spec_of(d));
+                                                                        }}));
 }
 
 }  // namespace heddle::cases

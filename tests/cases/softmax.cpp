@@ -28,6 +28,18 @@ Case<SoftmaxBackward> backward(std::string name, Shape shape, bool log, bool ben
             benchmark};
 }
 
+std::vector<Dim> dims() { return {{.name = "rows"}, {.name = "classes"}, flag("log")}; }
+
+Shape shape_of(const Dims& d) { return {d.at("rows"), d.at("classes")}; }
+
+std::optional<Dims> numbers(const Shape& y, bool log) {
+    Dims d;
+    d.set("rows", y.elements() / y.back());
+    d.set("classes", y.back());
+    d.set("log", log);
+    return d;
+}
+
 }  // namespace
 
 void add_softmax_cases(CaseSets& sets) {
@@ -50,8 +62,15 @@ void add_softmax_cases(CaseSets& sets) {
         backwards.push_back(backward("long_row", {3, 4099}, log));
         backwards.push_back(backward("batch128x1000", {128, 1000}, log, true));
     }
-    sets.push_back(make_case_set(softmax_forward(), std::move(forwards)));
-    sets.push_back(make_case_set(softmax_backward(), std::move(backwards)));
+    sets.push_back(make_case_set(softmax_forward(), std::move(forwards),
+                                 {.dims = dims(),
+                                  .from_dims = [](const Dims& d) { return forward("", shape_of(d), d.at("log") == 1); },
+                                  .to_dims = [](const SoftmaxForward& a) { return numbers(a.y.shape, a.log); }}));
+    sets.push_back(
+        make_case_set(softmax_backward(), std::move(backwards),
+                      {.dims = dims(),
+                       .from_dims = [](const Dims& d) { return backward("", shape_of(d), d.at("log") == 1); },
+                       .to_dims = [](const SoftmaxBackward& a) { return numbers(a.y.shape, a.log); }}));
 }
 
 }  // namespace heddle::cases

@@ -186,6 +186,21 @@ bool CudaDriver::query(EventId event) {
     return true;
 }
 
+EventId CudaDriver::create_timer() {
+    errors_.check();
+    const Current current(ordinal_);
+    cudaEvent_t event = nullptr;
+    errors_.check(cudaEventCreateWithFlags(&event, cudaEventDefault), "cudaEventCreateWithFlags");
+    return events_.add(event);
+}
+
+double CudaDriver::seconds_between(EventId from, EventId to) {
+    errors_.check();
+    float milliseconds = 0;
+    errors_.check(cudaEventElapsedTime(&milliseconds, events_.at(from), events_.at(to)), "cudaEventElapsedTime");
+    return static_cast<double>(milliseconds) * 1e-3;
+}
+
 CudaDriver& cuda_driver(Device device) { return static_cast<CudaDriver&>(driver(device)); }
 
 }  // namespace heddle::cuda

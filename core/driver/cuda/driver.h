@@ -5,6 +5,7 @@
 #include <mutex>
 #include <set>
 
+#include "core/driver/clock.h"
 #include "core/driver/cuda/errors.h"
 #include "core/driver/cuda/handles.h"
 #include "core/driver/driver.h"
@@ -13,7 +14,7 @@ namespace heddle::cuda {
 
 /// One GPU behind the Driver interface. Stream 0 is a stream of Heddle's own: like all of its streams it neither waits
 /// for CUDA's default stream nor holds it up, and it can be captured.
-class CudaDriver final : public Driver {
+class CudaDriver final : public Driver, public DeviceClock {
   public:
     /// `index` is Heddle's number of the GPU, `ordinal` CUDA's.
     CudaDriver(int index, int ordinal);
@@ -47,6 +48,8 @@ class CudaDriver final : public Driver {
     void record(EventId event, StreamId stream) override;
     void wait(StreamId stream, EventId event) override;
     bool query(EventId event) override;
+    EventId create_timer() override;
+    double seconds_between(EventId from, EventId to) override;
 
     /// Captures what this thread queues. Streams take part once they wait for an event of one that does.
     bool can_capture() const override { return true; }

@@ -1,0 +1,95 @@
+#include <cstring>
+
+#include "bench/run.h"
+#include "core/allocator.h"
+#include "core/check.h"
+#include "core/parallel.h"
+#include "kernels/matmul/matmul.h"
+
+// What bounds every kernel: how fast memory moves, and how fast the machine multiplies.
+namespace heddle::bench {
+namespace {
+
+constexpr double seconds = 0.3;
+
+/// Device memory that is given back.
+class Block {
+  public:
+    Block(Device device, std::size_t bytes)
+        : device_(device), memory(allocator(device).allocate(bytes, 0, "ceiling")) {}
+    ~Block() { allocator(device_).free(memory); }
+    Block(const Block&) = delete;
+    Block& operator=(const Block&) = delete;
+
+  private:
+    Device device_;
+
+  public:
+    void* const memory;
+};
+
+double fastest(Device device, const Sampler::Run& run) {
+    Sampler sampler(device, 1, run);
+    sampler.warm_up(seconds / 3);
+    sampler.round(seconds);
+    return sampler.timing().fastest;
+}
+
+/// Bytes read and bytes written a second by a copy that no cache holds.
+double copy_rate(Device device) {
+    const std::size_t bytes = std::max<std::size_t>(2 * cold_bytes(device), std::size_t{128} << 20);
+    const Block from(device, bytes), to(device, bytes);
+    if (device.kind == DeviceKind::cpu) {
+        std::memset(from.memory, 1, bytes);
+        std::memset(to.memory, 2, bytes);
+        const double each = fastest(device, [&](std::size_t, StreamId) {
+            parallel_for(static_cast<std::int64_t>(bytes), 1 << 20, [&](std::int64_t first, std::int64_t last) {
+                std::memcpy(static_cast<char*>(to.memory) + first, static_cast<char*>(from.memory) + first,
+                            static_cast<std::size_t>(last - first));
+            });
+        });
+        return 2 * static_cast<double>(bytes) / each;
+    }
+    driver(device).fill_zero(from.memory, bytes, 0);
+    const double each = fastest(device, [&](std::size_t, StreamId stream) {
+        driver(device).copy(to.memory, from.memory, bytes, CopyKind::device_to_device, stream);
+    });
+    return 2 * static_cast<double>(bytes) / each;
+}
+
+/// Of the fastest implementation of a product of square matrices; 0 where none takes the type.
+double product_rate(Device device, DType dtype) {
+    const std::int64_t size = device.kind == DeviceKind::cpu ? 1536 : 8192;
+    const std::size_t bytes = static_cast<std::size_t>(size * size) * size_of(dtype);
+    const Block a(device, bytes), b(device, bytes), c(device, bytes);
+    for (const Block* block : {&a, &b}) {
+        if (device.kind == DeviceKind::cpu)
+            std::memset(block->memory, 0x3C, bytes);  // about 0.01 in every type
+        else
+            driver(device).fill_zero(block->memory, bytes, 0);
+    }
+    const Shape shape{size, size};
+    const kernels::Matmul product{
+        .a = View(a.memory, shape, dtype), .b = View(b.memory, shape, dtype), .c = View(c.memory, shape, dtype)};
+    double best = 0;
+    for (const auto& implementation : kernels::matmul().implementations(device.kind)) {
+        if (std::string_view(implementation.name) == "reference" || !implementation.supports(product)) continue;
+        const double each = fastest(
+            device, [&](std::size_t, StreamId stream) { run_implementation(implementation, product, device, stream); });
+        best = std::max(best, 2.0 * static_cast<double>(size * size * size) / each);
+    }
+    return best;
+}
+
+}  // namespace
+
+void CeilingMeter::measure(DType dtype) {
+    if (!Sampler::can_measure(device_)) return;
+    if (ceilings_.bytes_per_second == 0) ceilings_.bytes_per_second = copy_rate(device_);
+    if (!ceilings_.flops_per_second.contains(dtype)) {
+        const double rate = product_rate(device_, dtype);
+        if (rate > 0) ceilings_.flops_per_second[dtype] = rate;
+    }
+}
+
+}  // namespace heddle::bench

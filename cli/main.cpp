@@ -32,6 +32,7 @@ int run(int count, char** words) {
     cli::add_evaluate(app, action);
     cli::add_predict(app, action);
     cli::add_report(app, action);
+    cli::add_check(app, action);
     cli::add_info(app, action);
     cli::add_models(app, action);
     cli::add_recipes(app, action);

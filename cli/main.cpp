@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "cli/validators.h"
 #include "core/check.h"
+#include "core/plugin.h"
 #include "core/version.h"
 
 using namespace heddle;
@@ -53,6 +54,7 @@ int run(int count, char** words) {
     } catch (const CLI::ParseError& error) {
         return report(fmt::format("{} (see heddle --help)", error.what()), cli::usage_error);
     }
+    load_plugins();
     return action();
 }
 

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/graph.h"
 #include "core/parallel.h"
+#include "core/plugin.h"
 #include "core/profile.h"
 #include "core/random.h"
 #include "core/shape.h"

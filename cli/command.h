@@ -29,6 +29,7 @@ void add_train(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
+void add_check(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 void add_models(CLI::App& app, Action& action);
 void add_recipes(CLI::App& app, Action& action);

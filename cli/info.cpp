@@ -9,6 +9,7 @@
 #include "core/device.h"
 #include "core/device_library.h"
 #include "core/parallel.h"
+#include "core/plugin.h"
 #include "core/version.h"
 #include "kernels/table.h"
 
@@ -38,6 +39,9 @@ int info_json() {
                                              .set("loaded", library.loaded)
                                              .set("file", library.file)
                                              .set("why_missing", library.why_missing));
+    Config::Array plugins;
+    for (const PluginInfo& plugin : loaded_plugins())
+        plugins.push_back(Config().set("name", plugin.name).set("file", plugin.file));
     Config kernels;
     for (const KernelTableBase* table : kernel_tables()) {
         Config::Array implementations;
@@ -56,6 +60,7 @@ int info_json() {
         .set("threads", thread_count())
         .set("libraries", libraries)
         .set("device_libraries", device_libraries_found)
+        .set("plugins", plugins)
         .set("kernels", kernels);
     print_json(record);
     return 0;
@@ -75,6 +80,8 @@ int info_text() {
         text += library.why_missing.empty() ? fmt::format("  {:<9}{:<9}{} (compiled against {})\n", library.name,
                                                           library.loaded, library.file, library.compiled)
                                             : fmt::format("  {:<9}not used: {}\n", library.name, library.why_missing);
+    if (!loaded_plugins().empty()) text += "\nplug-ins\n";
+    for (const PluginInfo& plugin : loaded_plugins()) text += fmt::format("  {}  {}\n", plugin.name, plugin.file);
     text += "\nkernels: each operation's implementations, the preferred one first\n";
     std::size_t width = 0;
     const std::vector<KernelTableBase*> tables = kernel_tables();

@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "cli/validators.h"
 #include "core/check.h"
+#include "core/plugin.h"
 #include "core/version.h"
 
 using namespace heddle;
@@ -32,6 +33,7 @@ int run(int count, char** words) {
     cli::add_evaluate(app, action);
     cli::add_predict(app, action);
     cli::add_report(app, action);
+    cli::add_check(app, action);
     cli::add_info(app, action);
     cli::add_models(app, action);
     cli::add_recipes(app, action);
@@ -54,6 +56,7 @@ int run(int count, char** words) {
     } catch (const CLI::ParseError& error) {
         return report(fmt::format("{} (see heddle --help)", error.what()), cli::usage_error);
     }
+    load_plugins();
     return action();
 }
 

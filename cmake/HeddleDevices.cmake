@@ -60,6 +60,7 @@ function(heddle_device_library target)
   target_link_libraries(${target} PRIVATE heddle_options heddle fmt::fmt)
   target_compile_definitions(${target} PRIVATE HEDDLE_VERSION="${PROJECT_VERSION}")
   target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+  target_link_libraries(${target} INTERFACE heddle CUDA::toolkit)  # of plug-ins
 endfunction()
 
 if(heddle_sim)
@@ -79,3 +80,9 @@ if(heddle_cuda)
   endif()
   include(HeddleCuda)
 endif()
+
+foreach(device sim cuda)
+  if(TARGET heddle_${device})
+    add_library(heddle::${device} ALIAS heddle_${device})
+  endif()
+endforeach()

@@ -3,10 +3,11 @@
 # are installed. Target heddle_headers writes them, one command per header.
 include(PublicHeaders)
 heddle_public_headers(heddle_public_headers ${PROJECT_SOURCE_DIR})
+heddle_kernel_headers(heddle_kernel_headers ${PROJECT_SOURCE_DIR})
 
 set(heddle_include_dir ${PROJECT_BINARY_DIR}/include)
 set(written)
-foreach(header heddle.h ${heddle_public_headers})
+foreach(header heddle.h ${heddle_public_headers} ${heddle_kernel_headers})
   set(output ${heddle_include_dir}/heddle/${header})
   add_custom_command(
     OUTPUT ${output}

@@ -5,11 +5,15 @@ include(CMakePackageConfigHelpers)
 
 install(TARGETS heddle EXPORT heddle LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT heddle
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-# Beside libheddle, which opens them: programs link neither, so they stay out of the exported targets.
+# Beside libheddle, which opens them. Programs link neither; plug-ins with kernels do (heddle::sim, heddle::cuda).
 set(heddle_installed heddle)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/heddle)
 foreach(device sim cuda)
   if(TARGET heddle_${device})
-    install(TARGETS heddle_${device} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT heddle_${device} NAMELINK_SKIP)
+    set_target_properties(heddle_${device} PROPERTIES EXPORT_NAME ${device})
+    install(TARGETS heddle_${device} EXPORT heddle_${device} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+            COMPONENT heddle_${device} NAMELINK_SKIP)
+    install(EXPORT heddle_${device} NAMESPACE heddle:: FILE heddle-${device}.cmake DESTINATION ${package_dir})
     list(APPEND heddle_installed heddle_${device})
   endif()
 endforeach()
@@ -22,13 +26,12 @@ if(CMAKE_STRIP)
       endif()" COMPONENT ${library})
   endforeach()
 endif()
-foreach(header heddle.h ${heddle_public_headers})
+foreach(header heddle.h ${heddle_public_headers} ${heddle_kernel_headers})
   get_filename_component(folder heddle/${header} DIRECTORY)
   install(FILES ${heddle_include_dir}/heddle/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/${folder})
 endforeach()
 
 # The file name in lower case serves find_package(heddle) and find_package(Heddle).
-set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/heddle)
 install(EXPORT heddle NAMESPACE heddle:: FILE heddle-targets.cmake DESTINATION ${package_dir})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/heddle-config.cmake.in
                               ${PROJECT_BINARY_DIR}/heddle-config.cmake INSTALL_DESTINATION ${package_dir})

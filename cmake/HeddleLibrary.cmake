@@ -23,7 +23,7 @@ set(cpu_kernels ${heddle_sources})
 list(FILTER cpu_kernels INCLUDE REGEX "/kernels/.*/cpu[^/]*\\.cpp$")
 set_source_files_properties(${cpu_kernels} PROPERTIES COMPILE_OPTIONS
   "-O3;-ffp-contract=fast;-fno-math-errno;-fno-trapping-math;-mprefer-vector-width=512")
-set_source_files_properties(${PROJECT_SOURCE_DIR}/core/driver/plugin.cpp PROPERTIES
+set_source_files_properties(${PROJECT_SOURCE_DIR}/core/driver/plugin.cpp ${PROJECT_SOURCE_DIR}/core/plugin.cpp PROPERTIES
   COMPILE_DEFINITIONS HEDDLE_SOVERSION="${heddle_soversion}")
 set_source_files_properties(${PROJECT_SOURCE_DIR}/core/version.cpp PROPERTIES
   COMPILE_DEFINITIONS HEDDLE_VERSION="${PROJECT_VERSION}")

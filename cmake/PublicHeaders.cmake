@@ -2,7 +2,11 @@
 #   - in kernels/: headers that export nothing (no HEDDLE_API in them), unless `public_kernels` lists them;
 #   - elsewhere: what `private` lists (regular expressions on the path from the root).
 # A public header includes the standard library and public headers only (scripts/check_headers.py).
-# `cmake -P cmake/PublicHeaders.cmake` prints the list.
+#
+# The kernel headers are installed too: the vocabulary of CUDA kernels, for plug-ins that have some. They include CUDA's
+# headers besides, and heddle.h none of them. Every header of kernels/simt, but for what the simulator is made of.
+#
+# `cmake -P cmake/PublicHeaders.cmake` prints the first list, with -DKERNELS=ON before the -P the second.
 cmake_policy(SET CMP0057 NEW)  # IN_LIST, also when run as a script
 
 function(heddle_public_headers result root)
@@ -46,9 +50,24 @@ function(heddle_public_headers result root)
   set(${result} ${headers} PARENT_SCOPE)
 endfunction()
 
+function(heddle_kernel_headers result root)
+  set(depends CONFIGURE_DEPENDS)
+  if(CMAKE_SCRIPT_MODE_FILE)
+    set(depends)
+  endif()
+  file(GLOB headers ${depends} RELATIVE ${root} ${root}/kernels/simt/*.h)
+  list(FILTER headers EXCLUDE REGEX "/(control|fiber|race|report|scheduler|shared_memory|warp)\\.h$")
+  list(SORT headers)
+  set(${result} ${headers} PARENT_SCOPE)
+endfunction()
+
 if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
   get_filename_component(root ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
-  heddle_public_headers(headers ${root})
+  if(KERNELS)
+    heddle_kernel_headers(headers ${root})
+  else()
+    heddle_public_headers(headers ${root})
+  endif()
   string(REPLACE ";" "\n" headers "${headers}")
   execute_process(COMMAND ${CMAKE_COMMAND} -E echo "${headers}")
 endif()

@@ -16,6 +16,8 @@ constexpr EnvVariable variables[] = {
     {"HEDDLE_DEVICE_LIBRARIES", "folder of libheddle_sim and libheddle_cuda", "that of libheddle"},
     {"HEDDLE_KERNEL", "operation=implementation[,...]: forces kernels", "the fixed priorities"},
     {"HEDDLE_MEMORY_LIMIT", "bytes a device's allocator may reserve (512M, 2G)", "no limit"},
+    {"HEDDLE_PLUGINS", "file[:file...]: plug-ins to load, with kernels of your own (docs/guides/custom_kernels.md)",
+     "none"},
     {"HEDDLE_PROFILE", "1: measure every operation and print a table at exit", "0"},
     {"HEDDLE_SIM_ORDER", "forward, reverse or random: in which order the simulator runs threads and blocks", "forward"},
     {"HEDDLE_SIM_SEED", "seed of the simulator's random orders", "0"},

@@ -1,3 +1,4 @@
+#include "core/plugin.h"
 #include "kernels/attention/attention.h"
 #include "kernels/conv/conv.h"
 #include "kernels/copy/copy.h"
@@ -19,6 +20,7 @@ namespace heddle {
 
 std::vector<KernelTableBase*> kernel_tables() {
     using namespace kernels;
+    load_plugins();
     return {
         // elementwise
         &binary(),

@@ -7,6 +7,7 @@
 #include "core/allocator.h"
 #include "core/check.h"
 #include "core/env.h"
+#include "core/plugin.h"
 #include "kernels/detail/tuning_index.h"
 
 namespace heddle {
@@ -24,6 +25,7 @@ struct Dispatch {
     std::atomic<bool> observing{false};
 
     Dispatch() {
+        load_plugins();  // before the first choice
         const std::string text = env("HEDDLE_KERNEL").value_or("");
         for (std::size_t start = 0; start < text.size();) {
             const std::size_t end = std::min(text.find(',', start), text.size());

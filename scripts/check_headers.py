@@ -2,7 +2,8 @@
 """Checks includes: floors, public headers, and that heddle.h brings in the public surface.
 
 - A file includes only its own floor and those below it, rooted at the repository.
-- A public header (cmake/PublicHeaders.cmake decides) includes public headers and the standard library only.
+- A public header (cmake/PublicHeaders.cmake decides) includes public headers and the standard library only; a kernel
+  header also kernel headers and CUDA's.
 - heddle.h includes every public header of ops, layers, data, train and models, and the parts of core that users need.
 
 `--update` rewrites the includes of heddle.h.
@@ -24,19 +25,22 @@ BELOW = {
     "train": {"core", "kernels", "ops", "layers", "data", "train"},
     "models": {"core", "kernels", "ops", "layers", "data", "train", "models"},
     "bench": {"core", "kernels", "ops", "layers", "data", "train", "models", "bench", "tests"},  # tests/cases
-    "cli": set(FLOORS),
+    "cli": {*FLOORS, "tests"},  # tests/cases, which `heddle check` runs
 }
 # Tensor's arithmetic and backward() are declared in core/tensor.h and defined in ops/; nothing else crosses floors.
-CORE_SURFACE = ["config", "device", "dtype", "error", "graph", "parallel", "profile", "random", "shape", "tensor", "version"]
+CORE_SURFACE = ["config", "device", "dtype", "error", "graph", "parallel", "plugin", "profile", "random", "shape", "tensor", "version"]
 UMBRELLA_FLOORS = ["ops", "layers", "data", "train", "models"]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 # Headers of the C and C++ standard libraries have neither a folder nor, but for these, a suffix.
 COMPILER_HEADERS = {"immintrin.h", "xmmintrin.h"}
 
 
-def public_headers():
-    output = subprocess.run(["cmake", "-P", ROOT / "cmake/PublicHeaders.cmake"], check=True, capture_output=True,
-                            text=True).stdout
+CUDA_HEADERS = {"cuda_bf16.h", "cuda_fp16.h", "cuda_runtime.h"}
+
+
+def headers(kernels):
+    output = subprocess.run(["cmake", f"-DKERNELS={kernels}", "-P", ROOT / "cmake/PublicHeaders.cmake"], check=True,
+                            capture_output=True, text=True).stdout
     return output.split()
 
 
@@ -53,14 +57,13 @@ def floor_problems():
     return problems
 
 
-def public_problems(public):
+def public_problems(headers, known, libraries=COMPILER_HEADERS):
     problems = []
-    known = set(public)
-    for header in public + ["heddle.h"]:
+    for header in headers:
         for kind, name in INCLUDE.findall((ROOT / header).read_text()):
             if kind == '"' and name not in known:
                 problems.append(f'{header}: a public header includes "{name}", which is not public')
-            if kind == "<" and ("/" in name or "." in name) and name not in COMPILER_HEADERS:
+            if kind == "<" and ("/" in name or "." in name) and name not in libraries:
                 problems.append(f"{header}: a public header includes <{name}>, which is not the standard library's")
     return problems
 
@@ -77,15 +80,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--update", action="store_true", help="rewrite the includes of heddle.h")
     arguments = parser.parse_args()
-    public = public_headers()
+    public, kernels = headers("OFF"), headers("ON")
     if arguments.update:
         (ROOT / "heddle.h").write_text(umbrella(public))
-    problems = floor_problems() + public_problems(public)
+    problems = floor_problems() + public_problems([*public, "heddle.h"], set(public))
+    problems += public_problems(kernels, {*public, *kernels}, COMPILER_HEADERS | CUDA_HEADERS)
     if (ROOT / "heddle.h").read_text() != umbrella(public):
         problems.append("heddle.h: not the list of public headers (run scripts/check_headers.py --update)")
     for problem in problems:
         print(problem, file=sys.stderr)
-    print(f"{len(public)} public headers, {len(problems)} problems")
+    print(f"{len(public)} public headers, {len(kernels)} of kernels, {len(problems)} problems")
     return 1 if problems else 0
 
 

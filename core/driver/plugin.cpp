@@ -20,6 +20,15 @@ std::filesystem::path own_folder() {
     return std::filesystem::path(info.dli_fname).parent_path();
 }
 
+/// A user's plug-in that has kernels for the device brings its library along, maybe from another folder. A second copy
+/// would be a second device: the loaded one is taken, by its bare name.
+std::string loaded_already(const std::filesystem::path& file) {
+    void* library = dlopen(file.filename().c_str(), RTLD_LAZY | RTLD_NOLOAD);
+    if (!library) return file.string();
+    dlclose(library);
+    return file.filename().string();
+}
+
 LoadedPlugin load(DeviceKind kind) {
     const auto folder = env("HEDDLE_DEVICE_LIBRARIES");
     const std::filesystem::path file = (folder ? std::filesystem::path(*folder) : own_folder()) /
@@ -31,14 +40,14 @@ LoadedPlugin load(DeviceKind kind) {
             fmt::format("this build of Heddle has no {} (it would be {})", file.filename().string(), file.string());
         return result;
     }
-    void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);  // never closed: its kernels stay registered
-    if (!library) {
-        result.why = fmt::format("{} cannot be loaded: {}", file.string(), dlerror());
+    using Entry = const DevicePlugin* (*)();
+    const auto entry =
+        reinterpret_cast<Entry>(library_function(loaded_already(file), "heddle_device_plugin", result.why));
+    if (!entry) {
+        result.why = fmt::format("{}: {}", file.string(), result.why);
         return result;
     }
-    using Entry = const DevicePlugin* (*)();
-    const auto entry = reinterpret_cast<Entry>(dlsym(library, "heddle_device_plugin"));
-    const DevicePlugin* plugin = entry ? entry() : nullptr;
+    const DevicePlugin* plugin = entry();
     if (!plugin || plugin->abi != plugin_abi || std::strcmp(plugin->version, version()) != 0) {
         result.why = fmt::format("{} belongs to {}, this is Heddle {}: install both from one build", file.string(),
                                  plugin ? std::string("Heddle ") + plugin->version : "something else", version());
@@ -51,6 +60,17 @@ LoadedPlugin load(DeviceKind kind) {
 }
 
 }  // namespace
+
+void* library_function(const std::string& file, const char* name, std::string& why) {
+    void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        why = fmt::format("it cannot be loaded: {}", dlerror());
+        return nullptr;
+    }
+    void* function = dlsym(library, name);
+    if (!function) why = fmt::format("it has no function {}", name);
+    return function;
+}
 
 const LoadedPlugin& device_plugin(DeviceKind kind) {
     // Tests and users may ask for cuda and sim at the same time; each is loaded once.

@@ -27,6 +27,10 @@ struct DevicePlugin {
 
 inline constexpr int plugin_abi = 2;
 
+/// The C function `name` of a library, which is opened for good: what it registers stays. Null, and `why`, where there
+/// is none.
+void* library_function(const std::string& file, const char* name, std::string& why);
+
 /// Opens the library of a kind of device at the first call. Where that fails, or finds no device, `plugin` is null (or
 /// `count` 0) and `why` says why.
 struct LoadedPlugin {

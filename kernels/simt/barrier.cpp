@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/export.h"
 #include "kernels/simt/race.h"
 #include "kernels/simt/report.h"
 #include "kernels/simt/scheduler.h"
@@ -48,6 +49,6 @@ void Scheduler::open_barrier() {
     }
 }
 
-Votes block_barrier(bool predicate, Location at) { return Scheduler::active().barrier(predicate, at); }
+HEDDLE_API Votes block_barrier(bool predicate, Location at) { return Scheduler::active().barrier(predicate, at); }
 
 }  // namespace heddle::simt

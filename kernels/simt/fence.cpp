@@ -1,3 +1,4 @@
+#include "core/export.h"
 #include "kernels/simt/race.h"
 #include "kernels/simt/scheduler.h"
 
@@ -22,14 +23,14 @@ void FenceOrder::atomic(Thread& thread, void* address, const SharedMemory& share
     if (released_.contains(address)) of_block_.insert(address);
 }
 
-void note_fence(bool device, Location at) {
+HEDDLE_API void note_fence(bool device, Location at) {
     Scheduler& scheduler = Scheduler::active();
     if (scheduler.skips(at) || !race::enabled) return;
     const race::Unseen unseen;
     scheduler.fences().fence(scheduler.thread(), device, scheduler.shared());
 }
 
-void note_atomic(void* address) {
+HEDDLE_API void note_atomic(void* address) {
     if (!race::enabled) return;
     const race::Unseen unseen;
     Scheduler& scheduler = Scheduler::active();

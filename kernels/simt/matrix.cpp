@@ -2,6 +2,7 @@
 #include <bit>
 #include <cstring>
 
+#include "core/export.h"
 #include "kernels/simt/runtime.h"
 
 namespace heddle::simt {
@@ -51,8 +52,8 @@ void multiply_add(Operands& operands) {
 
 }  // namespace
 
-void matrix_multiply_add(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2], bool half,
-                         Location at) {
+HEDDLE_API void matrix_multiply_add(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2], bool half,
+                                    Location at) {
     Fragments fragments{{d[0], d[1], d[2], d[3]}, {a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
     const Operands& result = warp_exchange(0xffffffffu, &fragments, sizeof(fragments), "mma", at,
                                            half ? &multiply_add<from_f16> : &multiply_add<from_bf16>);

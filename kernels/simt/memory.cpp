@@ -1,6 +1,7 @@
 #include <cstring>
 
 #include "core/check.h"
+#include "core/export.h"
 #include "kernels/simt/race.h"
 #include "kernels/simt/scheduler.h"
 
@@ -8,15 +9,15 @@ namespace heddle::simt {
 
 // Shared memory. ------------------------------------------------------------------------------------------------------
 
-void* shared_array(const SharedArray& array, std::size_t bytes, std::size_t alignment) {
+HEDDLE_API void* shared_array(const SharedArray& array, std::size_t bytes, std::size_t alignment) {
     return Scheduler::active().shared().array(array, bytes, alignment);
 }
 
-void* shared_dynamic() { return Scheduler::active().shared().dynamic(); }
+HEDDLE_API void* shared_dynamic() { return Scheduler::active().shared().dynamic(); }
 
 // Async copies: nothing at the start, everything at the wait, which is as late as a GPU may be. -----------------------
 
-void copy_async(void* to, const void* from, unsigned bytes, bool wanted, Location at) {
+HEDDLE_API void copy_async(void* to, const void* from, unsigned bytes, bool wanted, Location at) {
     Scheduler& scheduler = Scheduler::active();
     check_aligned(to, bytes, at);
     if (wanted) check_aligned(from, bytes, at);
@@ -28,12 +29,12 @@ void copy_async(void* to, const void* from, unsigned bytes, bool wanted, Locatio
     thread.copies.push_back({to, from, bytes, wanted, thread.copy_group});
 }
 
-void copy_async_commit(Location at) {
+HEDDLE_API void copy_async_commit(Location at) {
     Scheduler& scheduler = Scheduler::active();
     if (!scheduler.skips(at)) ++scheduler.thread().copy_group;
 }
 
-void copy_async_wait(unsigned groups, Location at) {
+HEDDLE_API void copy_async_wait(unsigned groups, Location at) {
     Scheduler& scheduler = Scheduler::active();
     if (scheduler.skips(at)) return;
     Thread& thread = scheduler.thread();

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/check.h"
+#include "core/export.h"
 #include "kernels/simt/builtins.h"
 #include "kernels/simt/race.h"
 #include "kernels/simt/scheduler.h"
@@ -24,7 +25,7 @@ bool same_place(const Location& a, const Location& b) {
            (a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0);
 }
 
-void fail(Location at, const std::string& message) {
+HEDDLE_API void fail(Location at, const std::string& message) {
     const race::Unseen unseen;
     const Scheduler& scheduler = Scheduler::active();
     heddle::fail(fmt::format("{}: {}, block ({}, {}, {}), thread ({}, {}, {}): {}", scheduler.operation(),
@@ -32,12 +33,12 @@ void fail(Location at, const std::string& message) {
                              message));
 }
 
-void fail_misaligned(const void* address, std::size_t bytes, Location at) {
+HEDDLE_API void fail_misaligned(const void* address, std::size_t bytes, Location at) {
     fail(at, fmt::format("misaligned access: {} bytes at {}, which is {} bytes beyond a multiple of {}", bytes, address,
                          reinterpret_cast<std::uintptr_t>(address) % bytes, bytes));
 }
 
-void fail_width(int width, const char* name, Location at) {
+HEDDLE_API void fail_width(int width, const char* name, Location at) {
     fail(at, fmt::format("{}: a width of {}, which is no power of two up to 32", name, width));
 }
 

@@ -1,13 +1,14 @@
 #include "core/check.h"
+#include "core/export.h"
 #include "kernels/simt/builtins.h"
 #include "kernels/simt/scheduler.h"
 
-constinit thread_local uint3 threadIdx{}, blockIdx{};
-constinit thread_local dim3 blockDim{}, gridDim{};
+HEDDLE_API constinit thread_local uint3 threadIdx{}, blockIdx{};
+HEDDLE_API constinit thread_local dim3 blockDim{}, gridDim{};
 
 namespace heddle::simt {
 
-void check_launch(const Launch& launch) {
+HEDDLE_API void check_launch(const Launch& launch) {
     const dim3 grid = launch.grid, block = launch.block;
     const auto text = [](dim3 size) { return fmt::format("({}, {}, {})", size.x, size.y, size.z); };
     const std::uint64_t threads = static_cast<std::uint64_t>(block.x) * block.y * block.z;
@@ -20,7 +21,7 @@ void check_launch(const Launch& launch) {
           launch.operation, launch.shared_bytes, shared_bytes_limit);
 }
 
-void run_grid(const Launch& launch, void (*thread)(const void*), const void* call) {
+HEDDLE_API void run_grid(const Launch& launch, void (*thread)(const void*), const void* call) {
     check_launch(launch);
     Scheduler::of_this_os_thread().run(launch, thread, call);
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-// What the simulator's headers ask of its runtime: the host's half of the vocabulary (docs/simulator.md).
+// What the simulator's headers ask of its runtime: the host's half of the vocabulary (docs/simulator.md). Exported.
 #include <cuda_runtime.h>
 
 #include <cstddef>

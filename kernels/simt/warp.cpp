@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/check.h"
+#include "core/export.h"
 #include "kernels/simt/race.h"
 #include "kernels/simt/report.h"
 #include "kernels/simt/scheduler.h"
@@ -91,14 +92,14 @@ void leave_warp(const Thread& thread) {
     }
 }
 
-const Operands& warp_exchange(unsigned mask, const void* operand, std::size_t bytes, const char* name, Location at,
-                              Combine combine) {
+HEDDLE_API const Operands& warp_exchange(unsigned mask, const void* operand, std::size_t bytes, const char* name,
+                                         Location at, Combine combine) {
     const race::Unseen unseen;
     Scheduler& scheduler = Scheduler::active();
     return meet(scheduler, meeting_of(scheduler, mask), operand, bytes, name, at, combine);
 }
 
-void warp_barrier(unsigned mask, Location at) {
+HEDDLE_API void warp_barrier(unsigned mask, Location at) {
     const race::Unseen unseen;
     Scheduler& scheduler = Scheduler::active();
     if (scheduler.skips(at)) return;
@@ -109,6 +110,6 @@ void warp_barrier(unsigned mask, Location at) {
     race::acquire(object);
 }
 
-unsigned lane_index() { return Scheduler::active().thread().lane(); }
+HEDDLE_API unsigned lane_index() { return Scheduler::active().thread().lane(); }
 
 }  // namespace heddle::simt

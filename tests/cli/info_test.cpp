@@ -9,7 +9,7 @@ namespace {
 TEST(Info, Version) { EXPECT_EQ(expect_done({"--version"}).out, "heddle " + std::string(version()) + "\n"); }
 
 TEST(Info, Help) {
-    for (const char* name : {"train", "evaluate", "predict", "info", "models", "recipes", "datasets"}) {
+    for (const char* name : {"train", "evaluate", "predict", "check", "info", "models", "recipes", "datasets"}) {
         EXPECT_NE(expect_done({"--help"}).out.find(name), std::string::npos) << name;
         EXPECT_NE(expect_done({name, "--help"}).out.find("--json"), std::string::npos) << name;
     }

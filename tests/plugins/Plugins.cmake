@@ -1,0 +1,11 @@
+# The plug-ins that test_plugins loads. other_softmax is own_softmax under another name.
+foreach(plugin own_softmax other_softmax other_abi no_entry no_kernels)
+  string(REPLACE other_softmax own_softmax source ${plugin})
+  add_library(test_plugin_${plugin} MODULE plugins/${source}.cpp)
+  set_target_properties(test_plugin_${plugin} PROPERTIES PREFIX "" OUTPUT_NAME ${plugin})
+  target_link_libraries(test_plugin_${plugin} PRIVATE heddle_options heddle)
+  add_dependencies(test_plugins test_plugin_${plugin})
+endforeach()
+target_compile_definitions(test_plugin_own_softmax PRIVATE PLUGIN_NAME="own_softmax" SOFTMAX_NAME="flat")
+target_compile_definitions(test_plugin_other_softmax PRIVATE PLUGIN_NAME="other_softmax" SOFTMAX_NAME="flatter")
+target_compile_definitions(test_plugins PRIVATE HEDDLE_TEST_PLUGINS="${CMAKE_CURRENT_BINARY_DIR}")

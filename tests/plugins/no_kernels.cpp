@@ -1,0 +1,7 @@
+// A plug-in that forgets what it is for.
+#include "core/plugin.h"
+
+extern "C" HEDDLE_API const heddle::Plugin* heddle_plugin() {
+    static constexpr heddle::Plugin plugin{.name = "no_kernels"};
+    return &plugin;
+}

@@ -125,36 +125,36 @@ struct Outcome {
     History history = {};
 };
 
-struct Run {
+struct Job {
     Plan plan = {};
     std::int64_t accumulated = 1, epochs = 3, steps = 0;
     std::string folder = {};
     bool resume = false;
 };
 
-Outcome train(const Dataset& data, const Run& run) {
+Outcome train(const Dataset& data, const Job& job) {
     set_seed(4);
     const Sequential model{Conv2D(4, 3, {.activation = Activation::relu}), BatchNormalization(), Flatten(),
                            Dropout(0.2f), Dense(3)};
     model.build(data.input_shapes());
-    model.to(run.plan.device);
+    model.to(job.plan.device);
     model.compile({.optimizer = SGD({.learning_rate = CosineDecay({.initial_learning_rate = 0.1, .decay_steps = 20}),
                                      .momentum = 0.9}),
                    .loss = SparseCategoricalCrossentropy({.from_logits = true}),
                    .metrics = {"accuracy"},
-                   .precision = run.plan.precision});
+                   .precision = job.plan.precision});
     Outcome outcome;
-    outcome.history = model.fit(data, {.epochs = run.epochs,
+    outcome.history = model.fit(data, {.epochs = job.epochs,
                                        .batch_size = 8,
-                                       .gradient_accumulation_steps = run.accumulated,
-                                       .steps = run.steps,
+                                       .gradient_accumulation_steps = job.accumulated,
+                                       .steps = job.steps,
                                        .validation_data = pictures(30).slice(3, 30),
                                        .verbose = 0,
                                        .seed = 2,
-                                       .checkpoint_dir = run.folder,
-                                       .resume = run.resume,
-                                       .capture = run.plan.capture,
-                                       .resident_bytes = run.plan.resident_bytes});
+                                       .checkpoint_dir = job.folder,
+                                       .resume = job.resume,
+                                       .capture = job.plan.capture,
+                                       .resident_bytes = job.plan.resident_bytes});
     for (const auto& [name, tensor] : all_tensors(model)) outcome.tensors.emplace_back(name, tensor.to(Device()));
     return outcome;
 }
@@ -169,14 +169,14 @@ TEST_P(ResidentDeviceTraining, TrainsToTheSameBitsCapturedOrNot) {
     const Dataset data = pictures(43).with_augmentation({.pad = 2, .cutout = 2});
     for (const Precision precision : {Precision::f32, Precision::bf16})
         for (const std::int64_t accumulated : {1, 2}) {
-            Run run{.plan = {.device = GetParam(), .precision = precision}, .accumulated = accumulated};
-            const Outcome kept = train(data, run);
-            run.plan.capture = false;
-            const Outcome eager = train(data, run);
-            run.plan.resident_bytes = 0;
-            const Outcome sent = train(data, run);
-            run.plan.capture = true;
-            const Outcome sent_captured = train(data, run);
+            Job job{.plan = {.device = GetParam(), .precision = precision}, .accumulated = accumulated};
+            const Outcome kept = train(data, job);
+            job.plan.capture = false;
+            const Outcome eager = train(data, job);
+            job.plan.resident_bytes = 0;
+            const Outcome sent = train(data, job);
+            job.plan.capture = true;
+            const Outcome sent_captured = train(data, job);
             EXPECT_TRUE(kept.history.resident && eager.history.resident);
             EXPECT_FALSE(sent.history.resident || sent_captured.history.resident);
             EXPECT_EQ(kept.history.replayed_steps, sent_captured.history.replayed_steps);

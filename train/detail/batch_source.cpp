@@ -47,10 +47,8 @@ bool may_stay(std::size_t bytes, Device device, std::optional<std::size_t> limit
 
 BatchSource::BatchSource(const Dataset& data, const LoaderOptions& options, Device device, DType dtype,
                          std::optional<std::size_t> resident_bytes)
-    : resident_(make_resident(data, options, device, dtype, resident_bytes)) {
-    if (resident_) return;
-    loader_ = std::make_unique<DataLoader>(data, options);
-    feed_ = std::make_unique<DeviceFeed>(*loader_, device);
+    : loader_(data, options), resident_(make_resident(data, options, device, dtype, resident_bytes)) {
+    if (!resident_) feed_ = std::make_unique<DeviceFeed>(loader_, device);
 }
 
 void BatchSource::start(std::uint64_t epoch, std::int64_t first_step) {

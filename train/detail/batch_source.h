@@ -37,8 +37,8 @@ class BatchSource {
     bool resident() const { return resident_ != nullptr; }
 
   private:
+    DataLoader loader_;  // which has checked the options, also where nobody asks it for batches
     std::unique_ptr<ResidentData> resident_;
-    std::unique_ptr<DataLoader> loader_;
     std::unique_ptr<DeviceFeed> feed_;
 };
 

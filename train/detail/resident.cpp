@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/parallel.h"
 #include "data/permutation.h"
 #include "kernels/copy/copy.h"
 #include "kernels/elementwise/elementwise.h"
@@ -136,7 +135,7 @@ Batch ResidentData::make(std::int64_t count) {
     for (const Tensor& input : inputs_)
         batch.inputs.push_back(Tensor::empty(with_rows(input, count), {pictures_ ? dtype_ : input.dtype(), device_}));
     batch.target = Tensor::empty(with_rows(target_, count), target_.options());
-    pictures_ ? make_pictures(count, batch) : make_rows(count, batch);
+    pictures_ ? make_pictures(batch) : make_rows(count, batch);
     const View position = ops::view(position_);
     ops::run(kernels::scalar_binary(),
              {.op = kernels::BinaryOp::add, .scalar = static_cast<double>(count), .x = position, .y = position},
@@ -144,7 +143,7 @@ Batch ResidentData::make(std::int64_t count) {
     return batch;
 }
 
-void ResidentData::make_pictures(std::int64_t, const Batch& batch) const {
+void ResidentData::make_pictures(const Batch& batch) const {
     kernels::ImageBatch args;
     args.pictures = ops::view(inputs_[0]);
     args.indices = ops::view(order_);

@@ -18,6 +18,8 @@ class ResidentData {
     /// Batches come as a DataLoader with `options` gives them, pictures in `dtype`. Copies everything, and waits for
     /// it.
     ResidentData(const StoredExamples& stored, const LoaderOptions& options, Device device, DType dtype);
+    ResidentData(const ResidentData&) = delete;
+    ResidentData& operator=(const ResidentData&) = delete;
 
     /// What a data set takes of the device's memory.
     static std::size_t bytes(const StoredExamples& stored);
@@ -40,7 +42,7 @@ class ResidentData {
     void place(const StoredExamples& stored);
     Plan plan(std::uint64_t epoch) const;
     void send(const Plan& plan);
-    void make_pictures(std::int64_t count, const Batch& batch) const;
+    void make_pictures(const Batch& batch) const;
     void make_rows(std::int64_t count, const Batch& batch) const;
 
     LoaderOptions options_;

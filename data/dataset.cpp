@@ -30,6 +30,15 @@ class Subset final : public DatasetImpl {
                        [this](std::int64_t index) { return indices_[static_cast<std::size_t>(index)]; });
         base_->fill(mapped, context, batch);
     }
+    std::optional<StoredExamples> stored() const override {
+        std::optional<StoredExamples> examples = base_->stored();
+        if (!examples) return examples;
+        std::vector<std::int64_t> rows = indices_;
+        if (!examples->rows.empty())
+            for (std::int64_t& row : rows) row = examples->rows[static_cast<std::size_t>(row)];
+        examples->rows = std::move(rows);
+        return examples;
+    }
     std::shared_ptr<DatasetImpl> with_augmentation(const std::optional<Augmentation>& augmentation) const override {
         return around(base_->with_augmentation(augmentation));
     }
@@ -79,6 +88,9 @@ class TensorRows final : public DatasetImpl {
     void fill(std::span<const std::int64_t> indices, const FillContext&, Batch& batch) const override {
         for (std::size_t i = 0; i < inputs_.size(); ++i) gather(inputs_[i], indices, batch.inputs[i]);
         gather(target_, indices, batch.target);
+    }
+    std::optional<StoredExamples> stored() const override {
+        return StoredExamples{.inputs = inputs_, .target = target_};
     }
 
   private:

@@ -42,6 +42,21 @@ struct FillContext {
     std::uint64_t epoch = 0;
 };
 
+/// Examples as they lie in memory, for those who put batches together elsewhere: on a device.
+struct StoredExamples {
+    /// How the only input, pictures u8, becomes what `fill` writes: f32, augmented, normalised.
+    struct Pictures {
+        std::vector<float> mean = {};               ///< of pixels / 255, one per channel; empty: 0
+        std::vector<float> inverse_deviation = {};  ///< likewise; empty: 1
+        std::optional<Augmentation> augmentation = {};
+    };
+
+    std::vector<Tensor> inputs = {};        ///< on the CPU, [rows, ...]
+    Tensor target = {};                     ///< likewise
+    std::vector<std::int64_t> rows = {};    ///< example i is row rows[i], which it is drawn by too; empty: row i
+    std::optional<Pictures> pictures = {};  ///< nothing: batches are the rows themselves
+};
+
 /// What a kind of data set implements; users derive from it for their own.
 class HEDDLE_API DatasetImpl {
   public:
@@ -60,6 +75,8 @@ class HEDDLE_API DatasetImpl {
     virtual void fill(std::span<const std::int64_t> indices, const FillContext& context, Batch& batch) const = 0;
 
     virtual std::optional<Preprocessing> preprocessing() const { return std::nullopt; }
+    /// Where the examples lie, if batches can be put together without `fill`; nothing: they cannot.
+    virtual std::optional<StoredExamples> stored() const { return std::nullopt; }
     /// Null: this kind has no pictures to augment.
     virtual std::shared_ptr<DatasetImpl> with_augmentation(const std::optional<Augmentation>& augmentation) const;
     virtual std::shared_ptr<DatasetImpl> with_normalization(const std::vector<float>& mean,

@@ -3,14 +3,12 @@
 #include <cmath>
 
 #include "core/check.h"
-#include "core/random.h"
 #include "data/dataset.h"
+#include "data/detail/augmentation.h"
 #include "kernels/image/image.h"
 
 namespace heddle {
 namespace {
-
-constexpr std::uint64_t augmentation_key = 0x6175676D656E74ull;  // keeps these bits apart from others of the same seed
 
 // Everything but the pixels, which all variants of one data set share.
 struct Settings {
@@ -56,33 +54,39 @@ class Images final : public DatasetImpl {
 
     void fill(std::span<const std::int64_t> indices, const FillContext& context, Batch& batch) const override {
         const auto count = static_cast<std::int64_t>(indices.size());
-        std::vector<std::int32_t> shifts, holes;
-        std::vector<std::uint8_t> flips;
+        detail::AugmentationDraws draws;
         kernels::ImageBatch args;
         args.pictures = View(pictures_.raw(), pictures_.shape(), DType::u8);
         args.indices = View(const_cast<std::int64_t*>(indices.data()), Shape{count}, DType::i64);
         if (settings_.augmentation) {
-            draw(indices, context, shifts, flips, holes);
+            draws = detail::draw_augmentation(*settings_.augmentation, pictures_.size(1), pictures_.size(2), indices,
+                                              context);
             args.hole = settings_.augmentation->cutout;
-            if (args.hole > 0) args.holes = View(holes.data(), Shape{count, 2}, DType::i32);
+            if (args.hole > 0) args.holes = View(draws.holes.data(), Shape{count, 2}, DType::i32);
             args.pad = settings_.augmentation->pad;
             args.mode = settings_.augmentation->padding == Augmentation::Padding::reflect
                             ? kernels::CropPadding::reflect
                             : kernels::CropPadding::zero;
-            args.shifts = View(shifts.data(), Shape{count, 2}, DType::i32);
-            args.flips = View(flips.data(), Shape{count}, DType::u8);
+            args.shifts = View(draws.shifts.data(), Shape{count, 2}, DType::i32);
+            args.flips = View(draws.flips.data(), Shape{count}, DType::u8);
         }
         const Shape channels{pictures_.size(3)};
         if (!settings_.mean.empty()) args.mean = View(const_cast<float*>(settings_.mean.data()), channels, DType::f32);
         if (!inverse_deviation_.empty())
             args.inverse_deviation = View(const_cast<float*>(inverse_deviation_.data()), channels, DType::f32);
         args.scale = 1.0f / 255;
+        args.labels = View(labels_.raw(), labels_.shape(), DType::i64);
+        args.targets = View(batch.target.raw(), batch.target.shape(), DType::i64);
         args.y = View(batch.inputs[0].raw(), batch.inputs[0].shape(), DType::f32);
         run_implementation(kernels::image_batch().choose(args, Device::cpu()), args, Device::cpu(), 0);
+    }
 
-        const auto* labels = labels_.data<std::int64_t>();
-        std::transform(indices.begin(), indices.end(), static_cast<std::int64_t*>(batch.target.raw()),
-                       [labels](std::int64_t index) { return labels[index]; });
+    std::optional<StoredExamples> stored() const override {
+        return StoredExamples{.inputs = {pictures_},
+                              .target = labels_,
+                              .pictures = StoredExamples::Pictures{.mean = settings_.mean,
+                                                                   .inverse_deviation = inverse_deviation_,
+                                                                   .augmentation = settings_.augmentation}};
     }
 
     std::shared_ptr<DatasetImpl> with_augmentation(const std::optional<Augmentation>& augmentation) const override {
@@ -99,35 +103,6 @@ class Images final : public DatasetImpl {
     }
 
   private:
-    void draw(std::span<const std::int64_t> indices, const FillContext& context, std::vector<std::int32_t>& shifts,
-              std::vector<std::uint8_t>& flips, std::vector<std::int32_t>& holes) const {
-        const auto range = static_cast<std::uint64_t>(2 * settings_.augmentation->pad + 1);
-        const auto shift = [&](std::uint32_t bits) {
-            return static_cast<std::int32_t>((bits * range) >> 32) - settings_.augmentation->pad;
-        };
-        const auto height = static_cast<std::uint32_t>(pictures_.size(1)),
-                   width = static_cast<std::uint32_t>(pictures_.size(2));
-        for (const std::int64_t index : indices) {
-            const Philox::Block bits =
-                Philox::block(context.seed ^ augmentation_key, context.epoch, static_cast<std::uint64_t>(index));
-            shifts.push_back(shift(bits.word[0]));
-            shifts.push_back(shift(bits.word[1]));
-            flips.push_back(flipped(index, context, bits));
-            // The centre, from 16 bits each.
-            const int half = settings_.augmentation->cutout / 2;
-            holes.push_back(static_cast<std::int32_t>(((bits.word[3] >> 16) * height) >> 16) - half);
-            holes.push_back(static_cast<std::int32_t>(((bits.word[3] & 0xffff) * width) >> 16) - half);
-        }
-    }
-
-    std::uint8_t flipped(std::int64_t index, const FillContext& context, const Philox::Block& bits) const {
-        if (!settings_.augmentation->flip) return 0;
-        if (!settings_.augmentation->alternating_flip) return static_cast<std::uint8_t>(bits.word[2] >> 31);
-        const std::uint32_t first =
-            Philox::block(context.seed ^ augmentation_key, 0, static_cast<std::uint64_t>(index)).word[2] >> 31;
-        return static_cast<std::uint8_t>(first ^ (context.epoch & 1));
-    }
-
     Tensor pictures_, labels_;
     Settings settings_;
     std::vector<float> inverse_deviation_;

@@ -5,7 +5,6 @@
 #include <deque>
 #include <exception>
 #include <mutex>
-#include <numeric>
 #include <thread>
 #include <utility>
 
@@ -116,14 +115,7 @@ struct DataLoader::State {
         for (Batch& batch : ready) spare.push_back(std::move(batch));
         ready.clear();
         const bool same_order = !order.empty() && (!options.shuffle || (started && epoch == wanted_epoch));
-        if (!same_order) {
-            if (options.shuffle) {
-                order = epoch_permutation(dataset.size(), options.seed, wanted_epoch);
-            } else {
-                order.resize(static_cast<std::size_t>(dataset.size()));
-                std::iota(order.begin(), order.end(), std::int64_t{0});
-            }
-        }
+        if (!same_order) order = epoch_order(dataset.size(), options.shuffle, options.seed, wanted_epoch);
         epoch = wanted_epoch;
         started = true;
         next_made = next_given = first_step;

@@ -27,4 +27,11 @@ std::vector<std::int64_t> epoch_permutation(std::int64_t count, std::uint64_t se
     return order;
 }
 
+std::vector<std::int64_t> epoch_order(std::int64_t count, bool shuffle, std::uint64_t seed, std::uint64_t epoch) {
+    if (shuffle) return epoch_permutation(count, seed, epoch);
+    std::vector<std::int64_t> order(static_cast<std::size_t>(count));
+    std::iota(order.begin(), order.end(), std::int64_t{0});
+    return order;
+}
+
 }  // namespace heddle

@@ -7,7 +7,7 @@
 #include "core/random.h"
 #include "core/stream.h"
 #include "train/checkpoint.h"
-#include "train/detail/feed.h"
+#include "train/detail/evaluation.h"
 #include "train/detail/state.h"
 #include "train/detail/step.h"
 #include "train/interrupt.h"
@@ -26,9 +26,7 @@ class Fitting {
         model.build(train_.input_shapes());
         take_descriptions();
         parameters_ = detail::unique_parameters(model);
-        check(std::any_of(parameters_.begin(), parameters_.end(),
-                          [](const auto& named) { return named.second.requires_grad(); }),
-              "fit: the model has no parameters to train{}", parameters_.empty() ? "" : ": all are frozen");
+        detail::check_trainable(parameters_, "fit");
         if (options.verbose > 0) callbacks_.push_back(ProgressBar({.bar = options.verbose == 1}));
     }
 
@@ -58,10 +56,10 @@ class Fitting {
     NamedTensors parameters_;
     std::uint64_t seed_ = 0;
     std::int64_t total_steps_ = 0;
-    std::optional<DataLoader> loader_, validation_loader_;
     GatheredMean loss_;
+    std::optional<detail::BatchSource> source_;
     std::optional<detail::TrainSteps> steps_;
-    std::optional<detail::DeviceFeed> feed_;
+    std::optional<detail::Evaluation> evaluation_;
     double rate_ = 0;
     bool done_ = false;
     History history_;
@@ -132,15 +130,18 @@ void Fitting::begin() {
         seed_ = options_.seed ? *options_.seed : default_generator().bits();
     }
 
-    loader_.emplace(train_, LoaderOptions{.batch_size = options_.batch_size,
-                                          .shuffle = options_.shuffle,
-                                          .seed = seed_,
-                                          .prefetch = options_.prefetch});
+    LoaderOptions batches{
+        .batch_size = options_.batch_size, .shuffle = options_.shuffle, .seed = seed_, .prefetch = options_.prefetch};
+    source_.emplace(train_, batches, detail::device_of(model_), compute_dtype(detail::precision_of(model_)),
+                    options_.resident_bytes);
+    history_.resident = source_->resident();
     steps_.emplace(model_, parameters_, loss_, options_.capture);
-    feed_.emplace(*loader_, detail::device_of(model_));
-    if (validation_.defined())
-        validation_loader_.emplace(validation_,
-                                   LoaderOptions{.batch_size = options_.batch_size, .prefetch = options_.prefetch});
+    if (validation_.defined()) {
+        batches.shuffle = false;
+        evaluation_.emplace(
+            model_, validation_, batches,
+            detail::EvaluationPlan{.capture = options_.capture, .resident_bytes = options_.resident_bytes});
+    }
     training_.steps_per_epoch = (train_.size() + step_samples() - 1) / step_samples();
     training_.samples_per_epoch = train_.size();
 }
@@ -205,9 +206,10 @@ std::int64_t Fitting::steps_left() const {
 /// The epoch's row of the history, with validation where there is any.
 Result Fitting::row() {
     Result result = detail::gathered(model_, loss_);
-    if (validation_loader_)
-        for (const auto& [name, value] : detail::evaluate(model_, *validation_loader_))
-            result.set("val_" + name, value);
+    if (evaluation_) {
+        for (const auto& [name, value] : evaluation_->run()) result.set("val_" + name, value);
+        history_.replayed_evaluations = evaluation_->replayed();
+    }
     result.set("learning_rate", rate_);
     result.set("seconds", training_.seconds);
     result.set("samples_per_second",
@@ -219,18 +221,18 @@ Result Fitting::row() {
 std::int64_t Fitting::run_step() {
     const std::int64_t samples = std::min(step_samples(), train_.size() - training_.step * step_samples());
     for (std::int64_t done = 0; done < samples;) {
-        Batch batch;
-        check(feed_->next(batch), "fit: the data ended after {} of {} steps", training_.step,
+        detail::StepBatch batch;
+        check(source_->next(batch), "fit: the data ended after {} of {} steps", training_.step,
               training_.steps_per_epoch);
-        done += batch.size();
-        steps_->run(batch, {.share = static_cast<double>(batch.size()) / static_cast<double>(samples),
+        done += batch.samples;
+        steps_->run(batch, {.share = static_cast<double>(batch.samples) / static_cast<double>(samples),
                             .last = done >= samples});
     }
     return samples;
 }
 
 Fitting::End Fitting::run_steps() {
-    feed_->start(static_cast<std::uint64_t>(training_.epoch), training_.step * options_.gradient_accumulation_steps);
+    source_->start(static_cast<std::uint64_t>(training_.epoch), training_.step * options_.gradient_accumulation_steps);
     auto before = std::chrono::steady_clock::now();
     while (training_.step < training_.steps_per_epoch) {
         for (const Callback& callback : callbacks_) callback->on_batch_begin(training_);

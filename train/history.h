@@ -65,6 +65,10 @@ class HEDDLE_API History {
     bool stopped_early = false;
     /// Steps of this call of `fit` that were replays of a captured graph (on devices; `FitOptions::capture`).
     std::int64_t replayed_steps = 0;
+    /// Batches of validation data, likewise.
+    std::int64_t replayed_evaluations = 0;
+    /// The training data was kept in the device's memory (`FitOptions::resident_bytes`).
+    bool resident = false;
 
   private:
     std::vector<std::int64_t> epochs_;

@@ -9,6 +9,7 @@
 #include "ops/autograd/grad_mode.h"
 #include "ops/elementwise.h"
 #include "ops/reduce.h"
+#include "train/detail/evaluation.h"
 #include "train/detail/state.h"
 #include "train/detail/step.h"
 
@@ -23,6 +24,12 @@ Device device_of(const Layer& layer) {
     return buffers.empty() ? Device() : buffers.front().second.device();
 }
 
+NamedTensors all_tensors(const Layer& layer) {
+    NamedTensors all = layer.parameters();
+    for (const auto& buffer : layer.buffers()) all.push_back(buffer);
+    return all;
+}
+
 NamedTensors unique_parameters(const Layer& layer) {
     NamedTensors unique;
     std::set<const TensorImpl*> seen;
@@ -31,12 +38,16 @@ NamedTensors unique_parameters(const Layer& layer) {
     return unique;
 }
 
+void check_trainable(const NamedTensors& parameters, const char* who) {
+    check(std::any_of(parameters.begin(), parameters.end(),
+                      [](const auto& named) { return named.second.requires_grad(); }),
+          "{}: the model has no parameters to train{}", who, parameters.empty() ? "" : ": all are frozen");
+}
+
 Precision precision_of(const Model& model) {
     const auto& state = ModelAccess::state(model);
     return state.compiled ? state.training.precision : Precision::f32;
 }
-
-namespace {
 
 void check_rows(const std::vector<Tensor>& inputs, const char* who) {
     check(!inputs.empty(), "{}: no inputs", who);
@@ -47,8 +58,6 @@ void check_rows(const std::vector<Tensor>& inputs, const char* who) {
     }
     check(inputs.front().size(0) > 0, "{}: the input is empty", who);
 }
-
-}  // namespace
 
 Tensor penalty(const Model& model, const NamedTensors& parameters) {
     const CompileOptions& options = model.compiled();
@@ -67,24 +76,6 @@ Tensor penalty(const Model& model, const NamedTensors& parameters) {
 Result gathered(const Model& model, GatheredMean& loss) {
     Result result{{"loss", loss.mean()}};
     for (const Metric& metric : model.metrics()) result.set(metric.name(), metric.result());
-    return result;
-}
-
-Result evaluate(const Model& model, DataLoader& loader, TestAugmentation augmentation) {
-    const NoGrad no_grad;
-    const Device device = device_of(model);
-    GatheredMean loss;
-    for (const Metric& metric : model.metrics()) metric.reset();
-    loader.start(0);
-    for (Batch batch; loader.next(batch);) {
-        const Tensor target = batch.target.to(device);
-        const Tensor prediction = averaged_output(model, prepared_inputs(model, batch.inputs, device), augmentation);
-        loss.add_mean(model.loss()(prediction, target), static_cast<double>(batch.size()));
-        for (const Metric& metric : model.metrics()) metric.update(prediction, target);
-    }
-    Result result = gathered(model, loss);
-    if (const Tensor added = penalty(model, unique_parameters(model)); added.defined())
-        result.set("loss", result.at("loss") + added.item());
     return result;
 }
 
@@ -161,53 +152,12 @@ Result Model::evaluate(const Dataset& data, const EvaluateOptions& options) cons
     check_compiled(state().compiled);
     check(data.defined() && data.size() > 0, "evaluate: the data set is empty");
     build(data.input_shapes());
-    DataLoader loader(data.without_augmentation(), {.batch_size = options.batch_size});
-    return detail::evaluate(*this, loader, options.test_augmentation);
+    const EvaluationPlan plan{options.test_augmentation, options.capture, options.resident_bytes};
+    return Evaluation(*this, data.without_augmentation(), {.batch_size = options.batch_size}, plan).run();
 }
 
 Result Model::evaluate(const Tensor& x, const Tensor& y, const EvaluateOptions& options) const {
     return evaluate(TensorDataset(x, y), options);
-}
-
-Tensor Model::predict(const Tensor& x, std::int64_t batch_size) const {
-    return predict(std::vector<Tensor>{x}, batch_size);
-}
-
-Tensor Model::predict(const std::vector<Tensor>& inputs, std::int64_t batch_size) const {
-    check(batch_size > 0, "predict: batch_size must be positive, got {}", batch_size);
-    check_rows(inputs, "predict");
-    const NoGrad no_grad;
-    const Device device = device_of(*this), home = inputs.front().device();
-    const std::int64_t rows = inputs.front().size(0);
-    if (rows <= batch_size) return first_output(*this, prepared_inputs(*this, inputs, device), false).to(home);
-    Tensor all;
-    for (std::int64_t first = 0; first < rows; first += batch_size) {
-        const std::int64_t last = std::min(first + batch_size, rows);
-        std::vector<Tensor> part;
-        for (const Tensor& input : inputs) part.push_back(input.slice(first, last));
-        const Tensor output = first_output(*this, prepared_inputs(*this, part, device), false);
-        check(output.rank() >= 1 && output.size(0) == last - first, "predict: {} rows went in, {} came out",
-              last - first, output.shape().to_string());
-        if (!all.defined()) all = Tensor::empty(output.shape().with(0, rows), {output.dtype(), home});
-        all.slice(first, last).copy_(output);
-    }
-    return all;
-}
-
-Tensor Model::predict(const Dataset& data, std::int64_t batch_size) const {
-    check(data.defined() && data.size() > 0, "predict: the data set is empty");
-    const NoGrad no_grad;
-    const Device device = device_of(*this);
-    DataLoader loader(data.without_augmentation(), {.batch_size = batch_size});
-    Tensor all;
-    std::int64_t first = 0;
-    loader.start(0);
-    for (Batch batch; loader.next(batch); first += batch.inputs.front().size(0)) {
-        const Tensor output = first_output(*this, prepared_inputs(*this, batch.inputs, device), false);
-        if (!all.defined()) all = Tensor::empty(output.shape().with(0, data.size()), {output.dtype(), Device()});
-        all.slice(first, first + output.size(0)).copy_(output);
-    }
-    return all;
 }
 
 Result Model::train_on_batch(const Tensor& x, const Tensor& y) const {
@@ -225,7 +175,9 @@ Result Model::train_on_batch(const std::vector<Tensor>& inputs, const Tensor& y)
     build(shapes);
     for (const Metric& metric : metrics()) metric.reset();
     GatheredMean loss;
-    TrainSteps(*this, unique_parameters(*this), loss, false).run({inputs, y});
+    const NamedTensors parameters = unique_parameters(*this);
+    check_trainable(parameters, "train_on_batch");
+    TrainSteps(*this, parameters, loss, false).run({.given = {inputs, y}, .samples = y.size(0)});
     return gathered(*this, loss);
 }
 

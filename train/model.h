@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -80,13 +81,21 @@ struct FitOptions {
     /// is none.
     bool resume = false;
     int prefetch = 2;  ///< batches made ahead, and copied ahead to a device
-    /// On a device that can: the step is captured as a graph after the first one and replayed. Same bits.
+    /// On a device that can: the step is captured as a graph after the first one and replayed, and so is that of
+    /// validation. Same bits.
     bool capture = true;
+    /// On a device: data sets of up to so many bytes (pictures as bytes) are copied to its memory once, and batches are
+    /// put together there, as a part of the captured step; first the training data, then that of validation. Not given:
+    /// up to half of the memory that is free there. 0: none. The batches of other data sets are made on the host and
+    /// sent, which is said on stderr. Same bits.
+    std::optional<std::size_t> resident_bytes = {};
 };
 
 struct EvaluateOptions {
     std::int64_t batch_size = 128;
     TestAugmentation test_augmentation = TestAugmentation::none;
+    bool capture = true;                             ///< as in FitOptions
+    std::optional<std::size_t> resident_bytes = {};  ///< likewise
 };
 
 struct LoadOptions {
@@ -132,7 +141,8 @@ class HEDDLE_API Model : public Layer {
     Result evaluate(const Tensor& x, const Tensor& y, const EvaluateOptions& options = {}) const;
     Result evaluate(const Tensor&, const EvaluateOptions&) const = delete;
 
-    /// The first output for x [N, ...], computed in batches without gradients, on x's device.
+    /// The first output for x [N, ...], computed in batches without gradients, on x's device. (On a device as
+    /// `evaluate` does it: what fits is copied there once, and the batches behind the first are replays.)
     Tensor predict(const Tensor& x, std::int64_t batch_size = 128) const;
     Tensor predict(const std::vector<Tensor>& inputs, std::int64_t batch_size = 128) const;
     Tensor predict(const Dataset& data, std::int64_t batch_size = 128) const;

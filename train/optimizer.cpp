@@ -5,6 +5,7 @@
 #include <span>
 
 #include "core/check.h"
+#include "kernels/elementwise/elementwise.h"
 #include "ops/autograd/grad_mode.h"
 #include "ops/elementwise.h"
 #include "train/detail/optimizer_run.h"
@@ -28,6 +29,13 @@ Tensor norm_of(const std::vector<Tensor>& gradients) {
 /// The factor that brings `norm` down to `limit`, at most 1. (The small constant is PyTorch's.)
 Tensor clipping(const Tensor& norm, double limit) {
     return ops::binary(ops::BinaryOp::minimum, limit / (norm + 1e-6), 1.0);
+}
+
+/// One more, unless the step is skipped.
+void count_step(const Tensor& step, const Tensor& skip) {
+    if (skip.defined()) return step.copy_(step + (1.0 - skip));
+    ops::run(kernels::scalar_binary(),
+             {.op = kernels::BinaryOp::add, .scalar = 1, .x = ops::view(step), .y = ops::view(step)}, {&step}, {&step});
 }
 
 struct Named {
@@ -87,8 +95,12 @@ void Optimizer::prepare(const NamedTensors& parameters) const {
         return;
     }
     state.place(device);
-    state.step.fill_(static_cast<double>(state.iterations + 1));
-    state.learning_rate.fill_(learning_rate());
+    if (!state.step_there) state.step.fill_(static_cast<double>(state.steps_taken));
+    state.step_there = true;
+    if (const double rate = learning_rate(); state.rate_there != rate) {
+        state.learning_rate.fill_(rate);
+        state.rate_there = rate;
+    }
 }
 
 void Optimizer::advance() const {
@@ -122,6 +134,8 @@ void Optimizer::apply(const NamedTensors& parameters, const detail::GradientFact
     }
     const UpdateRules& rules = state.rules;
     state.bind(parameters);
+    check(state.step.defined(), "{}: apply comes after prepare", class_name());
+    count_step(state.step, factors.skip);
     const std::size_t slots = impl_->slots().size();
 
     // Decayed parameters, the others; with `clip_norm` each parameter for itself, since each has a scale of its own.
@@ -215,6 +229,8 @@ NamedTensors Optimizer::state() const {
         for (std::size_t slot = 0; slot < entry.slots.size(); ++slot)
             all.emplace_back(names[slot] + "." + entry.name, entry.slots[slot].clone());
     all.emplace_back("iterations", Tensor::from({state.iterations}, Shape{}));
+    if (const std::int64_t taken = state.taken(); state.groups.empty() && taken != state.iterations)
+        all.emplace_back("steps_taken", Tensor::from({taken}, Shape{}));
     all.emplace_back("learning_rate", Tensor::from({learning_rate()}, Shape{}));
     if (state.loss_scale && state.loss_scale->factor.defined()) {
         all.emplace_back("loss_scale", state.loss_scale->factor.clone());
@@ -233,7 +249,7 @@ void Optimizer::set_state(const NamedTensors& saved, const NamedTensors& paramet
         return tensor;
     };
     const Tensor iterations = take("iterations"), rate = take("learning_rate");
-    const Tensor factor = take("loss_scale"), good = take("steps_since_overflow");
+    const Tensor factor = take("loss_scale"), good = take("steps_since_overflow"), taken = take("steps_taken");
     check(factor.defined() == good.defined() &&
               (!factor.defined() || (factor.shape() == Shape{1} && good.shape() == Shape{1} &&
                                      factor.dtype() == DType::f32 && good.dtype() == DType::f32)),
@@ -273,6 +289,8 @@ void Optimizer::set_state(const NamedTensors& saved, const NamedTensors& paramet
 
     state.entries = std::move(entries);
     state.iterations = static_cast<std::int64_t>(iterations.item());
+    state.steps_taken = taken.defined() ? static_cast<std::int64_t>(taken.item()) : state.iterations;
+    state.step_there = false;
     if (factor.defined()) {
         state.loss_scale.emplace();
         state.loss_scale->factor = factor.clone();

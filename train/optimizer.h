@@ -70,8 +70,9 @@ class HEDDLE_API Optimizer {
     /// One step: changes every parameter that has a gradient (the others stay as they are, their state too). State
     /// belongs to the name of a parameter; give the same ones each time. Records nothing.
     void step(const NamedTensors& parameters) const;
-    /// What `step` does, in three parts, for a step that a graph holds: `prepare` writes the rate and the number of the
-    /// step to the device; `apply` queues the update, which reads them there (the graph's part); `advance` counts.
+    /// What `step` does, in three parts, for a step that a graph holds: `prepare` writes the rate to the device where
+    /// it has changed; `apply` queues the update, which reads it there, and counts the steps taken there (the graph's
+    /// part); `advance` counts on the host.
     void prepare(const NamedTensors& parameters) const;
     void apply(const NamedTensors& parameters) const;
     void advance() const;
@@ -79,7 +80,8 @@ class HEDDLE_API Optimizer {
     /// Dynamic loss scaling, for gradients in f16 (Micikevicius et al. 2018, arXiv:1710.03740): `scale_loss` multiplies
     /// the loss by a factor, `apply` divides the gradients by it. Where one of them is not finite the step changes
     /// nothing and the factor is halved; after 2000 steps without that it is doubled. It begins at 65536, and is part
-    /// of `state()`. Skipped steps count in `iterations`.
+    /// of `state()`. Skipped steps count in `iterations`, where schedules stand, and not as steps of Adam's bias
+    /// correction.
     void set_loss_scaling(bool on) const;
     Tensor scale_loss(const Tensor& loss) const;
     /// 1 without loss scaling. Waits for the device.
@@ -94,8 +96,8 @@ class HEDDLE_API Optimizer {
     std::int64_t iterations() const;
 
     /// All that the next step depends on besides parameters and gradients: "momentum.conv1.weight", ..., "iterations"
-    /// (i64) and "learning_rate" (f64); with loss scaling also "loss_scale" and "steps_since_overflow" (f32). Of
-    /// parameter groups all of that, led by "group0." and so on.
+    /// (i64) and "learning_rate" (f64); with loss scaling also "loss_scale" and "steps_since_overflow" (f32), and
+    /// "steps_taken" (i64) where steps were skipped. Of parameter groups all of that, led by "group0." and so on.
     NamedTensors state() const;
     /// Throws `Error` for names or shapes that are not of this optimizer and these parameters.
     void set_state(const NamedTensors& state, const NamedTensors& parameters) const;

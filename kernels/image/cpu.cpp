@@ -14,13 +14,14 @@ std::int64_t row_grain(std::int64_t row_length) {
     return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(row_length, 1));
 }
 
-// y = pixel * factor + term, both with the period of the channels.
+// y = pixel * factor + term, both with the period of the channels. Rounded once, as devices do: written out, since what
+// a compiler contracts is up to it.
 
 template <class Pixel>
 [[gnu::always_inline]] inline void normalise_range(const Pixel* __restrict x, const float* __restrict factor,
                                                    const float* __restrict term, float* __restrict y,
                                                    std::int64_t count) {
-    for (std::int64_t i = 0; i < count; ++i) y[i] = static_cast<float>(x[i]) * factor[i] + term[i];
+    for (std::int64_t i = 0; i < count; ++i) y[i] = __builtin_fmaf(static_cast<float>(x[i]), factor[i], term[i]);
 }
 HEDDLE_SIMD_CLONES void normalise(const std::uint8_t* x, const float* factor, const float* term, float* y,
                                   std::int64_t count) {
@@ -53,22 +54,26 @@ class BatchRows {
           channels_(args.pictures.shape[3]),
           out_height_(args.y.shape[1]),
           out_width_(args.y.shape[2]),
+          begin_(args.first ? *args.first.as<std::int64_t>() : 0),
           factor_(static_cast<std::size_t>(out_width_ * channels_)),
           term_(factor_.size()) {
         for (std::size_t i = 0; i < factor_.size(); ++i) {
             const std::size_t k = i % static_cast<std::size_t>(channels_);
             const float inverse = args.inverse_deviation ? args.inverse_deviation.as<float>()[k] : 1;
             factor_[i] = args.scale * inverse;
-            term_[i] = args.mean ? -args.mean.as<float>()[k] * inverse : 0;
+            term_[i] = args.mean ? 0 - args.mean.as<float>()[k] * inverse : 0;  // never -0
         }
     }
 
     void run() const {
+        for (std::int64_t i = 0; args_.labels && i < args_.y.shape[0]; ++i)
+            args_.targets.as<std::int64_t>()[i] =
+                args_.labels.as<std::int64_t>()[args_.indices.as<std::int64_t>()[begin_ + i]];
         const std::int64_t length = out_width_ * channels_;
         parallel_for(args_.y.shape[0] * out_height_, row_grain(length), [&](std::int64_t first, std::int64_t last) {
             std::vector<float> line(static_cast<std::size_t>(length));  // a row before it is flipped
             for (std::int64_t item = first; item < last; ++item) {
-                const std::int64_t i = item / out_height_;
+                const std::int64_t i = begin_ + item / out_height_;
                 float* y = args_.y.as<float>() + item * length;
                 const bool flip = args_.flips && args_.flips.as<std::uint8_t>()[i] != 0;
                 row(i, item % out_height_, flip ? line.data() : y);
@@ -126,7 +131,7 @@ class BatchRows {
     }
 
     const ImageBatch& args_;
-    std::int64_t height_, width_, channels_, out_height_, out_width_;
+    std::int64_t height_, width_, channels_, out_height_, out_width_, begin_;
     std::vector<float> factor_, term_;
 };
 

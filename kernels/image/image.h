@@ -15,9 +15,15 @@ enum class CropPadding { zero, reflect };
 /// y[i, r, c, k] = (scale * P(r + dy_i, c' + dx_i, k) - mean[k]) * inverse_deviation[k], where P is picture indices[i],
 /// continued outside as `mode` says, and c' = c, or out_width - 1 - c where picture i is flipped. Padding comes before
 /// normalisation, as in torchvision's usual pipeline: a zero-padded pixel becomes -mean * inverse_deviation.
+///
+/// Implementations but the reference compute fma(pixel, scale * inverse_deviation, 0 - mean * inverse_deviation) in f32
+/// and round once more where y has 16 bits, so that a batch has the same bits wherever it is put together.
 struct ImageBatch {
     View pictures;  ///< u8 or the dtype of y, [count, height, width, channels]: the whole set
     View indices;   ///< i64 [n], each in 0 .. count - 1
+    /// i64 [1]: the batch begins at this row of indices, shifts, flips and holes, which then have more rows than n: an
+    /// epoch's, of which a captured step takes the next ones by a number in the device's memory. Absent: 0
+    View first = {};
     /// i32 [n, 2]: (dy, dx), the place of the crop window's corner in the unpadded picture; -pad <= dy <= height + pad
     /// - out_height, and dx likewise. Absent: the window is centred, (height - out_height) / 2 rounded down.
     View shifts = {};
@@ -32,7 +38,9 @@ struct ImageBatch {
     /// Absent: none
     View holes = {};
     std::int64_t hole = 0;
-    View y;  ///< floating, [n, out_height, out_width, channels]
+    View labels = {};   ///< i64 [count], which come along: targets[i] = labels[indices[i]]. Absent: none
+    View targets = {};  ///< i64 [n], where there are labels
+    View y;             ///< floating, [n, out_height, out_width, channels]
 };
 HEDDLE_API KernelTable<ImageBatch>& image_batch();
 

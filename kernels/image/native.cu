@@ -26,6 +26,9 @@ struct Frames {
 struct BatchPlan {
     Frames frames;
     const std::int64_t* indices;
+    const std::int64_t* first;   // null: 0
+    const std::int64_t* labels;  // null: none
+    std::int64_t* targets;
     const std::int32_t* shifts;  // null: centred
     const std::uint8_t* flips;   // null: none
     const float *mean, *inverse_deviation;
@@ -69,16 +72,22 @@ __device__ SourceRow<Pixel> source_row(const Pixel* pictures, const BatchPlan& p
     return {x, dx, plan.flips && plan.flips[picture] != 0};
 }
 
-/// A thread writes V neighbouring elements of a row; `rows` counts those of all pictures.
+/// A thread writes V neighbouring elements of a row; `rows` counts those of all pictures. The first threads write the
+/// labels. Draws and indices of picture i stand in row begin + i.
 template <class T, class Pixel, int V>
 __global__ void gather_batch(const Pixel* pictures, BatchPlan plan, T* y, std::int64_t rows) {
     const Frames& f = plan.frames;
     const int per_row = f.row_length() / V;
     const std::int64_t count = rows * per_row, step = static_cast<std::int64_t>(gridDim.x) * block_threads;
-    for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * block_threads + threadIdx.x; i < count; i += step) {
-        const std::int64_t row = i / per_row, picture = row / f.out_height;
+    const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * block_threads + threadIdx.x;
+    const std::int64_t begin = plan.first ? *plan.first : 0;
+    if (plan.labels)
+        for (std::int64_t i = thread; i < rows / f.out_height; i += step)
+            plan.targets[i] = plan.labels[plan.indices[begin + i]];
+    for (std::int64_t i = thread; i < count; i += step) {
+        const std::int64_t row = i / per_row, place = row / f.out_height, picture = begin + place;
         const int first = static_cast<int>(i - row * per_row) * V;
-        const int row_here = static_cast<int>(row - picture * f.out_height);
+        const int row_here = static_cast<int>(row - place * f.out_height);
         const SourceRow<Pixel> source = source_row(pictures, plan, picture, row_here);
         int column = first / f.channels, channel = first - column * f.channels;
         Vector<T, V> result;
@@ -86,10 +95,11 @@ __global__ void gather_batch(const Pixel* pictures, BatchPlan plan, T* y, std::i
         for (int v = 0; v < V; ++v) {
             const int unflipped = source.flip ? f.out_width - 1 - column : column;
             const int from = source_place(unflipped + source.shift, f.width, plan.reflect);
-            float value = 0;
-            if (source.x && from >= 0) value = plan.scale * pixel_value(source.x[from * f.channels + channel]);
-            if (plan.mean) value -= plan.mean[channel];
-            if (plan.inverse_deviation) value *= plan.inverse_deviation[channel];
+            float pixel = 0;
+            if (source.x && from >= 0) pixel = pixel_value(source.x[from * f.channels + channel]);
+            const float inverse = plan.inverse_deviation ? plan.inverse_deviation[channel] : 1;
+            const float term = plan.mean ? 0 - plan.mean[channel] * inverse : 0;
+            float value = fmaf(pixel, plan.scale * inverse, term);
             if (cut_out(plan, picture, row_here, column)) value = 0;
             result[v] = from_f32<T>(value);
             if (++channel == f.channels) {
@@ -166,6 +176,9 @@ void with_pixel(DType dtype, const Body& body) {
 void run_batch(const ImageBatch& args, KernelContext& context) {
     const BatchPlan plan{.frames = frames_of(args.pictures.shape, args.y.shape),
                          .indices = args.indices.as<std::int64_t>(),
+                         .first = args.first ? args.first.as<std::int64_t>() : nullptr,
+                         .labels = args.labels ? args.labels.as<std::int64_t>() : nullptr,
+                         .targets = args.labels ? args.targets.as<std::int64_t>() : nullptr,
                          .shifts = args.shifts ? args.shifts.as<std::int32_t>() : nullptr,
                          .flips = args.flips ? args.flips.as<std::uint8_t>() : nullptr,
                          .mean = args.mean ? args.mean.as<float>() : nullptr,

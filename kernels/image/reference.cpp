@@ -27,15 +27,17 @@ template <class T>
 void batch(const ImageBatch& args) {
     const Shape in = args.pictures.shape, out = args.y.shape;
     const std::int64_t height = in[1], width = in[2], channels = in[3];
+    const std::int64_t begin = args.first ? *args.first.as<std::int64_t>() : 0;
     for (std::int64_t i = 0; i < out[0]; ++i) {
-        const std::int64_t picture = args.indices.as<std::int64_t>()[i];
-        const std::int64_t dy = args.shifts ? args.shifts.as<std::int32_t>()[2 * i] : (height - out[1]) >> 1;
-        const std::int64_t dx = args.shifts ? args.shifts.as<std::int32_t>()[2 * i + 1] : (width - out[2]) >> 1;
-        const bool flip = args.flips && args.flips.as<std::uint8_t>()[i] != 0;
+        const std::int64_t drawn = begin + i, picture = args.indices.as<std::int64_t>()[drawn];
+        const std::int64_t dy = args.shifts ? args.shifts.as<std::int32_t>()[2 * drawn] : (height - out[1]) >> 1;
+        const std::int64_t dx = args.shifts ? args.shifts.as<std::int32_t>()[2 * drawn + 1] : (width - out[2]) >> 1;
+        const bool flip = args.flips && args.flips.as<std::uint8_t>()[drawn] != 0;
+        if (args.labels) args.targets.as<std::int64_t>()[i] = args.labels.as<std::int64_t>()[picture];
         const auto cut_out = [&](std::int64_t r, std::int64_t c) {
             if (!args.holes) return false;
-            const std::int64_t down = r - args.holes.as<std::int32_t>()[2 * i],
-                               across = c - args.holes.as<std::int32_t>()[2 * i + 1];
+            const std::int64_t down = r - args.holes.as<std::int32_t>()[2 * drawn],
+                               across = c - args.holes.as<std::int32_t>()[2 * drawn + 1];
             return down >= 0 && down < args.hole && across >= 0 && across < args.hole;
         };
         for (std::int64_t r = 0; r < out[1]; ++r)

@@ -16,12 +16,14 @@ struct Batch {
     CropPadding mode = CropPadding::zero;
     bool benchmark = false;
     std::int64_t hole = 0;
+    std::int64_t first = 0;  ///< > 0: the batch begins in the midst of an epoch's rows, and has labels
+    std::int64_t rows() const { return first > 0 ? first + count + 3 : count; }
 };
 
 /// Squares that lie inside, and across every edge and corner.
 std::vector<double> hole_values(const Batch& o) {
     std::vector<double> values;
-    for (std::int64_t i = 0; i < o.count; ++i) {
+    for (std::int64_t i = 0; i < o.rows(); ++i) {
         values.push_back(static_cast<double>(i * 5 % (o.out_height + o.hole) - o.hole / 2));
         values.push_back(static_cast<double>(i * 7 % (o.out_width + o.hole) - o.hole / 2));
     }
@@ -33,7 +35,7 @@ std::vector<double> shift_values(const Batch& o) {
     std::vector<double> values;
     const std::int64_t rows = o.pictures[1] - o.out_height + 2 * o.pad + 1,
                        columns = o.pictures[2] - o.out_width + 2 * o.pad + 1;
-    for (std::int64_t i = 0; i < o.count; ++i) {
+    for (std::int64_t i = 0; i < o.rows(); ++i) {
         const std::int64_t dy = i % 4 == 0 ? 0 : (i % 4 == 1 ? rows - 1 : i * 7 % rows);
         const std::int64_t dx = i % 3 == 0 ? 0 : (i % 3 == 1 ? columns - 1 : i * 5 % columns);
         values.push_back(static_cast<double>(dy - o.pad));
@@ -49,10 +51,15 @@ Case<ImageBatch> batch(std::string name, const Batch& o) {
                 const std::int64_t channels = o.pictures[3];
                 ImageBatch args;
                 args.pictures = o.bytes ? problem.integers(o.pictures, 0, 256, DType::u8) : problem.input(o.pictures);
-                args.indices = problem.integers({o.count}, 0, o.pictures[0], DType::i64);
-                if (o.shifts) args.shifts = problem.values({o.count, 2}, shift_values(o), DType::i32);
-                if (o.flips) args.flips = problem.integers({o.count}, 0, 2, DType::u8);
-                if (o.hole > 0) args.holes = problem.values({o.count, 2}, hole_values(o), DType::i32);
+                args.indices = problem.integers({o.rows()}, 0, o.pictures[0], DType::i64);
+                if (o.shifts) args.shifts = problem.values({o.rows(), 2}, shift_values(o), DType::i32);
+                if (o.flips) args.flips = problem.integers({o.rows()}, 0, 2, DType::u8);
+                if (o.hole > 0) args.holes = problem.values({o.rows(), 2}, hole_values(o), DType::i32);
+                if (o.first > 0) {
+                    args.first = problem.values({1}, {static_cast<double>(o.first)}, DType::i64);
+                    args.labels = problem.integers({o.pictures[0]}, 0, 1000, DType::i64);
+                    args.targets = problem.output({o.count}, DType::i64);
+                }
                 args.hole = o.hole;
                 args.pad = o.pad;
                 args.mode = o.mode;
@@ -99,6 +106,9 @@ void add_image_cases(CaseSets& sets) {
          batch("cutout_odd", {{5, 9, 7, 1}, 13, 9, 7, true, false, false, false, 0, CropPadding::zero, false, 5}),
          batch("gray_reflect_small_window", {{4, 9, 7, 1}, 24, 3, 2, true, true, true, true, 5, reflect}),
          batch("window_wholly_outside", {{4, 6, 5, 3}, 24, 2, 3, true, true, true, true, 4}),
+         batch("epoch_rows", {{9, 32, 32, 3}, 24, 32, 32, true, true, true, true, 4, reflect, false, 7, 13}),
+         batch("epoch_rows_of_single_pixels",
+               {{5, 1, 1, 1}, 600, 1, 1, true, false, true, true, 0, CropPadding::zero, false, 0, 1}),
          batch("larger_than_picture", {{4, 5, 5, 5}, 13, 9, 8, true, true, true, true, 4, reflect}),
          batch("batch128_cifar", {{1024, 32, 32, 3}, 128, 32, 32, true, true, true, true, 4, CropPadding::zero, true}),
          batch("batch64_224", {{8, 256, 256, 3}, 64, 224, 224, true, true, true, true, 0, CropPadding::zero, true})}));

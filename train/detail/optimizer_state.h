@@ -59,7 +59,12 @@ struct OptimizerImpl::State {
     UpdateRules rules;
     std::int64_t iterations = 0;
     std::vector<Entry> entries;
-    Tensor learning_rate, step;  // f32 [1], on the parameters' device, always at one address
+    /// f32 [1], on the parameters' device, always at one address. The steps taken are counted there, since only the
+    /// device knows which are skipped; the host writes either where it knows better.
+    Tensor learning_rate, step;
+    std::int64_t steps_taken = 0;           // what `step` begins with, until it is placed
+    std::optional<double> rate_there = {};  // what `learning_rate` holds
+    bool step_there = false;                // whether `step` is what counts
     std::optional<detail::LossScale> loss_scale;
     /// Where parameters are dealt out to other optimizers (train/optimizer_groups.h): those.
     std::vector<OptimizerGroup> groups;
@@ -71,9 +76,15 @@ struct OptimizerImpl::State {
 
     void place(Device device) {
         if (step.defined() && step.device() == device) return;
+        steps_taken = taken();
         step = Tensor::zeros(Shape{1}, {DType::f32, device});
         learning_rate = Tensor::zeros(Shape{1}, {DType::f32, device});
+        step_there = false;
+        rate_there.reset();
     }
+
+    /// Steps that changed something. Waits for the device.
+    std::int64_t taken() const { return step_there ? static_cast<std::int64_t>(step.item()) : steps_taken; }
 
     /// Makes `entries` those of `parameters`, in their order; what is known of a name stays.
     void bind(const NamedTensors& parameters) {

@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "data/loader.h"
 #include "train/detail/gathered_mean.h"
 #include "train/model.h"
 
@@ -28,9 +27,6 @@ struct ModelAccess {
 /// The penalties on the weights, compiled ones and the layers' own; undefined where there are none.
 Tensor penalty(const Model& model, const NamedTensors& parameters);
 
-/// "loss" and the metrics (which are reset) over an epoch of the loader.
-Result evaluate(const Model& model, DataLoader& loader, TestAugmentation augmentation = TestAugmentation::none);
-
 /// "loss" and the metrics as gathered so far.
 Result gathered(const Model& model, GatheredMean& loss);
 
@@ -41,6 +37,15 @@ Precision precision_of(const Model& model);
 
 /// Parameters by their first name, each once: layers may share them.
 NamedTensors unique_parameters(const Layer& layer);
+
+/// Parameters and buffers.
+NamedTensors all_tensors(const Layer& layer);
+
+/// Inputs with as many rows each, at least one; throws `Error` that names `who` otherwise.
+void check_rows(const std::vector<Tensor>& inputs, const char* who);
+
+/// Throws `Error` that names `who` where nothing is to be trained.
+void check_trainable(const NamedTensors& parameters, const char* who);
 
 }  // namespace detail
 }  // namespace heddle

@@ -1,9 +1,7 @@
 #include "train/detail/step.h"
 
-#include <cstdio>
+#include <algorithm>
 
-#include "core/check.h"
-#include "core/random.h"
 #include "kernels/elementwise/elementwise.h"
 #include "layers/detail/compute_type.h"
 #include "ops/detail/run.h"
@@ -28,67 +26,56 @@ Tensor first_output(const Model& model, const std::vector<Tensor>& inputs, bool 
     return output.to(wide(output.dtype()));
 }
 
+bool metrics_stay(const Model& model) {
+    return std::all_of(model.metrics().begin(), model.metrics().end(),
+                       [](const Metric& metric) { return metric.on_device(); });
+}
+
 TrainSteps::TrainSteps(const Model& model, NamedTensors parameters, GatheredMean& loss, bool capture)
     : model_(model),
       parameters_(std::move(parameters)),
       loss_(loss),
       device_(parameters_.empty() ? Device() : parameters_.front().second.device()),
-      capture_(capture && Graph::can_capture(device_)) {
-    for (const Metric& metric : model.metrics()) capture_ = capture_ && metric.on_device();
+      recorder_(device_, capture && metrics_stay(model), "training step") {
     model.optimizer().set_loss_scaling(precision_of(model) == Precision::f16);
 }
 
-TrainSteps::Signature TrainSteps::signature(const Batch& batch, const StepPart& part) const {
-    Signature result;
-    for (const Tensor& input : batch.inputs) result.batch.emplace_back(input.shape(), input.dtype());
-    result.batch.emplace_back(batch.target.shape(), batch.target.dtype());
-    for (const auto& [name, parameter] : parameters_)
-        result.parameters.emplace_back(parameter.raw(), parameter.requires_grad());
-    result.seed = default_generator().seed();
-    result.share = part.share;
-    return result;
-}
-
-void TrainSteps::run(const Batch& batch, const StepPart& part) {
+void TrainSteps::run(const StepBatch& batch, const StepPart& part) {
     model_.optimizer().prepare(parameters_);
     if (!part.whole()) place_sums();
-    if (capture_) {
-        Recording& recording = part.last ? with_optimizer_ : without_optimizer_;
-        Signature now = signature(batch, part);
-        if (recording.graph && now == recording.captured) return replay(recording, batch, part);
-        if (now == recording.seen && !recording.graph) {
-            recording.captured = std::move(now);
-            recording.inputs.clear();
-            for (const Tensor& input : batch.inputs)
-                recording.inputs.push_back(Tensor::empty(input.shape(), {input.dtype(), device_}));
-            recording.target = Tensor::empty(batch.target.shape(), {batch.target.dtype(), device_});
-            if (try_capture(recording, batch.size(), part)) return replay(recording, batch, part);
-        } else if (now.parameters != recording.captured.parameters || now.seed != recording.captured.seed) {
-            recording.graph = Graph();  // it trains other tensors than this step would
-        }
-        recording.seen = std::move(now);
-    }
-    queue(batch.inputs, batch.target.to(device_), batch.size(), part);
-    if (part.last) model_.optimizer().advance();
+    const bool replayed = recorder_.run(part.last ? with_optimizer_ : without_optimizer_, batch, parameters_,
+                                        part.share, [&](const Batch& its) { queue(its, part); });
+    if (!part.last) return;
+    model_.optimizer().advance();
+    if (replayed) ++replayed_;
 }
 
-void TrainSteps::queue(const std::vector<Tensor>& inputs, const Tensor& target, std::int64_t samples,
-                       const StepPart& part) {
-    Tensor prediction = first_output(model_, prepared_inputs(model_, inputs, device_), true);
-    Tensor value = model_.loss()(prediction, target);
-    if (const Tensor added = penalty(model_, parameters_); added.defined()) value = value + added;
-    prediction = prediction.detach();
-    model_.optimizer().scale_loss(part.share == 1 ? value : value * part.share).backward();
-    if (part.whole()) {
-        model_.optimizer().apply(parameters_);
-    } else {
-        add_to_sums();
-        if (part.last) apply_sums();
+void TrainSteps::queue(const Batch& batch, const StepPart& part) {
+    try {
+        const Tensor target = batch.target.to(device_);
+        Tensor prediction = first_output(model_, prepared_inputs(model_, batch.inputs, device_), true);
+        Tensor value = model_.loss()(prediction, target);
+        if (const Tensor added = penalty(model_, parameters_); added.defined()) value = value + added;
+        prediction = prediction.detach();
+        model_.optimizer().scale_loss(part.share == 1 ? value : value * part.share).backward();
+        if (part.whole()) {
+            model_.optimizer().apply(parameters_);
+        } else {
+            add_to_sums();
+            if (part.last) apply_sums();
+        }
+        if (part.last) model_.apply_constraints();
+        drop_gradients();
+        loss_.add_mean(value.detach(), static_cast<double>(batch.size()));
+        for (const Metric& metric : model_.metrics()) metric.update(prediction, target);
+    } catch (...) {
+        drop_gradients();
+        throw;
     }
-    if (part.last) model_.apply_constraints();
+}
+
+void TrainSteps::drop_gradients() {
     for (const auto& [name, parameter] : parameters_) parameter.zero_grad();
-    loss_.add_mean(value.detach(), static_cast<double>(samples));
-    for (const Metric& metric : model_.metrics()) metric.update(prediction, target);
 }
 
 /// Before anything is captured: what a graph allocates is its own.
@@ -120,51 +107,6 @@ void TrainSteps::apply_sums() {
     model_.optimizer().apply(parameters_);
     for (const Tensor& sum : sums_)
         if (sum.defined()) sum.fill_(0);
-}
-
-bool TrainSteps::try_capture(Recording& recording, std::int64_t samples, const StepPart& part) {
-    const TensorOptions on_device{DType::i64, device_};
-    if (!offset_.defined()) {
-        offset_ = Tensor::zeros(Shape{1}, on_device);
-        offset_now_ = 0;
-    }
-    try {
-        recording.graph = Graph::capture(device_, [&] {
-            const DeviceOffset offsets(static_cast<const std::uint64_t*>(offset_.raw()));
-            queue(recording.inputs, recording.target, samples, part);
-            recording.offsets_taken = offsets.taken();
-            if (recording.offsets_taken == 0) return;
-            const View offset = ops::view(offset_);
-            ops::run(kernels::scalar_binary(),
-                     {.op = kernels::BinaryOp::add,
-                      .scalar = static_cast<double>(recording.offsets_taken),
-                      .x = offset,
-                      .y = offset},
-                     {&offset_}, {&offset_});
-        });
-    } catch (const Error& error) {
-        for (const auto& [name, parameter] : parameters_) parameter.zero_grad();
-        capture_ = false;
-        recording.graph = Graph();
-        std::fprintf(stderr, "heddle: the training step cannot be captured, so each one is queued anew (slower): %s\n",
-                     error.what());
-        return false;
-    }
-    return true;
-}
-
-void TrainSteps::replay(const Recording& recording, const Batch& batch, const StepPart& part) {
-    for (std::size_t i = 0; i < recording.inputs.size(); ++i) recording.inputs[i].copy_(batch.inputs[i]);
-    recording.target.copy_(batch.target);
-    Generator& generator = default_generator();
-    if (recording.offsets_taken > 0 && offset_now_ != generator.offset())
-        offset_.copy_(Tensor::from({static_cast<std::int64_t>(generator.offset())}, Shape{1}));
-    recording.graph.replay();
-    generator.set(generator.seed(), generator.offset() + recording.offsets_taken);
-    if (recording.offsets_taken > 0) offset_now_ = generator.offset();
-    if (!part.last) return;
-    model_.optimizer().advance();
-    ++replayed_;
 }
 
 }  // namespace heddle::detail

@@ -1,0 +1,38 @@
+#include "train/detail/evaluation.h"
+
+#include "ops/autograd/grad_mode.h"
+#include "train/detail/state.h"
+#include "train/detail/step.h"
+
+namespace heddle::detail {
+
+Evaluation::Evaluation(const Model& model, const Dataset& data, const LoaderOptions& options,
+                       const EvaluationPlan& plan)
+    : model_(model),
+      device_(device_of(model)),
+      augmentation_(plan.augmentation),
+      source_(data, options, device_, compute_dtype(precision_of(model)), plan.resident_bytes),
+      recorder_(device_, plan.capture && metrics_stay(model), "evaluation of a batch") {}
+
+Result Evaluation::run() {
+    const NoGrad no_grad;
+    const NamedTensors tensors = all_tensors(model_);
+    loss_.reset();
+    for (const Metric& metric : model_.metrics()) metric.reset();
+    source_.start(0);
+    for (StepBatch batch; source_.next(batch);)
+        if (recorder_.run(recording_, batch, tensors, 1, [this](const Batch& its) { queue(its); })) ++replayed_;
+    Result result = gathered(model_, loss_);
+    if (const Tensor added = penalty(model_, unique_parameters(model_)); added.defined())
+        result.set("loss", result.at("loss") + added.item());
+    return result;
+}
+
+void Evaluation::queue(const Batch& batch) {
+    const Tensor target = batch.target.to(device_);
+    const Tensor prediction = averaged_output(model_, prepared_inputs(model_, batch.inputs, device_), augmentation_);
+    loss_.add_mean(model_.loss()(prediction, target), static_cast<double>(batch.size()));
+    for (const Metric& metric : model_.metrics()) metric.update(prediction, target);
+}
+
+}  // namespace heddle::detail

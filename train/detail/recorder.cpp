@@ -1,0 +1,97 @@
+#include "train/detail/recorder.h"
+
+#include "core/check.h"
+#include "core/random.h"
+#include "kernels/elementwise/elementwise.h"
+#include "ops/detail/run.h"
+#include "train/detail/notice.h"
+
+namespace heddle::detail {
+namespace {
+
+StepRecorder::Key key_of(const StepBatch& batch, const NamedTensors& tensors, double share) {
+    StepRecorder::Key key;
+    if (batch.resident) key.batch.emplace_back(Shape{batch.samples}, DType::i64);
+    for (const Tensor& input : batch.given.inputs) key.batch.emplace_back(input.shape(), input.dtype());
+    if (batch.given.target.defined()) key.batch.emplace_back(batch.given.target.shape(), batch.given.target.dtype());
+    for (const auto& [name, tensor] : tensors) key.tensors.emplace_back(tensor.raw(), tensor.requires_grad());
+    key.seed = default_generator().seed();
+    key.share = share;
+    return key;
+}
+
+}  // namespace
+
+StepRecorder::StepRecorder(Device device, bool capture, std::string what)
+    : device_(device), capture_(capture && Graph::can_capture(device)), what_(std::move(what)) {}
+
+bool StepRecorder::run(Recording& recording, const StepBatch& batch, const NamedTensors& tensors, double share,
+                       const std::function<void(const Batch&)>& step) {
+    if (capture_) {
+        Key now = key_of(batch, tensors, share);
+        bool recorded = recording.graph && now == recording.captured;
+        if (!recorded && now == recording.seen && !recording.graph) {
+            recording.captured = std::move(now);
+            recorded = try_capture(recording, batch, step);
+        } else if (!recorded) {
+            // What works on other tensors than this step would is of no use any more.
+            if (now.tensors != recording.captured.tensors || now.seed != recording.captured.seed)
+                recording.graph = Graph();
+            recording.seen = std::move(now);
+        }
+        if (recorded) {
+            replay(recording, batch);
+            return true;
+        }
+    }
+    step(batch.make());
+    return false;
+}
+
+bool StepRecorder::try_capture(Recording& recording, const StepBatch& batch,
+                               const std::function<void(const Batch&)>& step) {
+    if (!offset_.defined()) {
+        offset_ = Tensor::zeros(Shape{1}, {DType::i64, device_});
+        offset_now_ = 0;
+    }
+    recording.batch = Batch();
+    for (const Tensor& input : batch.given.inputs)
+        recording.batch.inputs.push_back(Tensor::empty(input.shape(), {input.dtype(), device_}));
+    if (const Tensor& target = batch.given.target; target.defined())
+        recording.batch.target = Tensor::empty(target.shape(), {target.dtype(), device_});
+    try {
+        recording.graph = Graph::capture(device_, [&] {
+            const DeviceOffset offsets(static_cast<const std::uint64_t*>(offset_.raw()));
+            step(batch.resident ? batch.make() : recording.batch);
+            recording.offsets_taken = offsets.taken();
+            if (recording.offsets_taken == 0) return;
+            const View offset = ops::view(offset_);
+            ops::run(kernels::scalar_binary(),
+                     {.op = kernels::BinaryOp::add,
+                      .scalar = static_cast<double>(recording.offsets_taken),
+                      .x = offset,
+                      .y = offset},
+                     {&offset_}, {&offset_});
+        });
+    } catch (const Error& error) {
+        capture_ = false;
+        recording.graph = Graph();
+        notice(fmt::format("the {} cannot be captured, so each one is queued anew (slower): {}", what_, error.what()));
+        return false;
+    }
+    return true;
+}
+
+void StepRecorder::replay(const Recording& recording, const StepBatch& batch) {
+    for (std::size_t i = 0; i < recording.batch.inputs.size(); ++i)
+        recording.batch.inputs[i].copy_(batch.given.inputs[i]);
+    if (recording.batch.target.defined()) recording.batch.target.copy_(batch.given.target);
+    Generator& generator = default_generator();
+    if (recording.offsets_taken > 0 && offset_now_ != generator.offset())
+        offset_.copy_(Tensor::from({static_cast<std::int64_t>(generator.offset())}, Shape{1}));
+    recording.graph.replay();
+    generator.set(generator.seed(), generator.offset() + recording.offsets_taken);
+    if (recording.offsets_taken > 0) offset_now_ = generator.offset();
+}
+
+}  // namespace heddle::detail

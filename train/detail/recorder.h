@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/graph.h"
+#include "layers/layer.h"
+#include "train/detail/batch_source.h"
+
+namespace heddle::detail {
+
+/// Queues the same step for batch after batch. On a device that can capture, the second step of a shape is recorded as
+/// a graph, and it and all later ones of that shape are replays of it: the same kernels, the same bits. Other shapes
+/// (the last short batch) run eagerly. Resident data puts its batches together inside the step.
+class StepRecorder {
+  public:
+    /// What a graph is made for: whatever of it changes makes the graph useless.
+    struct Key {
+        std::vector<std::pair<Shape, DType>> batch = {};
+        std::vector<std::pair<const void*, bool>> tensors = {};  // address, whether it is trained
+        std::uint64_t seed = 0;
+        double share = 1;
+        bool operator==(const Key&) const = default;
+    };
+
+    /// A kind of step: its graph, once there is one.
+    struct Recording {
+        Key seen = {}, captured = {};  // of the last eager step, and of the graph
+        Graph graph = {};
+        Batch batch = {};  // where the graph reads the batch, if it does not make it
+        std::uint64_t offsets_taken = 0;
+    };
+
+    /// `what`: "training step", for the notice that it cannot be captured.
+    StepRecorder(Device device, bool capture, std::string what);
+
+    /// `tensors`: those whose addresses the step reads and writes; `share`: a number that it uses. Where `step` waits
+    /// for the device it cannot be captured, which a notice says; what else it throws reaches the caller. Returns
+    /// whether it was a replay.
+    bool run(Recording& recording, const StepBatch& batch, const NamedTensors& tensors, double share,
+             const std::function<void(const Batch&)>& step);
+
+  private:
+    bool try_capture(Recording& recording, const StepBatch& batch, const std::function<void(const Batch&)>& step);
+    void replay(const Recording& recording, const StepBatch& batch);
+
+    Device device_;
+    bool capture_;
+    std::string what_;
+    Tensor offset_;                 // i64 [1]: the random offset that the next replay begins at
+    std::uint64_t offset_now_ = 0;  // what it holds
+};
+
+}  // namespace heddle::detail

@@ -1,0 +1,358 @@
+#!/usr/bin/env python3
+"""Times PyTorch's own operators on the CPU, for the contender `pytorch` of `heddle bench --pytorch`.
+
+    python3 benchmarks/pytorch_operators.py < cases.json
+
+Standard input is one JSON array of cases, standard output one JSON object a line; docs/guides/bench.md describes both, with the
+operations and the numbers ("dims") of each. A case that this PyTorch cannot run is answered by the reason.
+
+PyTorch at its best: OpenBLAS on OpenMP threads (Debian's libopenblas0-openmp) first on the library path, the number of threads set,
+pictures channels last, denormals flushed, outputs written to memory that is there already where an operator takes `out=`, backward
+operators called by themselves where they have a name, and everything that needs no graph under inference_mode. Attention is
+scaled_dot_product_attention, or on a PyTorch without it the two products and softmax, on operands in PyTorch's own order [batch,
+heads, time, size]; it and the recurrent layers are differentiated by autograd, on one graph that is kept. A recurrent layer's
+forward pass keeps what its backward pass needs, as Heddle's does.
+"""
+
+import glob
+import json
+import os
+import statistics
+import sys
+import time
+
+LARGEST_CALLS = 64  # copies of the operands; more would be no colder
+SHORTEST_SAMPLE = 100e-6  # seconds; the clock and the loop are noise beside it
+
+
+class Unsupported(Exception):
+    """The reason why a case is left out."""
+
+
+class Operands:
+    """Makes the tensors of one call, and counts their bytes."""
+
+    def __init__(self, torch, dtype):
+        self.torch, self.dtype, self.bytes = torch, dtype, 0
+
+    def _count(self, tensor):
+        self.bytes += tensor.numel() * tensor.element_size()
+        return tensor
+
+    def normal(self, *shape, dtype=None):
+        return self._count(self.torch.randn(shape).to(dtype or self.dtype))
+
+    def pictures(self, n, h, w, c):
+        x = self.torch.randn(n, c, h, w).to(self.dtype)
+        return self._count(x.contiguous(memory_format=self.torch.channels_last))
+
+    def like(self, tensor):
+        return self._count(self.torch.randn_like(tensor, dtype=self.torch.float32).to(tensor.dtype))
+
+
+def relu_gradient(torch, dy, y):
+    return torch.ops.aten.threshold_backward(dy, y, 0)
+
+
+# Each of these makes the operands of one call and returns what is timed. `d`: the dims of the case.
+
+
+def convolution(torch, make, d, direction):
+    if d["pad_end"] != d["pad"]:
+        raise Unsupported("PyTorch pads a convolution the same on both sides")
+    x = make.pictures(d["n"], d["h"], d["w"], d["c"])
+    w = make.pictures(d["k"], d["r"], d["s"], d["c"] // d["groups"])
+    bias = make.normal(d["k"]) if d["bias"] else None
+    place = {"stride": d["stride"], "padding": d["pad"], "dilation": d["dilation"], "groups": d["groups"]}
+    forward = torch.nn.functional.conv2d
+
+    if direction == "forward":
+        if d["relu"]:
+            return lambda: torch.relu_(forward(x, w, bias, **place))
+        return lambda: forward(x, w, bias, **place)
+    dy = make.like(forward(x, w, None, **place))
+    backward = torch.ops.aten.convolution_backward
+    pairs = [[d[name]] * 2 for name in ("stride", "pad", "dilation")]
+    wanted = [direction == "data", direction == "weights", direction == "weights" and bool(d["bias"])]
+    return lambda: backward(dy, x, w, [d["k"]], *pairs, False, [0, 0], d["groups"], wanted)
+
+
+def matmul(torch, make, d):
+    batch = (d["batch"],) if d["batch"] > 1 else ()
+    m, n, k = d["m"], d["n"], d["k"]
+    a = make.normal(*batch, k, m).transpose(-1, -2) if d["transpose_a"] else make.normal(*batch, m, k)
+    b = make.normal(*batch, n, k).transpose(-1, -2) if d["transpose_b"] else make.normal(*batch, k, n)
+    bias = make.normal(n) if d["bias"] else None
+    out = make.normal(*batch, m, n)
+
+    def run():
+        if bias is None:
+            torch.matmul(a, b, out=out)
+        elif batch:
+            torch.matmul(a, b, out=out).add_(bias)
+        else:
+            torch.addmm(bias, a, b, out=out)
+        if d["relu"]:
+            out.relu_()
+
+    return run
+
+
+def batch_norm(torch, make, d, direction):
+    x = make.pictures(d["n"], d["h"], d["w"], d["c"])
+    wide = torch.float32 if x.element_size() == 2 else x.dtype
+    scale, offset, mean, variance = (make.normal(d["c"], dtype=wide).abs() + 0.5 for _ in range(4))
+    residual = make.like(x) if d["residual"] else None
+    if direction == "backward":
+        dy, y = make.like(x), make.like(x) if d["relu"] else None
+        backward = torch.ops.aten.native_batch_norm_backward
+
+        def run():
+            g = relu_gradient(torch, dy, y) if d["relu"] else dy
+            return backward(g, x, scale, None, None, mean, variance, True, 1e-5, [True, True, True])
+
+        return run
+
+    training = direction == "forward"
+    running = (None, None) if training else (mean, variance)
+
+    def run():
+        y = torch.native_batch_norm(x, scale, offset, *running, training, 0.1, 1e-5)[0]
+        if residual is not None:
+            y.add_(residual)
+        if d["relu"]:
+            y.relu_()
+
+    return run
+
+
+def layer_norm(torch, make, d, direction):
+    x, features = make.normal(d["rows"], d["features"]), [d["features"]]
+    scale, offset = make.normal(*features), make.normal(*features)
+    if direction == "forward":
+        return lambda: torch.native_layer_norm(x, features, scale, offset, 1e-5)
+    _, mean, inverse_deviation = torch.native_layer_norm(x, features, scale, offset, 1e-5)
+    dy, backward = make.like(x), torch.ops.aten.native_layer_norm_backward
+    return lambda: backward(dy, x, features, mean, inverse_deviation, scale, offset, [True, True, True])
+
+
+def softmax(torch, make, d, direction):
+    x = make.normal(d["rows"], d["classes"])
+    forward = torch.ops.aten._log_softmax if d["log"] else torch.ops.aten._softmax
+    backward = torch.ops.aten._log_softmax_backward_data if d["log"] else torch.ops.aten._softmax_backward_data
+    out = make.like(x)
+    if direction == "forward":
+        return lambda: forward(x, 1, False, out=out)
+    dy, y = make.like(x), forward(x, 1, False)
+    if d["log"]:
+        return lambda: backward(dy, y, 1, x.dtype, out=out)
+    return lambda: backward(dy, y, 1, x.dtype, grad_input=out)
+
+
+def max_pool(torch, make, d, direction):
+    x, window = make.pictures(d["n"], d["h"], d["w"], d["c"]), [[d[name]] * 2 for name in ("kernel", "stride", "pad")]
+
+    def forward():
+        y, index = torch.ops.aten.max_pool2d_with_indices(x, *window)
+        return torch.relu_(y) if d["relu"] else y, index
+
+    if direction == "forward":
+        return forward
+    (y, index), backward = forward(), torch.ops.aten.max_pool2d_with_indices_backward
+    dy = make.like(y)
+
+    def run():
+        g = relu_gradient(torch, dy, y) if d["relu"] else dy
+        return backward(g, x, *window, [1, 1], False, index)
+
+    return run
+
+
+def average_pool(torch, make, d, direction):
+    x, window = make.pictures(d["n"], d["h"], d["w"], d["c"]), [[d[name]] * 2 for name in ("kernel", "stride", "pad")]
+    rule, aten = (False, bool(d["count_padding"]), None), torch.ops.aten
+    y = aten.avg_pool2d(x, *window, *rule)
+    if direction == "forward":
+        return lambda: aten.avg_pool2d(x, *window, *rule)
+    dy = make.like(y)
+    return lambda: aten.avg_pool2d_backward(dy, x, *window, *rule)
+
+
+def recurrent(torch, make, d, direction):
+    kinds = [
+        lambda *sizes, **options: torch.nn.RNN(*sizes, nonlinearity="relu", **options),
+        lambda *sizes, **options: torch.nn.RNN(*sizes, nonlinearity="tanh", **options),
+        torch.nn.LSTM,
+        torch.nn.GRU,
+    ]
+    layer = kinds[d["cell"]](d["inputs"], d["units"], bias=bool(d["bias"]), batch_first=True).to(make.dtype)
+    x = make.normal(d["batch"], d["time"], d["inputs"]).requires_grad_()
+    make.bytes += sum(p.numel() * p.element_size() for p in layer.parameters())
+    if direction == "forward":
+        return lambda: layer(x)
+    y, inputs = layer(x)[0], [x, *layer.parameters()]
+    dy = make.like(y)
+    return lambda: torch.autograd.grad(y, inputs, dy, retain_graph=True)
+
+
+def attention(torch, make, d, direction):
+    batch, heads, size = d["batch"], d["heads"], d["size"]
+    gradients = direction == "backward"
+    query = make.normal(batch, heads, d["queries"], size).requires_grad_(gradients)
+    key, value = (make.normal(batch, heads, d["keys"], size).requires_grad_(gradients) for _ in range(2))
+    hidden = None
+    if d["causal"]:  # the last query sees all keys
+        seen = torch.ones(d["queries"], d["keys"], dtype=torch.bool).tril(d["keys"] - d["queries"])
+        hidden = torch.zeros(seen.shape, dtype=make.dtype).masked_fill_(~seen, -float("inf"))
+
+    def explicit():
+        q, k, v = (operand.flatten(0, 1) for operand in (query, key, value))
+        start = hidden if d["causal"] else query.new_zeros(1)
+        scores = torch.baddbmm(start, q, k.transpose(1, 2), beta=int(d["causal"]), alpha=size**-0.5)
+        return torch.bmm(torch.softmax(scores, -1), v)
+
+    def fused():
+        if d["causal"] and d["queries"] == d["keys"]:
+            return torch.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+        return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=hidden)
+
+    forward = fused if hasattr(torch.nn.functional, "scaled_dot_product_attention") else explicit
+    if direction == "forward":
+        return forward
+    y = forward()
+    dy = make.like(y)
+    return lambda: torch.autograd.grad(y, [query, key, value], dy, retain_graph=True)
+
+
+def operations():
+    """Name: (function, direction or nothing, whether the timed call records or walks a graph)."""
+    table = {"matmul": (matmul, (), False), "batch_norm_inference": (batch_norm, ("inference",), False)}
+    for direction in ("forward", "backward"):
+        graph = direction == "backward"
+        table["rnn_" + direction] = (recurrent, (direction,), True)
+        table["attention_" + direction] = (attention, (direction,), graph)
+        for name, function in (
+            ("batch_norm", batch_norm),
+            ("layer_norm", layer_norm),
+            ("softmax", softmax),
+            ("max_pool2d", max_pool),
+            ("avg_pool2d", average_pool),
+        ):
+            table[f"{name}_{direction}"] = (function, (direction,), False)
+    for name in ("forward", "backward_data", "backward_weights"):
+        table["conv2d_" + name] = (convolution, (name.removeprefix("backward_"),), False)
+    return table
+
+
+def cache_bytes():
+    """The size of the last-level cache."""
+    sizes = [0]
+    for path in glob.glob("/sys/devices/system/cpu/cpu0/cache/index*/size"):
+        with open(path, encoding="ascii") as file:
+            text = file.read().strip()
+        sizes.append(int(text.rstrip("KM")) << {"K": 10, "M": 20}.get(text[-1], 0))
+    return max(sizes) or 32 << 20
+
+
+def make_calls(torch, case):
+    """Calls on copies of the operands that the last-level cache cannot hold together, if LARGEST_CALLS are enough."""
+    if case["operation"] not in operations():
+        raise Unsupported(f"no operator of PyTorch is known for {case['operation']}")
+    dtypes = {"f32": torch.float32, "f64": torch.float64, "bf16": torch.bfloat16, "f16": torch.float16}
+    if case["dtype"] not in dtypes:
+        raise Unsupported(f"no type of PyTorch is known for {case['dtype']}")
+    function, arguments, graph = operations()[case["operation"]]
+    calls, wanted, held = [], cache_bytes() + 1, 0
+    with torch.enable_grad() if graph else torch.inference_mode():
+        while held < wanted and len(calls) < LARGEST_CALLS:
+            make = Operands(torch, dtypes[case["dtype"]])
+            calls.append(function(torch, make, case["dims"], *arguments))
+            held += max(make.bytes, 1)
+    if len(calls) == 1:  # larger than the cache alone, still not to be met again at once
+        with torch.enable_grad() if graph else torch.inference_mode():
+            calls.append(function(torch, make, case["dims"], *arguments))
+    return calls, graph, held >= wanted
+
+
+def samples_of(calls, warmup_seconds, seconds):
+    """Seconds of a call, each the mean of as many calls as make a sample long enough."""
+    place, clock = 0, time.perf_counter
+
+    def sample(count):
+        nonlocal place
+        begin = clock()
+        for _ in range(count):
+            calls[place]()
+            place = (place + 1) % len(calls)
+        return (clock() - begin) / count
+
+    begin, warm = clock(), []
+    while len(warm) < len(calls) or clock() - begin < warmup_seconds:
+        warm.append(sample(1))
+    count = max(1, round(SHORTEST_SAMPLE / statistics.median(warm)))
+    begin, samples = clock(), []
+    while len(samples) < 5 or clock() - begin < seconds:
+        samples.append(sample(count))
+    return samples
+
+
+def measure(torch, case):
+    torch.set_num_threads(case["threads"])
+    calls, graph, cold = make_calls(torch, case)
+    with torch.enable_grad() if graph else torch.inference_mode():
+        samples = samples_of(calls, case["warmup_s"], case["measure_s"])
+    first, median, third = statistics.quantiles(samples, n=4)
+    note = f"PyTorch {torch.__version__}" + ("" if cold else ", operands warm")
+    return {"median_s": median, "spread_s": third - first, "note": note}
+
+
+def answers(cases):
+    try:
+        import torch
+    except ImportError as error:
+        for index in range(len(cases)):
+            yield {"index": index, "unsupported": f"{sys.executable} has no PyTorch ({error})"}
+        return
+    torch.set_flush_denormal(True)
+    torch.manual_seed(0)
+    for index, case in enumerate(cases):
+        try:
+            yield {"index": index, **measure(torch, case)}
+        except (Unsupported, RuntimeError, NotImplementedError) as error:
+            yield {"index": index, "unsupported": str(error).splitlines()[0]}
+
+
+def tune_environment(cases):
+    """OpenMP and the choice of OpenBLAS are settled before a program begins: begins it again where they are not."""
+    tuned = dict(os.environ, OMP_NUM_THREADS=str(max((case["threads"] for case in cases), default=1)))
+    libraries = glob.glob("/usr/lib/*/openblas-openmp")
+    if libraries and libraries[0] not in tuned.get("LD_LIBRARY_PATH", "").split(":"):
+        tuned["LD_LIBRARY_PATH"] = ":".join(filter(None, [libraries[0], tuned.get("LD_LIBRARY_PATH")]))
+    return tuned if tuned != dict(os.environ) else None
+
+
+def main():
+    if sys.argv[1:]:
+        raise SystemExit(__doc__)
+    text = sys.stdin.read()
+    try:
+        cases = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise SystemExit(f"pytorch_operators.py: standard input is no JSON array of cases: {error}") from None
+    environment = tune_environment(cases)
+    if environment:
+        reader, writer = os.pipe()
+        if os.fork() == 0:  # hands the cases on, however long they are
+            os.close(reader)
+            with os.fdopen(writer, "w") as pipe:
+                pipe.write(text)
+            os._exit(0)
+        os.close(writer)
+        os.dup2(reader, 0)
+        os.execve(sys.executable, [sys.executable, __file__], environment)
+    for answer in answers(cases):
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

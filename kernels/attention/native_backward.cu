@@ -1,4 +1,4 @@
-#include "kernels/attention/native_tile.h"
+#include "kernels/attention/native_gradients.h"
 #include "kernels/native_registry.h"
 
 // FlashAttention's backward step (Dao et al., 2022): weights are made anew, tile by tile. Two kernels, so that nobody
@@ -9,30 +9,8 @@
 HEDDLE_KERNELS_BEGIN
 namespace {
 
-constexpr int warps_per_block = 4;
-
 template <int width>
 constexpr std::size_t shared_bytes = (4 * tile_rows * row_pitch<width> + tile_rows * weight_pitch) * sizeof(float);
-
-template <class T>
-struct Gradients {
-    const T* doutput;
-    const float *log_sums, *through;  // [batch, heads, queries]; through: doutput · output
-};
-
-/// A warp per row of [batch, queries, heads, size].
-template <class T>
-__global__ void row_products(const T* a, const T* b, float* through, std::int64_t rows, std::int64_t queries, int heads,
-                             int size) {
-    const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * warps_per_block + threadIdx.y;
-    if (row >= rows) return;  // whole warps: the kernel has no block-wide barrier
-    float sum = 0;
-    for (int c = static_cast<int>(threadIdx.x); c < size; c += warp_size)
-        sum += to_f32(a[row * size + c]) * to_f32(b[row * size + c]);
-    sum = warp_reduce(sum, Sum{});
-    const std::int64_t head = row % heads, query = row / heads % queries, batch = row / heads / queries;
-    if (threadIdx.x == 0) through[(batch * heads + head) * queries + query] = sum;
-}
 
 /// From scores and doutput · value, weights and the gradients of the scores before their scale, in place.
 template <class T>
@@ -132,26 +110,16 @@ template <class T>
 void run_of(const AttentionBackward& args, KernelContext& context) {
     const AttentionExtents e(args);
     const AttentionOperands<T> in(args, e);
-    auto* const through = static_cast<float*>(context.workspace);
-    const Gradients<T> given{args.doutput.as<const T>(), args.log_sums.as<const float>(), through};
-    const std::int64_t rows = e.batch * e.queries * e.heads, query_tiles = tiles_of(e.queries),
-                       key_tiles = tiles_of(e.keys);
+    const Gradients<T> given = given_gradients<T>(args, context);
+    const std::int64_t query_tiles = tiles_of(e.queries), key_tiles = tiles_of(e.keys);
     const auto grid = [&](std::int64_t tiles) { return dim3(static_cast<unsigned>(e.batch * e.heads * tiles)); };
     const dim3 block(tile_side, tile_side);
-    launch(row_products<T>, dim3(static_cast<unsigned>((rows + warps_per_block - 1) / warps_per_block)),
-           dim3(warp_size, warps_per_block), 0, context, given.doutput, args.output.as<const T>(), through, rows,
-           e.queries, in.heads, in.value_size);
     with_width(e, [&](auto width) {
         launch(key_gradients<T, width.value>, grid(key_tiles), block, shared_bytes<width.value>, context, in, given,
                args.dkey.as<T>(), args.dvalue.as<T>(), key_tiles);
         launch(query_gradients<T, width.value>, grid(query_tiles), block, shared_bytes<width.value>, context, in, given,
                args.dquery.as<T>(), query_tiles);
     });
-}
-
-std::size_t workspace(const AttentionBackward& args) {
-    const AttentionExtents e(args);
-    return static_cast<std::size_t>(e.batch * e.queries * e.heads) * sizeof(float);
 }
 
 }  // namespace
@@ -161,7 +129,7 @@ void register_attention_backward() {
                               .device = backend,
                               .priority = priority::plain,
                               .supports = attention_supports<AttentionBackward>,
-                              .workspace_bytes = workspace,
+                              .workspace_bytes = gradients_workspace,
                               .run = [](const AttentionBackward& args, KernelContext& context) {
                                   with_floating(args.query.dtype,
                                                 [&](auto zero) { run_of<decltype(zero)>(args, context); });

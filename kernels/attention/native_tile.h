@@ -58,11 +58,12 @@ struct AttentionOperands {
 struct TilePlace {
     std::int64_t batch, head, first;
 };
+template <int rows = tile_rows>
 __device__ inline TilePlace tile_place(std::int64_t tiles, int heads) {
     const std::int64_t task = blockIdx.x / tiles;
-    return {task / heads, task % heads, (blockIdx.x % tiles) * tile_rows};
+    return {task / heads, task % heads, (blockIdx.x % tiles) * rows};
 }
-inline std::int64_t tiles_of(std::int64_t rows) { return (rows + tile_rows - 1) / tile_rows; }
+inline std::int64_t tiles_of(std::int64_t times, int rows = tile_rows) { return (times + rows - 1) / rows; }
 
 /// Element 0 of the row `time` of a head of [batch, time, heads, size].
 template <class T>

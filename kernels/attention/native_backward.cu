@@ -15,18 +15,17 @@ constexpr std::size_t shared_bytes = (4 * tile_rows * row_pitch<width> + tile_ro
 /// From scores and doutput · value, weights and the gradients of the scores before their scale, in place.
 template <class T>
 __device__ inline void to_gradients(const AttentionOperands<T>& in, const Gradients<T>& given, const TilePlace& place,
-                                    std::int64_t first_query, std::int64_t first_key,
-                                    float (&weight)[per_thread][per_thread],
+                                    int first_query, int first_key, float (&weight)[per_thread][per_thread],
                                     float (&gradient)[per_thread][per_thread]) {
     HEDDLE_UNROLL
     for (int i = 0; i < per_thread; ++i) {
-        const std::int64_t query = first_query + threadIdx.y + i * tile_side;
-        const std::int64_t at = (place.batch * in.heads + place.head) * in.queries + query;
-        const float log_sum = query < in.queries ? given.log_sums[at] : 0.0f,
-                    through = query < in.queries ? given.through[at] : 0.0f;
+        const int query = first_query + static_cast<int>(threadIdx.y) + i * tile_side;
+        const bool inside = query < in.queries;
+        const float log_sum = inside ? row_numbers(given.log_sums, place, in.queries, in.heads)[query] : 0.0f,
+                    through = inside ? row_numbers(given.through, place, in.queries, in.heads)[query] : 0.0f;
         HEDDLE_UNROLL
         for (int j = 0; j < per_thread; ++j) {
-            const bool counts = in.sees(place.batch, query, first_key + threadIdx.x + j * tile_side);
+            const bool counts = in.sees(place.batch, query, first_key + static_cast<int>(threadIdx.x) + j * tile_side);
             weight[i][j] = counts ? expf(weight[i][j] * in.scale - log_sum) : 0.0f;
             gradient[i][j] = in.scale * weight[i][j] * (gradient[i][j] - through);
         }
@@ -49,15 +48,14 @@ struct Tiles {
 template <class T, int width>
 __global__ void __launch_bounds__(tile_threads)
     key_gradients(const __grid_constant__ AttentionOperands<T> in, const __grid_constant__ Gradients<T> given, T* dkey,
-                  T* dvalue, std::int64_t tiles) {
+                  T* dvalue, unsigned tiles) {
     HEDDLE_SHARED_DYNAMIC(float, shared);
     const Tiles<width> tile(shared);
     const TilePlace place = tile_place(tiles, in.heads);
     load_tile<width>(in.key, place, in.keys, in.heads, in.size, place.first, tile.key);
     load_tile<width>(in.value, place, in.keys, in.heads, in.value_size, place.first, tile.value);
     float of_key[per_thread][width / tile_side] = {}, of_value[per_thread][width / tile_side] = {};
-    for (std::int64_t first = in.first_that_sees(place.first) / tile_rows * tile_rows; first < in.queries;
-         first += tile_rows) {
+    for (int first = in.first_that_sees(place.first) / tile_rows * tile_rows; first < in.queries; first += tile_rows) {
         __syncthreads();  // the last tiles have been read
         load_tile<width>(in.query, place, in.queries, in.heads, in.size, first, tile.query);
         load_tile<width>(given.doutput, place, in.queries, in.heads, in.value_size, first, tile.doutput);
@@ -81,16 +79,16 @@ __global__ void __launch_bounds__(tile_threads)
 template <class T, int width>
 __global__ void __launch_bounds__(tile_threads)
     query_gradients(const __grid_constant__ AttentionOperands<T> in, const __grid_constant__ Gradients<T> given,
-                    T* dquery, std::int64_t tiles) {
+                    T* dquery, unsigned tiles) {
     HEDDLE_SHARED_DYNAMIC(float, shared);
     const Tiles<width> tile(shared);
     const TilePlace place = tile_place(tiles, in.heads);
     load_tile<width>(in.query, place, in.queries, in.heads, in.size, place.first, tile.query);
     load_tile<width>(given.doutput, place, in.queries, in.heads, in.value_size, place.first, tile.doutput);
     float of_query[per_thread][width / tile_side] = {};
-    const std::int64_t last = place.first + tile_rows < in.queries ? place.first + tile_rows : in.queries;
-    const std::int64_t seen = in.seen_by(last - 1);
-    for (std::int64_t first = 0; first < seen; first += tile_rows) {
+    const int last = place.first + tile_rows < in.queries ? place.first + tile_rows : in.queries;
+    const int seen = in.seen_by(last - 1);
+    for (int first = 0; first < seen; first += tile_rows) {
         __syncthreads();  // the last tiles have been read
         load_tile<width>(in.key, place, in.keys, in.heads, in.size, first, tile.key);
         load_tile<width>(in.value, place, in.keys, in.heads, in.value_size, first, tile.value);
@@ -111,8 +109,8 @@ void run_of(const AttentionBackward& args, KernelContext& context) {
     const AttentionExtents e(args);
     const AttentionOperands<T> in(args, e);
     const Gradients<T> given = given_gradients<T>(args, context);
-    const std::int64_t query_tiles = tiles_of(e.queries), key_tiles = tiles_of(e.keys);
-    const auto grid = [&](std::int64_t tiles) { return dim3(static_cast<unsigned>(e.batch * e.heads * tiles)); };
+    const unsigned query_tiles = tiles_of(e.queries), key_tiles = tiles_of(e.keys);
+    const auto grid = [&](unsigned tiles) { return dim3(static_cast<unsigned>(e.batch * e.heads * tiles)); };
     const dim3 block(tile_side, tile_side);
     with_width(e, [&](auto width) {
         launch(key_gradients<T, width.value>, grid(key_tiles), block, shared_bytes<width.value>, context, in, given,

@@ -4,7 +4,6 @@
 #include <initializer_list>
 
 #include "kernels/attention/native_tile.h"
-#include "kernels/matmul/tile_shape.h"
 
 // What the kernels on tensor cores are built of (after FlashAttention-2, Dao 2023, arXiv:2307.08691). A block keeps
 // some rows (queries, or keys) and walks over those of the other side, a tile at a time, while the next tile is on its
@@ -13,13 +12,14 @@
 HEDDLE_KERNELS_BEGIN
 
 /// Four warps keep 16 * row_blocks rows each, and walk over the others by `columns`. In shared memory all rows have
-/// `width` numbers, zeros beyond the size of a head.
+/// `width` numbers, zeros beyond the size of a head, and stand `pitch` apart: 16 bytes more, so that the pieces of 16
+/// bytes that lie one above the other in eight rows meet eight different groups of banks.
 template <int width_, int row_blocks_, int columns_>
 struct MmaTile {
     static constexpr int threads = 4 * warp_size;
-    static constexpr int width = width_, row_blocks = row_blocks_, columns = columns_;
+    static constexpr int width = width_, pitch = width + 8, row_blocks = row_blocks_, columns = columns_;
     static constexpr int warp_rows = 16 * row_blocks, rows = 4 * warp_rows;
-    static constexpr int kept_elements = rows * width, walked_elements = columns * width;
+    static constexpr int kept_elements = rows * pitch, walked_elements = columns * pitch;
 
     using Products = float[row_blocks][columns / 8][4];  ///< of a warp's rows with those of a tile
     using Sums = float[row_blocks][width / 8][4];        ///< of weighted rows
@@ -52,20 +52,19 @@ __device__ inline void for_each_element(const Body& body) {
     }
 }
 
-/// Starts to copy `rows` rows from `first` on of a head to shared memory, swizzled; zeros beyond its rows and columns.
+/// Starts to copy `rows` rows from `first` on of a head to shared memory; zeros beyond its rows and columns.
 template <class Tile, int rows, class T>
-__device__ inline void copy_rows(const T* data, const TilePlace& place, std::int64_t times, int heads, int size,
-                                 std::int64_t first, T* tile) {
+__device__ inline void copy_rows(const T* data, const TilePlace& place, int times, int heads, int size, int first,
+                                 T* tile) {
     constexpr int chunks = Tile::width / 8, step = Tile::threads / chunks;
     static_assert(rows % step == 0);
     const int chunk = static_cast<int>(threadIdx.x) % chunks, first_row = static_cast<int>(threadIdx.x) / chunks;
-    const std::int64_t left = times - first;
-    const int end = chunk * 8 < size ? (left < rows ? static_cast<int>(left) : rows) : 0;
+    const int end = chunk * 8 < size ? times - first : 0;
     const T* from = row_of(data, place, times, heads, size, first + first_row) + chunk * 8;
     const std::int64_t from_step = static_cast<std::int64_t>(step) * heads * size;
 #pragma unroll 1  // unrolled, the compiler keeps an address for each copy, and runs out of registers
     for (int row = first_row; row < rows; row += step, from += from_step)
-        copy_async_16(tile + swizzled<chunks>(row, chunk) * 8, row < end ? from : data, row < end);
+        copy_async_16(tile + row * Tile::pitch + chunk * 8, row < end ? from : data, row < end);
 }
 
 /// 16 x 16 elements of a shared tile. As a left operand: `down_first`. As a right one whose columns are the rows of the
@@ -75,7 +74,7 @@ __device__ inline void load_fragment(std::uint32_t (&fragment)[4], const T* tile
     const int lane = static_cast<int>(threadIdx.x) % warp_size, low = lane / 8 % 2 * 8, high = lane / 16 * 8;
     row += lane % 8 + (down_first ? low : high);
     column += down_first ? high : low;
-    load_matrix_x4<transposed>(fragment, tile + swizzled<Tile::width / 8>(row, column / 8) * 8);
+    load_matrix_x4<transposed>(fragment, tile + row * Tile::pitch + column);
 }
 
 /// sums += left times the 16 columns of `right`.
@@ -92,7 +91,7 @@ template <class Tile, class T>
 __device__ inline void multiply_kept(const T* kept, const T* walked, typename Tile::Products& products) {
     const LanePlace<Tile> lane;
     for_each_element<Tile, Tile::columns / 8>([&](int i, int part, int j, int e) { products[i][j][2 * part + e] = 0; });
-#pragma unroll 1
+    HEDDLE_UNROLL
     for (int k = 0; k < Tile::width; k += 16) {
         std::uint32_t left[Tile::row_blocks][4];
         HEDDLE_UNROLL
@@ -151,13 +150,13 @@ __device__ inline void add_weighted(const typename Tile::Products& weights, cons
 /// factor * sums, to the rows of a head that the block keeps; nothing beyond its rows and columns.
 template <class Tile, class T>
 __device__ inline void store_rows(const typename Tile::Sums& sums, float factor, T* data, const TilePlace& place,
-                                  std::int64_t times, int heads, int size) {
+                                  int times, int heads, int size) {
     const LanePlace<Tile> lane;
     HEDDLE_UNROLL
     for (int i = 0; i < Tile::row_blocks; ++i) {
         HEDDLE_UNROLL
         for (int part = 0; part < 2; ++part) {
-            const std::int64_t time = place.first + lane.row(i, part);
+            const int time = place.first + lane.row(i, part);
             if (time >= times) continue;
             T* const row = row_of(data, place, times, heads, size, time);
             HEDDLE_UNROLL
@@ -174,26 +173,26 @@ __device__ inline void store_rows(const typename Tile::Sums& sums, float factor,
 /// The place of a block that keeps queries. Where they are causal the last ones see most: they go first, so that no
 /// long block is left for the end.
 template <class Tile, class T>
-__device__ inline TilePlace place_of_queries(const AttentionOperands<T>& in, std::int64_t tiles) {
+__device__ inline TilePlace place_of_queries(const AttentionOperands<T>& in, unsigned tiles) {
     TilePlace place = tile_place<Tile::rows>(tiles, in.heads);
-    if (in.causal) place.first = (tiles - 1) * Tile::rows - place.first;
+    if (in.causal) place.first = static_cast<int>(tiles - 1) * Tile::rows - place.first;
     return place;
 }
 
 /// How many keys some of the `rows` queries from `first` on may see, masks aside.
 template <class T>
-__device__ inline std::int64_t seen_by_any(const AttentionOperands<T>& in, std::int64_t first, int rows) {
+__device__ inline int seen_by_any(const AttentionOperands<T>& in, int first, int rows) {
     if (first >= in.queries) return 0;
     return in.seen_by(first + rows < in.queries ? first + rows - 1 : in.queries - 1);
 }
 
 /// Of the products of kept queries with the keys from `first_key` on, sets those that do not count to `value`.
 template <class Tile, class T>
-__device__ inline void hide_keys(const AttentionOperands<T>& in, const TilePlace& place, std::int64_t first_key,
-                                 float value, typename Tile::Products& products) {
+__device__ inline void hide_keys(const AttentionOperands<T>& in, const TilePlace& place, int first_key, float value,
+                                 typename Tile::Products& products) {
     const LanePlace<Tile> lane;
     if (!in.mask && first_key + Tile::columns <= in.seen_by(place.first + lane.first_row)) return;
-    std::int64_t seen[Tile::row_blocks][2];
+    int seen[Tile::row_blocks][2];
     HEDDLE_UNROLL
     for (int i = 0; i < Tile::row_blocks; ++i) {
         HEDDLE_UNROLL
@@ -203,8 +202,8 @@ __device__ inline void hide_keys(const AttentionOperands<T>& in, const TilePlace
     for (int j = 0; j < Tile::columns / 8; ++j) {
         HEDDLE_UNROLL
         for (int e = 0; e < 2; ++e) {
-            const std::int64_t key = first_key + lane.column(j) + e;
-            const bool masked = in.mask && key < in.keys && in.mask[place.batch * in.keys + key] == 0;
+            const int key = first_key + lane.column(j) + e;
+            const bool masked = key < in.keys && in.masked(place.batch, key);
             HEDDLE_UNROLL
             for (int i = 0; i < Tile::row_blocks; ++i) {
                 HEDDLE_UNROLL

@@ -17,10 +17,10 @@ HEDDLE_KERNELS_BEGIN
 namespace {
 
 template <int width>
-using QueryTile = MmaTile<width, 2, 32>;
+using QueryTile = MmaTile<width, width <= 64 ? 2 : 1, width <= 64 ? 32 : 64>;
 /// There are two sums here: with wide heads they fill the registers.
 template <int width>
-using KeyTile = MmaTile<width, width <= 64 ? 2 : 1, width <= 64 ? 32 : 64>;
+using KeyTile = MmaTile<width, width <= 64 ? 2 : 1, 32>;
 
 /// What is kept, and two tiles of what is walked over, each of two operands; with them, numbers of each column.
 template <class T, class Tile>
@@ -31,20 +31,20 @@ constexpr std::size_t column_bytes = 4 * Tile::columns * sizeof(float);
 template <class T, class Tile>
 __global__ void __launch_bounds__(Tile::threads)
     query_gradients_mma(const __grid_constant__ AttentionOperands<T> in, const __grid_constant__ Gradients<T> given,
-                        T* dquery, std::int64_t tiles) {
+                        T* dquery, unsigned tiles) {
     HEDDLE_SHARED_DYNAMIC(T, shared);
     T* const queries = shared;
     T* const doutputs = queries + Tile::kept_elements;
     T* const walked = doutputs + Tile::kept_elements;  // keys and values of two tiles
     const TilePlace place = place_of_queries<Tile>(in, tiles);
     const LanePlace<Tile> lane;
-    const auto load = [&](std::int64_t first_key, T* keys) {
+    const auto load = [&](int first_key, T* keys) {
         copy_rows<Tile, Tile::columns>(in.key, place, in.keys, in.heads, in.size, first_key, keys);
         copy_rows<Tile, Tile::columns>(in.value, place, in.keys, in.heads, in.value_size, first_key,
                                        keys + Tile::walked_elements);
     };
-    const std::int64_t seen = seen_by_any(in, place.first, Tile::rows),
-                       seen_by_warp = seen_by_any(in, place.first + lane.first_row, Tile::warp_rows);
+    const int seen = seen_by_any(in, place.first, Tile::rows),
+              seen_by_warp = seen_by_any(in, place.first + lane.first_row, Tile::warp_rows);
     if (seen > 0) {
         copy_rows<Tile, Tile::rows>(in.query, place, in.queries, in.heads, in.size, place.first, queries);
         copy_rows<Tile, Tile::rows>(given.doutput, place, in.queries, in.heads, in.value_size, place.first, doutputs);
@@ -58,16 +58,16 @@ __global__ void __launch_bounds__(Tile::threads)
     for (int i = 0; i < Tile::row_blocks; ++i) {
         HEDDLE_UNROLL
         for (int part = 0; part < 2; ++part) {
-            const std::int64_t query = place.first + lane.row(i, part);
-            const std::int64_t at = (place.batch * in.heads + place.head) * in.queries + query;
-            log_sum[i][part] = query < in.queries ? given.log_sums[at] * log2_of_e : 0.0f;
-            through[i][part] = query < in.queries ? given.through[at] : 0.0f;
+            const int query = place.first + lane.row(i, part);
+            const bool inside = query < in.queries;
+            log_sum[i][part] = inside ? log2_of_e * row_numbers(given.log_sums, place, in.queries, in.heads)[query] : 0;
+            through[i][part] = inside ? row_numbers(given.through, place, in.queries, in.heads)[query] : 0;
         }
     }
     typename Tile::Sums sums;
     for_each_element<Tile, Tile::width / 8>([&](int i, int part, int n, int e) { sums[i][n][2 * part + e] = 0; });
     int stage = 0;
-    for (std::int64_t first_key = 0; first_key < seen; first_key += Tile::columns, stage ^= 1) {
+    for (int first_key = 0; first_key < seen; first_key += Tile::columns, stage ^= 1) {
         copy_async_wait<0>();
         __syncthreads();  // the tile is there, and everyone is done with the one whose place the next one takes
         if (first_key + Tile::columns < seen)
@@ -94,10 +94,10 @@ __global__ void __launch_bounds__(Tile::threads)
 
 /// Of the products of kept keys with the queries from `first_query` on, sets those that do not count to 0.
 template <class Tile, class T>
-__device__ inline void hide_queries(const AttentionOperands<T>& in, const TilePlace& place, std::int64_t first_query,
+__device__ inline void hide_queries(const AttentionOperands<T>& in, const TilePlace& place, int first_query,
                                     typename Tile::Products& products) {
     const LanePlace<Tile> lane;
-    const std::int64_t end = place.first + lane.first_row + Tile::warp_rows;
+    const int end = place.first + lane.first_row + Tile::warp_rows;
     if (!in.mask && end <= in.keys && first_query >= in.first_that_sees(end - 1) &&
         first_query + Tile::columns <= in.queries)
         return;
@@ -105,14 +105,14 @@ __device__ inline void hide_queries(const AttentionOperands<T>& in, const TilePl
     for (int i = 0; i < Tile::row_blocks; ++i) {
         HEDDLE_UNROLL
         for (int part = 0; part < 2; ++part) {
-            const std::int64_t key = place.first + lane.row(i, part);
-            const bool counts = key < in.keys && (!in.mask || in.mask[place.batch * in.keys + key] != 0);
-            const std::int64_t first = counts ? in.first_that_sees(key) : in.queries;
+            const int key = place.first + lane.row(i, part);
+            const bool counts = key < in.keys && !in.masked(place.batch, key);
+            const int first = counts ? in.first_that_sees(key) : in.queries;
             HEDDLE_UNROLL
             for (int j = 0; j < Tile::columns / 8; ++j) {
                 HEDDLE_UNROLL
                 for (int e = 0; e < 2; ++e) {
-                    const std::int64_t query = first_query + lane.column(j) + e;
+                    const int query = first_query + lane.column(j) + e;
                     if (query < first || query >= in.queries) products[i][j][2 * part + e] = 0;
                 }
             }
@@ -123,7 +123,7 @@ __device__ inline void hide_queries(const AttentionOperands<T>& in, const TilePl
 template <class T, class Tile>
 __global__ void __launch_bounds__(Tile::threads)
     key_gradients_mma(const __grid_constant__ AttentionOperands<T> in, const __grid_constant__ Gradients<T> given,
-                      T* dkey, T* dvalue, std::int64_t tiles) {
+                      T* dkey, T* dvalue, unsigned tiles) {
     HEDDLE_SHARED_DYNAMIC(T, shared);
     T* const keys = shared;
     T* const values = keys + Tile::kept_elements;
@@ -131,7 +131,7 @@ __global__ void __launch_bounds__(Tile::threads)
     auto* const of_columns = reinterpret_cast<float*>(walked + 4 * Tile::walked_elements);  // log_sums, through
     const TilePlace place = tile_place<Tile::rows>(tiles, in.heads);
     const LanePlace<Tile> lane;
-    const auto load = [&](std::int64_t first_query, int stage) {
+    const auto load = [&](int first_query, int stage) {
         T* const queries = walked + stage * 2 * Tile::walked_elements;
         copy_rows<Tile, Tile::columns>(in.query, place, in.queries, in.heads, in.size, first_query, queries);
         copy_rows<Tile, Tile::columns>(given.doutput, place, in.queries, in.heads, in.value_size, first_query,
@@ -140,12 +140,12 @@ __global__ void __launch_bounds__(Tile::threads)
         if (column >= Tile::columns) return;
         float* const to = of_columns + stage * 2 * Tile::columns + column;
         const bool inside = first_query + column < in.queries;
-        const std::int64_t at = inside ? (place.batch * in.heads + place.head) * in.queries + first_query + column : 0;
-        copy_async_4(to, given.log_sums + at, inside);
-        copy_async_4(to + Tile::columns, given.through + at, inside);
+        const int at = inside ? first_query + column : 0;
+        copy_async_4(to, row_numbers(given.log_sums, place, in.queries, in.heads) + at, inside);
+        copy_async_4(to + Tile::columns, row_numbers(given.through, place, in.queries, in.heads) + at, inside);
     };
-    const std::int64_t first_row = place.first + lane.first_row;
-    const std::int64_t first_query = in.first_that_sees(place.first) / Tile::columns * Tile::columns;
+    const int first_row = place.first + lane.first_row;
+    const int first_query = in.first_that_sees(place.first) / Tile::columns * Tile::columns;
     if (first_query < in.queries) {
         copy_rows<Tile, Tile::rows>(in.key, place, in.keys, in.heads, in.size, place.first, keys);
         copy_rows<Tile, Tile::rows>(in.value, place, in.keys, in.heads, in.value_size, place.first, values);
@@ -158,7 +158,7 @@ __global__ void __launch_bounds__(Tile::threads)
     for_each_element<Tile, Tile::width / 8>(
         [&](int i, int part, int n, int e) { of_key[i][n][2 * part + e] = of_value[i][n][2 * part + e] = 0; });
     int stage = 0;
-    for (std::int64_t first = first_query; first < in.queries; first += Tile::columns, stage ^= 1) {
+    for (int first = first_query; first < in.queries; first += Tile::columns, stage ^= 1) {
         copy_async_wait<0>();
         __syncthreads();  // the tile is there, and everyone is done with the one whose place the next one takes
         if (first + Tile::columns < in.queries) load(first + Tile::columns, stage ^ 1);
@@ -197,11 +197,11 @@ void run_of(const AttentionBackward& args, KernelContext& context) {
     const AttentionExtents e(args);
     const AttentionOperands<T> in(args, e);
     const Gradients<T> given = given_gradients<T>(args, context);
-    const auto grid = [&](std::int64_t tiles) { return dim3(static_cast<unsigned>(e.batch * e.heads * tiles)); };
+    const auto grid = [&](unsigned tiles) { return dim3(static_cast<unsigned>(e.batch * e.heads * tiles)); };
     with_width(e, [&](auto width) {
         using Queries = QueryTile<width.value>;
         using Keys = KeyTile<width.value>;
-        const std::int64_t query_tiles = tiles_of(e.queries, Queries::rows), key_tiles = tiles_of(e.keys, Keys::rows);
+        const unsigned query_tiles = tiles_of(e.queries, Queries::rows), key_tiles = tiles_of(e.keys, Keys::rows);
         launch(key_gradients_mma<T, Keys>, grid(key_tiles), dim3(Keys::threads),
                shared_bytes<T, Keys> + column_bytes<Keys>, context, in, given, args.dkey.as<T>(), args.dvalue.as<T>(),
                key_tiles);

@@ -14,7 +14,7 @@ HEDDLE_KERNELS_BEGIN
 namespace {
 
 template <int width>
-using ForwardTile = MmaTile<width, 2, 64>;
+using ForwardTile = MmaTile<width, 2, width <= 64 ? 64 : 32>;
 
 template <class T, class Tile>
 constexpr std::size_t shared_bytes = (Tile::kept_elements + 4 * Tile::walked_elements) * sizeof(T);
@@ -51,19 +51,19 @@ __device__ inline void to_weights(typename Tile::Products& scores, float (&large
 
 template <class T, class Tile>
 __global__ void __launch_bounds__(Tile::threads)
-    attend_mma(const __grid_constant__ AttentionOperands<T> in, T* output, float* log_sums, std::int64_t tiles) {
+    attend_mma(const __grid_constant__ AttentionOperands<T> in, T* output, float* log_sums, unsigned tiles) {
     HEDDLE_SHARED_DYNAMIC(T, shared);
     T* const queries = shared;
     T* const walked = shared + Tile::kept_elements;  // keys and values of two tiles
     const TilePlace place = place_of_queries<Tile>(in, tiles);
     const LanePlace<Tile> lane;
-    const auto load = [&](std::int64_t first_key, T* keys) {
+    const auto load = [&](int first_key, T* keys) {
         copy_rows<Tile, Tile::columns>(in.key, place, in.keys, in.heads, in.size, first_key, keys);
         copy_rows<Tile, Tile::columns>(in.value, place, in.keys, in.heads, in.value_size, first_key,
                                        keys + Tile::walked_elements);
     };
-    const std::int64_t seen = seen_by_any(in, place.first, Tile::rows),
-                       seen_by_warp = seen_by_any(in, place.first + lane.first_row, Tile::warp_rows);
+    const int seen = seen_by_any(in, place.first, Tile::rows),
+              seen_by_warp = seen_by_any(in, place.first + lane.first_row, Tile::warp_rows);
     if (seen > 0) {
         copy_rows<Tile, Tile::rows>(in.query, place, in.queries, in.heads, in.size, place.first, queries);
         load(0, walked);
@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(Tile::threads)
         sum[i][part] = 0;
     });
     int stage = 0;
-    for (std::int64_t first_key = 0; first_key < seen; first_key += Tile::columns, stage ^= 1) {
+    for (int first_key = 0; first_key < seen; first_key += Tile::columns, stage ^= 1) {
         copy_async_wait<0>();
         __syncthreads();  // the tile is there, and everyone is done with the one whose place the next one takes
         if (first_key + Tile::columns < seen)
@@ -106,9 +106,9 @@ __global__ void __launch_bounds__(Tile::threads)
                 sums[i][n][2 * part] *= factor;
                 sums[i][n][2 * part + 1] *= factor;
             }
-            const std::int64_t query = place.first + lane.row(i, part);
+            const int query = place.first + lane.row(i, part);
             if (lane.lane % 4 == 0 && query < in.queries)
-                log_sums[(place.batch * in.heads + place.head) * in.queries + query] =
+                row_numbers(log_sums, place, in.queries, in.heads)[query] =
                     total == 0 ? 0.0f : largest[i][part] / log2_of_e + logf(total);
         }
     }
@@ -125,7 +125,7 @@ void run(const AttentionForward& args, KernelContext& context) {
         using T = decltype(zero);
         with_width(e, [&](auto width) {
             using Tile = ForwardTile<width.value>;
-            const std::int64_t tiles = tiles_of(e.queries, Tile::rows);
+            const unsigned tiles = tiles_of(e.queries, Tile::rows);
             launch(attend_mma<T, Tile>, dim3(static_cast<unsigned>(e.batch * e.heads * tiles)), dim3(Tile::threads),
                    shared_bytes<T, Tile>, context, AttentionOperands<T>(args, e), args.output.as<T>(),
                    args.log_sums.as<float>(), tiles);

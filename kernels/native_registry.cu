@@ -6,6 +6,8 @@ void register_native_kernels() {
     register_arg_reduce();
     register_attention_backward();
     register_attention_forward();
+    register_attention_mma_backward();
+    register_attention_mma_forward();
     register_average_pool();
     register_conv();
     register_cross_entropy();

@@ -8,6 +8,8 @@ HEDDLE_KERNELS_BEGIN
 void register_arg_reduce();
 void register_attention_backward();
 void register_attention_forward();
+void register_attention_mma_backward();
+void register_attention_mma_forward();
 void register_average_pool();
 void register_conv();
 void register_cross_entropy();

@@ -1,4 +1,4 @@
-#include "kernels/attention/native_tile.h"
+#include "kernels/attention/native_gradients.h"
 #include "kernels/native_registry.h"
 
 // FlashAttention's backward step (Dao et al., 2022): weights are made anew, tile by tile. Two kernels, so that nobody
@@ -9,46 +9,23 @@
 HEDDLE_KERNELS_BEGIN
 namespace {
 
-constexpr int warps_per_block = 4;
-
 template <int width>
 constexpr std::size_t shared_bytes = (4 * tile_rows * row_pitch<width> + tile_rows * weight_pitch) * sizeof(float);
-
-template <class T>
-struct Gradients {
-    const T* doutput;
-    const float *log_sums, *through;  // [batch, heads, queries]; through: doutput · output
-};
-
-/// A warp per row of [batch, queries, heads, size].
-template <class T>
-__global__ void row_products(const T* a, const T* b, float* through, std::int64_t rows, std::int64_t queries, int heads,
-                             int size) {
-    const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * warps_per_block + threadIdx.y;
-    if (row >= rows) return;  // whole warps: the kernel has no block-wide barrier
-    float sum = 0;
-    for (int c = static_cast<int>(threadIdx.x); c < size; c += warp_size)
-        sum += to_f32(a[row * size + c]) * to_f32(b[row * size + c]);
-    sum = warp_reduce(sum, Sum{});
-    const std::int64_t head = row % heads, query = row / heads % queries, batch = row / heads / queries;
-    if (threadIdx.x == 0) through[(batch * heads + head) * queries + query] = sum;
-}
 
 /// From scores and doutput · value, weights and the gradients of the scores before their scale, in place.
 template <class T>
 __device__ inline void to_gradients(const AttentionOperands<T>& in, const Gradients<T>& given, const TilePlace& place,
-                                    std::int64_t first_query, std::int64_t first_key,
-                                    float (&weight)[per_thread][per_thread],
+                                    int first_query, int first_key, float (&weight)[per_thread][per_thread],
                                     float (&gradient)[per_thread][per_thread]) {
     HEDDLE_UNROLL
     for (int i = 0; i < per_thread; ++i) {
-        const std::int64_t query = first_query + threadIdx.y + i * tile_side;
-        const std::int64_t at = (place.batch * in.heads + place.head) * in.queries + query;
-        const float log_sum = query < in.queries ? given.log_sums[at] : 0.0f,
-                    through = query < in.queries ? given.through[at] : 0.0f;
+        const int query = first_query + static_cast<int>(threadIdx.y) + i * tile_side;
+        const bool inside = query < in.queries;
+        const float log_sum = inside ? row_numbers(given.log_sums, place, in.queries, in.heads)[query] : 0.0f,
+                    through = inside ? row_numbers(given.through, place, in.queries, in.heads)[query] : 0.0f;
         HEDDLE_UNROLL
         for (int j = 0; j < per_thread; ++j) {
-            const bool counts = in.sees(place.batch, query, first_key + threadIdx.x + j * tile_side);
+            const bool counts = in.sees(place.batch, query, first_key + static_cast<int>(threadIdx.x) + j * tile_side);
             weight[i][j] = counts ? expf(weight[i][j] * in.scale - log_sum) : 0.0f;
             gradient[i][j] = in.scale * weight[i][j] * (gradient[i][j] - through);
         }
@@ -71,15 +48,14 @@ struct Tiles {
 template <class T, int width>
 __global__ void __launch_bounds__(tile_threads)
     key_gradients(const __grid_constant__ AttentionOperands<T> in, const __grid_constant__ Gradients<T> given, T* dkey,
-                  T* dvalue, std::int64_t tiles) {
+                  T* dvalue, unsigned tiles) {
     HEDDLE_SHARED_DYNAMIC(float, shared);
     const Tiles<width> tile(shared);
     const TilePlace place = tile_place(tiles, in.heads);
     load_tile<width>(in.key, place, in.keys, in.heads, in.size, place.first, tile.key);
     load_tile<width>(in.value, place, in.keys, in.heads, in.value_size, place.first, tile.value);
     float of_key[per_thread][width / tile_side] = {}, of_value[per_thread][width / tile_side] = {};
-    for (std::int64_t first = in.first_that_sees(place.first) / tile_rows * tile_rows; first < in.queries;
-         first += tile_rows) {
+    for (int first = in.first_that_sees(place.first) / tile_rows * tile_rows; first < in.queries; first += tile_rows) {
         __syncthreads();  // the last tiles have been read
         load_tile<width>(in.query, place, in.queries, in.heads, in.size, first, tile.query);
         load_tile<width>(given.doutput, place, in.queries, in.heads, in.value_size, first, tile.doutput);
@@ -103,16 +79,16 @@ __global__ void __launch_bounds__(tile_threads)
 template <class T, int width>
 __global__ void __launch_bounds__(tile_threads)
     query_gradients(const __grid_constant__ AttentionOperands<T> in, const __grid_constant__ Gradients<T> given,
-                    T* dquery, std::int64_t tiles) {
+                    T* dquery, unsigned tiles) {
     HEDDLE_SHARED_DYNAMIC(float, shared);
     const Tiles<width> tile(shared);
     const TilePlace place = tile_place(tiles, in.heads);
     load_tile<width>(in.query, place, in.queries, in.heads, in.size, place.first, tile.query);
     load_tile<width>(given.doutput, place, in.queries, in.heads, in.value_size, place.first, tile.doutput);
     float of_query[per_thread][width / tile_side] = {};
-    const std::int64_t last = place.first + tile_rows < in.queries ? place.first + tile_rows : in.queries;
-    const std::int64_t seen = in.seen_by(last - 1);
-    for (std::int64_t first = 0; first < seen; first += tile_rows) {
+    const int last = place.first + tile_rows < in.queries ? place.first + tile_rows : in.queries;
+    const int seen = in.seen_by(last - 1);
+    for (int first = 0; first < seen; first += tile_rows) {
         __syncthreads();  // the last tiles have been read
         load_tile<width>(in.key, place, in.keys, in.heads, in.size, first, tile.key);
         load_tile<width>(in.value, place, in.keys, in.heads, in.value_size, first, tile.value);
@@ -132,26 +108,16 @@ template <class T>
 void run_of(const AttentionBackward& args, KernelContext& context) {
     const AttentionExtents e(args);
     const AttentionOperands<T> in(args, e);
-    auto* const through = static_cast<float*>(context.workspace);
-    const Gradients<T> given{args.doutput.as<const T>(), args.log_sums.as<const float>(), through};
-    const std::int64_t rows = e.batch * e.queries * e.heads, query_tiles = tiles_of(e.queries),
-                       key_tiles = tiles_of(e.keys);
-    const auto grid = [&](std::int64_t tiles) { return dim3(static_cast<unsigned>(e.batch * e.heads * tiles)); };
+    const Gradients<T> given = given_gradients<T>(args, context);
+    const unsigned query_tiles = tiles_of(e.queries), key_tiles = tiles_of(e.keys);
+    const auto grid = [&](unsigned tiles) { return dim3(static_cast<unsigned>(e.batch * e.heads * tiles)); };
     const dim3 block(tile_side, tile_side);
-    launch(row_products<T>, dim3(static_cast<unsigned>((rows + warps_per_block - 1) / warps_per_block)),
-           dim3(warp_size, warps_per_block), 0, context, given.doutput, args.output.as<const T>(), through, rows,
-           e.queries, in.heads, in.value_size);
     with_width(e, [&](auto width) {
         launch(key_gradients<T, width.value>, grid(key_tiles), block, shared_bytes<width.value>, context, in, given,
                args.dkey.as<T>(), args.dvalue.as<T>(), key_tiles);
         launch(query_gradients<T, width.value>, grid(query_tiles), block, shared_bytes<width.value>, context, in, given,
                args.dquery.as<T>(), query_tiles);
     });
-}
-
-std::size_t workspace(const AttentionBackward& args) {
-    const AttentionExtents e(args);
-    return static_cast<std::size_t>(e.batch * e.queries * e.heads) * sizeof(float);
 }
 
 }  // namespace
@@ -161,7 +127,7 @@ void register_attention_backward() {
                               .device = backend,
                               .priority = priority::plain,
                               .supports = attention_supports<AttentionBackward>,
-                              .workspace_bytes = workspace,
+                              .workspace_bytes = gradients_workspace,
                               .run = [](const AttentionBackward& args, KernelContext& context) {
                                   with_floating(args.query.dtype,
                                                 [&](auto zero) { run_of<decltype(zero)>(args, context); });

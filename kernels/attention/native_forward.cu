@@ -13,7 +13,7 @@ constexpr std::size_t shared_bytes = (2 * tile_rows * row_pitch<width> + tile_ro
 
 template <class T, int width>
 __global__ void __launch_bounds__(tile_threads)
-    attend(const __grid_constant__ AttentionOperands<T> in, T* output, float* log_sums, std::int64_t tiles) {
+    attend(const __grid_constant__ AttentionOperands<T> in, T* output, float* log_sums, unsigned tiles) {
     HEDDLE_SHARED_DYNAMIC(float, shared);
     float* const queries = shared;
     float* const rows = queries + tile_rows * row_pitch<width>;  // keys, then their values
@@ -28,9 +28,9 @@ __global__ void __launch_bounds__(tile_threads)
         largest[i] = -INFINITY;
         sum[i] = 0;
     }
-    const std::int64_t last = place.first + tile_rows < in.queries ? place.first + tile_rows : in.queries;
-    const std::int64_t seen = in.seen_by(last - 1);
-    for (std::int64_t first_key = 0; first_key < seen; first_key += tile_rows) {
+    const int last = place.first + tile_rows < in.queries ? place.first + tile_rows : in.queries;
+    const int seen = in.seen_by(last - 1);
+    for (int first_key = 0; first_key < seen; first_key += tile_rows) {
         __syncthreads();  // the last values have been read
         load_tile<width>(in.key, place, in.keys, in.heads, in.size, first_key, rows);
         __syncthreads();
@@ -68,20 +68,19 @@ __global__ void __launch_bounds__(tile_threads)
     }
     HEDDLE_UNROLL
     for (int i = 0; i < per_thread; ++i) {
-        const std::int64_t query = place.first + y + i * tile_side;
+        const int query = place.first + y + i * tile_side;
         const float factor = sum[i] > 0 ? 1.0f / sum[i] : 0.0f;
         HEDDLE_UNROLL
         for (int n = 0; n < width / tile_side; ++n) sums[i][n] *= factor;
         if (x == 0 && query < in.queries)
-            log_sums[(place.batch * in.heads + place.head) * in.queries + query] =
-                sum[i] > 0 ? largest[i] + logf(sum[i]) : 0.0f;
+            row_numbers(log_sums, place, in.queries, in.heads)[query] = sum[i] > 0 ? largest[i] + logf(sum[i]) : 0.0f;
     }
     store_sums<width>(sums, output, place, in.queries, in.heads, in.value_size);
 }
 
 void run(const AttentionForward& args, KernelContext& context) {
     const AttentionExtents e(args);
-    const std::int64_t tiles = tiles_of(e.queries);
+    const unsigned tiles = tiles_of(e.queries);
     with_floating(args.query.dtype, [&](auto zero) {
         using T = decltype(zero);
         with_width(e, [&](auto width) {

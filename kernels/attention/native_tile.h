@@ -1,5 +1,7 @@
 #pragma once
 
+#include <limits>
+
 #include "kernels/attention/extents.h"
 #include "kernels/simt/native.h"
 
@@ -20,8 +22,7 @@ template <class T>
 struct AttentionOperands {
     const T *query, *key, *value;
     const std::uint8_t* mask;  ///< or null
-    std::int64_t queries, keys;
-    int heads, size, value_size;
+    int queries, keys, heads, size, value_size;
     bool causal;
     float scale;
 
@@ -31,8 +32,8 @@ struct AttentionOperands {
           key(args.key.template as<const T>()),
           value(args.value.template as<const T>()),
           mask(args.mask ? args.mask.template as<const std::uint8_t>() : nullptr),
-          queries(e.queries),
-          keys(e.keys),
+          queries(static_cast<int>(e.queries)),
+          keys(static_cast<int>(e.keys)),
           heads(static_cast<int>(e.heads)),
           size(static_cast<int>(e.size)),
           value_size(static_cast<int>(e.value_size)),
@@ -40,41 +41,50 @@ struct AttentionOperands {
           scale(args.scale) {}
 
     /// How many keys a query may see, masks aside; and the first query that may see a key.
-    __device__ std::int64_t seen_by(std::int64_t q) const {
+    __device__ int seen_by(int q) const {
         if (!causal) return keys;
-        const std::int64_t seen = q + keys - queries + 1;
+        const int seen = q + keys - queries + 1;
         return seen < 0 ? 0 : (seen < keys ? seen : keys);
     }
-    __device__ std::int64_t first_that_sees(std::int64_t k) const {
-        const std::int64_t first = k - (keys - queries);
+    __device__ int first_that_sees(int k) const {
+        const int first = k - (keys - queries);
         return causal && first > 0 ? first : 0;
     }
-    __device__ bool sees(std::int64_t batch, std::int64_t q, std::int64_t k) const {
-        return q < queries && k < seen_by(q) && (!mask || mask[batch * keys + k]);
+    __device__ bool masked(int batch, int k) const {
+        return mask && mask[static_cast<std::int64_t>(batch) * keys + k] == 0;
     }
+    __device__ bool sees(int batch, int q, int k) const { return q < queries && k < seen_by(q) && !masked(batch, k); }
 };
 
 /// Which head of which sequence a block works on, and the first row of its tile.
 struct TilePlace {
-    std::int64_t batch, head, first;
+    int batch, head, first;
 };
-__device__ inline TilePlace tile_place(std::int64_t tiles, int heads) {
-    const std::int64_t task = blockIdx.x / tiles;
-    return {task / heads, task % heads, (blockIdx.x % tiles) * tile_rows};
+template <int rows = tile_rows>
+__device__ inline TilePlace tile_place(unsigned tiles, int heads) {
+    const int task = static_cast<int>(blockIdx.x / tiles), tile = static_cast<int>(blockIdx.x % tiles);
+    return {task / heads, task % heads, tile * rows};
 }
-inline std::int64_t tiles_of(std::int64_t rows) { return (rows + tile_rows - 1) / tile_rows; }
+inline unsigned tiles_of(std::int64_t times, int rows = tile_rows) {
+    return static_cast<unsigned>((times + rows - 1) / rows);
+}
 
 /// Element 0 of the row `time` of a head of [batch, time, heads, size].
 template <class T>
-__device__ inline T* row_of(T* data, const TilePlace& place, std::int64_t times, int heads, int size,
-                            std::int64_t time) {
-    return data + ((place.batch * times + time) * heads + place.head) * size;
+__device__ inline T* row_of(T* data, const TilePlace& place, int times, int heads, int size, int time) {
+    return data + ((static_cast<std::int64_t>(place.batch) * times + time) * heads + place.head) * size;
+}
+
+/// A head's numbers in [batch, heads, time].
+template <class T>
+__device__ inline T* row_numbers(T* data, const TilePlace& place, int times, int heads) {
+    return data + (static_cast<std::int64_t>(place.batch) * heads + place.head) * times;
 }
 
 /// The rows from `first` on of a head, in f32; zeros beyond its rows and columns.
 template <int width, class T>
-__device__ inline void load_tile(const T* data, const TilePlace& place, std::int64_t times, int heads, int size,
-                                 std::int64_t first, float* tile) {
+__device__ inline void load_tile(const T* data, const TilePlace& place, int times, int heads, int size, int first,
+                                 float* tile) {
     const int thread = static_cast<int>(threadIdx.x + threadIdx.y * tile_side);
     for (int i = thread; i < tile_rows * width; i += tile_threads) {
         const int row = i / width, column = i % width;
@@ -139,10 +149,10 @@ __device__ inline void add_weighted_rows(const float* weights, const float* rows
 /// The sums of `add_weighted_rows`, to the rows from `first` on of a head; nothing beyond its rows and columns.
 template <int width, class T>
 __device__ inline void store_sums(const float (&sums)[per_thread][width / tile_side], T* data, const TilePlace& place,
-                                  std::int64_t times, int heads, int size) {
+                                  int times, int heads, int size) {
     HEDDLE_UNROLL
     for (int i = 0; i < per_thread; ++i) {
-        const std::int64_t time = place.first + threadIdx.y + i * tile_side;
+        const int time = place.first + static_cast<int>(threadIdx.y) + i * tile_side;
         if (time >= times) continue;
         HEDDLE_UNROLL
         for (int n = 0; n < width / tile_side; ++n) {
@@ -170,6 +180,8 @@ Support attention_supports(const Args& args) {
     if (e.size > 128 || e.value_size > 128)
         return Support::no("heads of " + std::to_string(e.size) + " and " + std::to_string(e.value_size) +
                            " numbers (at most 128)");
+    constexpr std::int64_t limit = std::numeric_limits<int>::max() / 2;  // a sum of two is an int
+    if (e.batch > limit || e.queries > limit || e.keys > limit) return Support::no("an extent of 2^30 or more");
     if (args.log_sums.dtype != DType::f32)
         return Support::no("sums of dtype " + std::string(to_string(args.log_sums.dtype)) + " (only f32)");
     return floating(args.query.dtype);

@@ -17,6 +17,7 @@ struct Spec {
     bool causal = false;
     Masked mask = Masked::no;
     Fill fill = Fill::normal;
+    float scale = 0;  // 0: 1 / sqrt(size)
 };
 
 struct NamedSpec {
@@ -48,7 +49,7 @@ Args operands(Problem& problem, const Spec& spec, int products) {
     args.value = problem.input({spec.batch, spec.keys, spec.heads, spec.value_size});
     args.mask = mask_of(problem, spec);
     args.causal = spec.causal;
-    args.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(spec.size)));
+    args.scale = spec.scale != 0 ? spec.scale : static_cast<float>(1 / std::sqrt(static_cast<double>(spec.size)));
     return args;
 }
 
@@ -85,7 +86,8 @@ Case<AttentionBackward> backward(const NamedSpec& named) {
             named.benchmark};
 }
 
-// A tile holds 64 queries and 64 keys, and heads of up to 32, 64 or 128.
+// A tile holds 64 or 128 of the rows that a block keeps, and 32 or 64 of those that it walks over; heads of up to 32,
+// 64 or 128. On tensor cores heads have a multiple of 8.
 const std::vector<NamedSpec>& specs() {
     static const std::vector<NamedSpec> list = {
         {"one", {.batch = 1, .queries = 1, .keys = 1, .heads = 1, .size = 1, .value_size = 1}},
@@ -110,6 +112,28 @@ const std::vector<NamedSpec>& specs() {
         {"size64", {.batch = 1, .queries = 65, .keys = 65, .heads = 1, .size = 64, .value_size = 64}},
         {"size128", {.batch = 1, .queries = 66, .keys = 65, .heads = 1, .size = 128, .value_size = 128}},
         {"size127", {.batch = 1, .queries = 3, .keys = 65, .heads = 2, .size = 127, .value_size = 127}},
+        {"large_tiles", {.batch = 1, .queries = 259, .keys = 261, .heads = 2, .size = 32, .value_size = 32}},
+        {"large_tiles_causal",
+         {.batch = 1, .queries = 259, .keys = 259, .heads = 1, .size = 24, .value_size = 32, .causal = true}},
+        {"large_tiles_causal_last",
+         {.batch = 1, .queries = 131, .keys = 325, .heads = 1, .size = 16, .value_size = 16, .causal = true}},
+        {"large_tiles_causal_blind",
+         {.batch = 1, .queries = 325, .keys = 131, .heads = 1, .size = 16, .value_size = 16, .causal = true}},
+        {"large_tiles_masked",
+         {.queries = 131, .keys = 259, .heads = 1, .size = 8, .value_size = 16, .mask = Masked::some}},
+        {"large_tiles_masked_causal",
+         {.queries = 259, .keys = 131, .heads = 1, .size = 16, .value_size = 8, .causal = true, .mask = Masked::some}},
+        {"masked_sequence_tiles",
+         {.queries = 67, .keys = 69, .heads = 1, .size = 40, .value_size = 40, .mask = Masked::a_sequence}},
+        {"size64_tiles", {.batch = 1, .queries = 131, .keys = 130, .heads = 2, .size = 64, .value_size = 64}},
+        {"size64_causal",
+         {.batch = 1, .queries = 131, .keys = 131, .heads = 1, .size = 64, .value_size = 56, .causal = true}},
+        {"size128_tiles", {.batch = 1, .queries = 131, .keys = 133, .heads = 2, .size = 128, .value_size = 128}},
+        {"size128_causal",
+         {.batch = 1, .queries = 130, .keys = 130, .heads = 1, .size = 128, .value_size = 96, .causal = true}},
+        {"size72", {.batch = 1, .queries = 66, .keys = 67, .heads = 3, .size = 72, .value_size = 88}},
+        {"size8_values128", {.batch = 1, .queries = 5, .keys = 67, .heads = 2, .size = 8, .value_size = 128}},
+        {"negative_scale", {.queries = 5, .keys = 67, .heads = 1, .scale = -0.5f}},
         {"no_batch", {.batch = 0}},
         {"no_queries", {.queries = 0}},
         {"no_keys", {.keys = 0}},

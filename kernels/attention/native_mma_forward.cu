@@ -1,0 +1,143 @@
+#include "kernels/attention/native_mma.h"
+#include "kernels/native_registry.h"
+
+// FlashAttention-2's forward step (Dao 2023, arXiv:2307.08691) for f16 and bf16: a block keeps 128 queries and walks
+// over the keys, 64 at a time; scores, weights and sums stay in registers, the running maximum and sum of a row are
+// shared by the four lanes that hold it. Weights are rounded to 16 bits, their sum is not.
+//
+// Floor: 4 * queries * keys * size operations a head (half of it if causal); memory: queries and output once, keys and
+// values once for every 128 queries, mostly from the second cache. By the numbers of an H100 shared memory, not the
+// tensor cores, is what limits it: for 16 of a head's numbers, a warp loads 10 fragments (40 cycles of a
+// multiprocessor) for 32 products (32 cycles at the full rate, about 50 at that of mma.sync), and the exponentials of a
+// tile take 128 cycles besides. Estimate: a third of the dense rate for heads of 64, two fifths for 128. Not measured.
+HEDDLE_KERNELS_BEGIN
+namespace {
+
+template <int width>
+using ForwardTile = MmaTile<width, 2, width <= 64 ? 64 : 32>;
+
+template <class T, class Tile>
+constexpr std::size_t shared_bytes = (Tile::kept_elements + 4 * Tile::walked_elements) * sizeof(T);
+
+/// Weights in place of the scores (in powers of two); rescales what was summed up under a lower maximum.
+template <class Tile>
+__device__ inline void to_weights(typename Tile::Products& scores, float (&largest)[Tile::row_blocks][2],
+                                  float (&sum)[Tile::row_blocks][2], typename Tile::Sums& sums) {
+    float shift[Tile::row_blocks][2], rescale[Tile::row_blocks][2];
+    HEDDLE_UNROLL
+    for (int i = 0; i < Tile::row_blocks; ++i) {
+        HEDDLE_UNROLL
+        for (int part = 0; part < 2; ++part) {
+            float most = largest[i][part];
+            HEDDLE_UNROLL
+            for (int j = 0; j < Tile::columns / 8; ++j)
+                most = Max{}(most, Max{}(scores[i][j][2 * part], scores[i][j][2 * part + 1]));
+            most = warp_reduce<4>(most, Max{});
+            // While nothing was seen there is nothing to rescale, and the difference of infinities would be NaN.
+            shift[i][part] = most == -INFINITY ? 0.0f : most;
+            rescale[i][part] = exp2f(largest[i][part] - shift[i][part]);
+            largest[i][part] = most;
+            sum[i][part] *= rescale[i][part];
+        }
+    }
+    for_each_element<Tile, Tile::columns / 8>([&](int i, int part, int j, int e) {
+        float& weight = scores[i][j][2 * part + e];
+        weight = exp2f(weight - shift[i][part]);
+        sum[i][part] += weight;
+    });
+    for_each_element<Tile, Tile::width / 8>(
+        [&](int i, int part, int n, int e) { sums[i][n][2 * part + e] *= rescale[i][part]; });
+}
+
+template <class T, class Tile>
+__global__ void __launch_bounds__(Tile::threads)
+    attend_mma(const __grid_constant__ AttentionOperands<T> in, T* output, float* log_sums, unsigned tiles) {
+    HEDDLE_SHARED_DYNAMIC(T, shared);
+    T* const queries = shared;
+    T* const walked = shared + Tile::kept_elements;  // keys and values of two tiles
+    const TilePlace place = place_of_queries<Tile>(in, tiles);
+    const LanePlace<Tile> lane;
+    const auto load = [&](int first_key, T* keys) {
+        copy_rows<Tile, Tile::columns>(in.key, place, in.keys, in.heads, in.size, first_key, keys);
+        copy_rows<Tile, Tile::columns>(in.value, place, in.keys, in.heads, in.value_size, first_key,
+                                       keys + Tile::walked_elements);
+    };
+    const int seen = seen_by_any(in, place.first, Tile::rows),
+              seen_by_warp = seen_by_any(in, place.first + lane.first_row, Tile::warp_rows);
+    if (seen > 0) {
+        copy_rows<Tile, Tile::rows>(in.query, place, in.queries, in.heads, in.size, place.first, queries);
+        load(0, walked);
+    }
+    copy_async_commit();
+
+    const float scale = in.scale * log2_of_e;
+    float largest[Tile::row_blocks][2], sum[Tile::row_blocks][2];  // a sum: of the lane's own columns
+    typename Tile::Sums sums;
+    for_each_element<Tile, Tile::width / 8>([&](int i, int part, int n, int e) {
+        sums[i][n][2 * part + e] = 0;
+        largest[i][part] = -INFINITY;
+        sum[i][part] = 0;
+    });
+    int stage = 0;
+    for (int first_key = 0; first_key < seen; first_key += Tile::columns, stage ^= 1) {
+        copy_async_wait<0>();
+        __syncthreads();  // the tile is there, and everyone is done with the one whose place the next one takes
+        if (first_key + Tile::columns < seen)
+            load(first_key + Tile::columns, walked + (stage ^ 1) * 2 * Tile::walked_elements);
+        copy_async_commit();
+        if (first_key >= seen_by_warp) continue;
+        const T* const keys = walked + stage * 2 * Tile::walked_elements;
+        typename Tile::Products scores;
+        multiply_kept<Tile>(queries, keys, scores);
+        for_each_element<Tile, Tile::columns / 8>(
+            [&](int i, int part, int j, int e) { scores[i][j][2 * part + e] *= scale; });
+        hide_keys<Tile>(in, place, first_key, -INFINITY, scores);
+        to_weights<Tile>(scores, largest, sum, sums);
+        add_weighted<Tile>(scores, keys + Tile::walked_elements, sums);
+    }
+
+    HEDDLE_UNROLL
+    for (int i = 0; i < Tile::row_blocks; ++i) {
+        HEDDLE_UNROLL
+        for (int part = 0; part < 2; ++part) {
+            const float total = warp_reduce<4>(sum[i][part], Sum{}), factor = total == 0 ? 0.0f : 1 / total;
+            HEDDLE_UNROLL
+            for (int n = 0; n < Tile::width / 8; ++n) {
+                sums[i][n][2 * part] *= factor;
+                sums[i][n][2 * part + 1] *= factor;
+            }
+            const int query = place.first + lane.row(i, part);
+            if (lane.lane % 4 == 0 && query < in.queries)
+                row_numbers(log_sums, place, in.queries, in.heads)[query] =
+                    total == 0 ? 0.0f : largest[i][part] / log2_of_e + logf(total);
+        }
+    }
+    store_rows<Tile>(sums, 1, output, place, in.queries, in.heads, in.value_size);
+}
+
+Support supports(const AttentionForward& args) {
+    return mma_supports(args, {&args.query, &args.key, &args.value, &args.output});
+}
+
+void run(const AttentionForward& args, KernelContext& context) {
+    const AttentionExtents e(args);
+    with_half(args.query.dtype, [&](auto zero) {
+        using T = decltype(zero);
+        with_width(e, [&](auto width) {
+            using Tile = ForwardTile<width.value>;
+            const unsigned tiles = tiles_of(e.queries, Tile::rows);
+            launch(attend_mma<T, Tile>, dim3(static_cast<unsigned>(e.batch * e.heads * tiles)), dim3(Tile::threads),
+                   shared_bytes<T, Tile>, context, AttentionOperands<T>(args, e), args.output.as<T>(),
+                   args.log_sums.as<float>(), tiles);
+        });
+    });
+}
+
+}  // namespace
+
+void register_attention_mma_forward() {
+    attention_forward().add(
+        {.name = "native_mma", .device = backend, .priority = mma_priority, .supports = supports, .run = run});
+}
+
+HEDDLE_KERNELS_END

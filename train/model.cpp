@@ -176,7 +176,8 @@ Result Model::train_on_batch(const std::vector<Tensor>& inputs, const Tensor& y)
     for (const Metric& metric : metrics()) metric.reset();
     GatheredMean loss;
     const NamedTensors parameters = unique_parameters(*this);
-    check_trainable(parameters, "train_on_batch");
+    // A layer of one's own may make them in its first call.
+    if (!parameters.empty()) check_trainable(parameters, "train_on_batch");
     TrainSteps(*this, parameters, loss, false).run({.given = {inputs, y}, .samples = y.size(0)});
     return gathered(*this, loss);
 }

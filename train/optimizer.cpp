@@ -134,8 +134,6 @@ void Optimizer::apply(const NamedTensors& parameters, const detail::GradientFact
     }
     const UpdateRules& rules = state.rules;
     state.bind(parameters);
-    check(state.step.defined(), "{}: apply comes after prepare", class_name());
-    count_step(state.step, factors.skip);
     const std::size_t slots = impl_->slots().size();
 
     // Decayed parameters, the others; with `clip_norm` each parameter for itself, since each has a scale of its own.
@@ -160,6 +158,8 @@ void Optimizer::apply(const NamedTensors& parameters, const detail::GradientFact
         gradients.push_back(gradient);
     }
     if (gradients.empty()) return;
+    check(state.step.defined(), "{}: apply comes after prepare", class_name());
+    count_step(state.step, factors.skip);
 
     // What the gradients are multiplied by is known on the device alone; norms are those of the unscaled ones.
     const auto unscaled = [&](const Tensor& value) { return factors.scale.defined() ? value * factors.scale : value; };

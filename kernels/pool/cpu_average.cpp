@@ -17,17 +17,32 @@ HEDDLE_SIMD_CLONES void add_scaled(const float* __restrict from, float* __restri
         for (std::int64_t i = 0; i < count; ++i) to[i] += scale * from[i];
 }
 
-/// y = scale * the sum of the window's elements; sums stand in y, which the first-level cache holds.
+/// y = scale * the sum of the window's elements, four of them in a pass: a pass reads and writes y once.
 HEDDLE_SIMD_CLONES void average_window(const float* __restrict x, float* __restrict y, const WindowSpan& rows,
                                        const WindowSpan& columns, std::int64_t width, std::int64_t channels,
                                        float scale) {
-    for (std::int64_t c = 0; c < channels; ++c) y[c] = 0;
+    const float* elements[4];
+    int waiting = 0;
+    bool start = true;
     for (std::int64_t h = rows.first; h < rows.last; ++h)
         for (std::int64_t w = columns.first; w < columns.last; ++w) {
-            const float* __restrict from = x + (h * width + w) * channels;
-            for (std::int64_t c = 0; c < channels; ++c) y[c] += from[c];
+            elements[waiting++] = x + (h * width + w) * channels;
+            if (waiting < 4) continue;
+            const float* __restrict p = elements[0], * __restrict q = elements[1], * __restrict r = elements[2], * __restrict s = elements[3];
+            if (start)
+                for (std::int64_t c = 0; c < channels; ++c) y[c] = scale * ((p[c] + q[c]) + (r[c] + s[c]));
+            else
+                for (std::int64_t c = 0; c < channels; ++c) y[c] += scale * ((p[c] + q[c]) + (r[c] + s[c]));
+            start = false;
+            waiting = 0;
         }
-    for (std::int64_t c = 0; c < channels; ++c) y[c] *= scale;
+    for (int i = 0; i < waiting; ++i, start = false) {
+        const float* __restrict p = elements[i];
+        if (start)
+            for (std::int64_t c = 0; c < channels; ++c) y[c] = scale * p[c];
+        else
+            for (std::int64_t c = 0; c < channels; ++c) y[c] += scale * p[c];
+    }
 }
 
 float share(const Pool2dParams& params, const WindowSpan& rows, const WindowSpan& columns, bool count_padding) {

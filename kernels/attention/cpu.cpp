@@ -7,6 +7,7 @@
 #include "kernels/attention/implementations.h"
 #include "kernels/dispatch.h"
 #include "kernels/onednn.h"
+#include "kernels/row_sums.h"
 #include "kernels/vector_math.h"
 
 // Products of one head at a time by oneDNN's sgemm, which reads heads where they stand: rows of a head are
@@ -38,30 +39,6 @@ void multiply(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n
     const auto status = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, alpha, a.data, a.step,
                                    b.data, b.step, accumulate ? 1.0f : 0.0f, c.data, c.step);
     check(status == dnnl_success, "attention: oneDNN's sgemm failed (status {})", static_cast<int>(status));
-}
-
-constexpr std::int64_t partials = 16;  // they fill a vector register
-
-template <class Term>
-[[gnu::always_inline]] inline float sum_of(std::int64_t count, const Term& term) {
-    float sums[partials] = {}, total = 0;
-    std::int64_t i = 0;
-    for (; i + partials <= count; i += partials)
-        for (std::int64_t j = 0; j < partials; ++j) sums[j] += term(i + j);
-    for (std::int64_t j = 0; i + j < count; ++j) sums[j] += term(i + j);
-    for (const float sum : sums) total += sum;
-    return total;
-}
-
-[[gnu::always_inline]] inline float largest_of(const float* values, std::int64_t count) {
-    float most[partials], largest = -__builtin_inff();
-    for (float& value : most) value = largest;
-    std::int64_t i = 0;
-    for (; i + partials <= count; i += partials)
-        for (std::int64_t j = 0; j < partials; ++j) most[j] = values[i + j] > most[j] ? values[i + j] : most[j];
-    for (std::int64_t j = 0; i + j < count; ++j) most[j] = values[i + j] > most[j] ? values[i + j] : most[j];
-    for (const float value : most) largest = value > largest ? value : largest;
-    return largest;
 }
 
 /// Scores become weights, in place; returns the log of their sum. Only the first `seen` count, and of them those that

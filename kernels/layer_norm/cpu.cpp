@@ -1,40 +1,27 @@
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "core/parallel.h"
 #include "kernels/dispatch.h"
 #include "kernels/layer_norm/implementations.h"
+#include "kernels/row_sums.h"
 
-// A row stays in cache between its passes, so memory is read once and written once. Sums are taken in 16 partial ones,
-// which fill a vector register, and joined in double.
+// A row stays in cache between its passes, so memory is read once and written once. Backward reads a row twice: once
+// for its sums and the vectors' gradients, once for dx. Partial sums in float are joined in double.
 namespace heddle::kernels {
 namespace {
-
-constexpr std::int64_t partials = 16;
 
 struct Moments {
     float mean, inverse_deviation;
 };
 
-template <class Term>
-[[gnu::always_inline]] inline double sum_of(std::int64_t size, const Term& term) {
-    float sums[partials] = {};
-    std::int64_t c = 0;
-    for (; c + partials <= size; c += partials)
-        for (std::int64_t j = 0; j < partials; ++j) sums[j] += term(c + j);
-    for (std::int64_t j = 0; c + j < size; ++j) sums[j] += term(c + j);
-    double total = 0;
-    for (const float sum : sums) total += double(sum);
-    return total;
-}
-
 HEDDLE_SIMD_CLONES Moments normalize_row(const float* x, const float* scale, const float* offset, float epsilon,
                                          float* y, std::int64_t size) {
     // About what rounding made of the mean; its small distance from the mean is taken off both moments.
-    const auto about = static_cast<float>(sum_of(size, [=](std::int64_t c) { return x[c]; }) / double(size));
-    const double correction = sum_of(size, [=](std::int64_t c) { return x[c] - about; }) / double(size);
-    const double squares = sum_of(size, [=](std::int64_t c) { return (x[c] - about) * (x[c] - about); }) / double(size);
+    const auto about = static_cast<float>(sum_of<double>(size, [=](std::int64_t c) { return x[c]; }) / double(size));
+    const double correction = sum_of<double>(size, [=](std::int64_t c) { return x[c] - about; }) / double(size);
+    const double squares =
+        sum_of<double>(size, [=](std::int64_t c) { return (x[c] - about) * (x[c] - about); }) / double(size);
     const double variance = std::max(squares - correction * correction, 0.0);
     const auto inverse_deviation = static_cast<float>(1 / std::sqrt(variance + double(epsilon)));
     const auto shift = static_cast<float>(correction);
@@ -47,26 +34,58 @@ HEDDLE_SIMD_CLONES Moments normalize_row(const float* x, const float* scale, con
     return {static_cast<float>(double(about) + correction), inverse_deviation};
 }
 
-/// dx of a row; scale is never null here.
-HEDDLE_SIMD_CLONES void data_gradient_of_row(const float* x, const float* dy, const float* scale, Moments moments,
-                                             float* dx, std::int64_t size) {
+/// The means over a row that its dx needs: of dy * scale, and of that times the normalized x.
+struct Means {
+    float gradient, product;
+};
+
+/// Also adds the row's part to the gradients of the vectors, if wanted. scale is never null here.
+template <bool vectors>
+[[gnu::always_inline]] inline Means means_of_row(const float* x, const float* dy, const float* scale, Moments moments,
+                                                 float* dscale, float* doffset, std::int64_t size) {
     const auto [mean, inverse_deviation] = moments;
-    const auto sum = static_cast<float>(sum_of(size, [=](std::int64_t c) { return dy[c] * scale[c]; }) / double(size));
-    const auto product = static_cast<float>(
-        sum_of(size, [=](std::int64_t c) { return dy[c] * scale[c] * ((x[c] - mean) * inverse_deviation); }) /
-        double(size));
+    float sums[row_partials] = {}, products[row_partials] = {};
+    const auto add = [&](std::int64_t c, std::int64_t j) {
+        const float d = dy[c + j], normal = (x[c + j] - mean) * inverse_deviation, g = d * scale[c + j];
+        sums[j] += g;
+        products[j] += g * normal;
+        if constexpr (vectors) {
+            dscale[c + j] += d * normal;
+            doffset[c + j] += d;
+        }
+    };
+    std::int64_t c = 0;
+    for (; c + row_partials <= size; c += row_partials) {
 #pragma GCC ivdep
-    for (std::int64_t c = 0; c < size; ++c)
-        dx[c] = (dy[c] * scale[c] - sum - (x[c] - mean) * inverse_deviation * product) * inverse_deviation;
+        for (std::int64_t j = 0; j < row_partials; ++j) add(c, j);
+    }
+    for (std::int64_t j = 0; c + j < size; ++j) add(c, j);
+    const double sum = sum_of<double>(row_partials, [&](std::int64_t j) { return sums[j]; }),
+                 product = sum_of<double>(row_partials, [&](std::int64_t j) { return products[j]; });
+    return {static_cast<float>(sum / double(size)), static_cast<float>(product / double(size))};
 }
 
-HEDDLE_SIMD_CLONES void add_vector_gradients(const float* x, const float* dy, Moments moments, float* dscale,
-                                             float* doffset, std::int64_t size) {
+HEDDLE_SIMD_CLONES void backward_row(const float* x, const float* dy, const float* scale, Moments moments, float* dx,
+                                     float* dscale, float* doffset, std::int64_t size) {
     const auto [mean, inverse_deviation] = moments;
+    const Means means = dscale ? means_of_row<true>(x, dy, scale, moments, dscale, doffset, size)
+                               : means_of_row<false>(x, dy, scale, moments, dscale, doffset, size);
+    if (!dx) return;
 #pragma GCC ivdep
-    for (std::int64_t c = 0; c < size; ++c) {
-        dscale[c] += dy[c] * ((x[c] - mean) * inverse_deviation);
-        doffset[c] += dy[c];
+    for (std::int64_t c = 0; c < size; ++c)
+        dx[c] =
+            (dy[c] * scale[c] - means.gradient - (x[c] - mean) * inverse_deviation * means.product) * inverse_deviation;
+}
+
+/// total[c] = the sum of parts[p * size + c] over p, in double.
+HEDDLE_SIMD_CLONES void add_parts(const float* parts, std::int64_t count, std::int64_t size, float* total) {
+    constexpr std::int64_t width = 64;  // whole cache lines at a time, and sums that stay in registers
+    for (std::int64_t c = 0; c < size; c += width) {
+        const std::int64_t columns = std::min(width, size - c);
+        double sums[width] = {};
+        for (std::int64_t p = 0; p < count; ++p)
+            for (std::int64_t j = 0; j < columns; ++j) sums[j] += double(parts[p * size + c + j]);
+        for (std::int64_t j = 0; j < columns; ++j) total[c + j] = static_cast<float>(sums[j]);
     }
 }
 
@@ -115,21 +134,13 @@ void backward(const LayerNormBackward& args, KernelContext& context) {
             for (std::int64_t row = part * rows_of_part; row < std::min(rows, (part + 1) * rows_of_part); ++row) {
                 const float *x = args.x.as<float>() + row * size, *dy = args.dy.as<float>() + row * size;
                 const Moments moments{args.mean.as<float>()[row], args.inverse_deviation.as<float>()[row]};
-                if (vectors) add_vector_gradients(x, dy, moments, dscale + part * size, doffset + part * size, size);
-                if (args.dx) data_gradient_of_row(x, dy, scale, moments, args.dx.as<float>() + row * size, size);
+                backward_row(x, dy, scale, moments, args.dx ? args.dx.as<float>() + row * size : nullptr,
+                             vectors ? dscale + part * size : nullptr, vectors ? doffset + part * size : nullptr, size);
             }
         }
     });
-    if (!vectors) return;
-    for (std::int64_t c = 0; c < size; ++c) {
-        double scale_sum = 0, offset_sum = 0;
-        for (std::int64_t part = 0; part < parts; ++part) {
-            scale_sum += double(dscale[part * size + c]);
-            offset_sum += double(doffset[part * size + c]);
-        }
-        if (args.dscale) args.dscale.as<float>()[c] = static_cast<float>(scale_sum);
-        if (args.doffset) args.doffset.as<float>()[c] = static_cast<float>(offset_sum);
-    }
+    if (args.dscale) add_parts(dscale, parts, size, args.dscale.as<float>());
+    if (args.doffset) add_parts(doffset, parts, size, args.doffset.as<float>());
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include <type_traits>
+
 #include "core/parallel.h"
 #include "kernels/bf16_memory.h"
 #include "kernels/dispatch.h"
@@ -31,29 +33,51 @@ void put(const float* from, BFloat16* to, std::int64_t count) { narrow(from, to,
 template <class T>
 struct Window {
     const T* x;
-    float* sum;  ///< scratch, one for each channel
+    float* sum;  ///< one for each channel: scratch, or y itself where that holds floats
     T* y;
     WindowSpan rows, columns;
     std::int64_t width, channels;
     float scale;
 };
 
-/// y = scale * the sum of the window's elements; the sums stay in the first-level cache.
+/// y = scale * the sum of the window's elements, four of them in a pass: a pass reads and writes the sums once.
 template <class T>
 [[gnu::always_inline]] inline void average_window_in(const Window<T>& window) {
-    const auto& [x, window_sum, y, rows, columns, width, channels, scale] = window;
-    float* __restrict sum = window_sum;
-    for (std::int64_t c = 0; c < channels; ++c) sum[c] = 0;
-    for (std::int64_t h = rows.first; h < rows.last; ++h)
-        for (std::int64_t w = columns.first; w < columns.last; ++w) {
-            const T* __restrict from = x + (h * width + w) * channels;
-            for (std::int64_t c = 0; c < channels; ++c) sum[c] += load(from[c]);
+    const std::int64_t channels = window.channels;
+    const float scale = window.scale;
+    float* __restrict sum = window.sum;
+    const T* elements[4];
+    int waiting = 0;
+    bool start = true;
+    for (std::int64_t h = window.rows.first; h < window.rows.last; ++h)
+        for (std::int64_t w = window.columns.first; w < window.columns.last; ++w) {
+            elements[waiting++] = window.x + (h * window.width + w) * channels;
+            if (waiting < 4) continue;
+            const T* __restrict p = elements[0], * __restrict q = elements[1], * __restrict r = elements[2], * __restrict s = elements[3];
+            if (start)
+                for (std::int64_t c = 0; c < channels; ++c)
+                    sum[c] = scale * ((load(p[c]) + load(q[c])) + (load(r[c]) + load(s[c])));
+            else
+                for (std::int64_t c = 0; c < channels; ++c)
+                    sum[c] += scale * ((load(p[c]) + load(q[c])) + (load(r[c]) + load(s[c])));
+            start = false;
+            waiting = 0;
         }
-    T* __restrict result = y;
-    for (std::int64_t c = 0; c < channels; ++c) store(result[c], scale * sum[c]);
+    for (int i = 0; i < waiting; ++i, start = false) {
+        const T* __restrict p = elements[i];
+        if (start)
+            for (std::int64_t c = 0; c < channels; ++c) sum[c] = scale * load(p[c]);
+        else
+            for (std::int64_t c = 0; c < channels; ++c) sum[c] += scale * load(p[c]);
+    }
+    if constexpr (!std::is_same_v<T, float>)
+        for (std::int64_t c = 0; c < channels; ++c) store(window.y[c], sum[c]);
 }
 HEDDLE_SIMD_CLONES void average_window(const Window<float>& window) { average_window_in(window); }
 HEDDLE_SIMD_CLONES void average_window(const Window<BFloat16>& window) { average_window_in(window); }
+
+float* sums_in(std::vector<float>&, float* y) { return y; }
+float* sums_in(std::vector<float>& scratch, BFloat16*) { return scratch.data(); }
 
 float share(const Pool2dParams& params, const WindowSpan& rows, const WindowSpan& columns, bool count_padding) {
     return 1.0f / static_cast<float>(count_padding ? params.kernel[0] * params.kernel[1]
@@ -79,9 +103,10 @@ void forward_in(const AvgPool2dForward& args) {
                          const WindowSpan& row = rows[static_cast<std::size_t>(r % y[1])];
                          for (std::int64_t o = 0; o < y[2]; ++o) {
                              const WindowSpan& column = columns[static_cast<std::size_t>(o)];
+                             T* const to = args.y.as<T>() + (r * y[2] + o) * y[3];
                              average_window(Window<T>{.x = picture,
-                                                      .sum = sum.data(),
-                                                      .y = args.y.as<T>() + (r * y[2] + o) * y[3],
+                                                      .sum = sums_in(sum, to),
+                                                      .y = to,
                                                       .rows = row,
                                                       .columns = column,
                                                       .width = x[2],

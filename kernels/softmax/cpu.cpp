@@ -5,6 +5,7 @@
 #include "core/parallel.h"
 #include "kernels/bf16_memory.h"
 #include "kernels/dispatch.h"
+#include "kernels/row_sums.h"
 #include "kernels/softmax/implementations.h"
 #include "kernels/vector_math.h"
 
@@ -13,33 +14,25 @@ namespace heddle::kernels {
 namespace {
 
 HEDDLE_SIMD_CLONES void softmax_row(const float* x, float* y, std::int64_t classes) {
-    float largest = x[0];
-    for (std::int64_t c = 1; c < classes; ++c) largest = x[c] > largest ? x[c] : largest;
+    const float largest = largest_of(x, classes);
     for (std::int64_t c = 0; c < classes; ++c) y[c] = vec::exp(x[c] - largest);
-    float sum = 0;
-    for (std::int64_t c = 0; c < classes; ++c) sum += y[c];
-    const float scale = 1.0f / sum;
+    const float scale = 1.0f / sum_of(classes, [=](std::int64_t c) { return y[c]; });
     for (std::int64_t c = 0; c < classes; ++c) y[c] *= scale;
 }
 
 HEDDLE_SIMD_CLONES void log_softmax_row(const float* x, float* y, std::int64_t classes) {
-    float largest = x[0];
-    for (std::int64_t c = 1; c < classes; ++c) largest = x[c] > largest ? x[c] : largest;
-    float sum = 0;
-    for (std::int64_t c = 0; c < classes; ++c) sum += vec::exp(x[c] - largest);
-    const float shift = largest + std::log(sum);
+    const float largest = largest_of(x, classes);
+    const float shift = largest + std::log(sum_of(classes, [=](std::int64_t c) { return vec::exp(x[c] - largest); }));
     for (std::int64_t c = 0; c < classes; ++c) y[c] = x[c] - shift;
 }
 
 HEDDLE_SIMD_CLONES void softmax_backward_row(const float* y, const float* dy, float* dx, std::int64_t classes) {
-    float sum = 0;
-    for (std::int64_t c = 0; c < classes; ++c) sum += dy[c] * y[c];
+    const float sum = sum_of(classes, [=](std::int64_t c) { return dy[c] * y[c]; });
     for (std::int64_t c = 0; c < classes; ++c) dx[c] = y[c] * (dy[c] - sum);
 }
 
 HEDDLE_SIMD_CLONES void log_softmax_backward_row(const float* y, const float* dy, float* dx, std::int64_t classes) {
-    float sum = 0;
-    for (std::int64_t c = 0; c < classes; ++c) sum += dy[c];
+    const float sum = sum_of(classes, [=](std::int64_t c) { return dy[c]; });
     for (std::int64_t c = 0; c < classes; ++c) dx[c] = dy[c] - vec::exp(y[c]) * sum;
 }
 

@@ -45,8 +45,10 @@ struct Tiles {
           weights(doutput + tile_rows * row_pitch<width>) {}
 };
 
+// At least one block: else the compiler saves registers for a second one, for which there is no shared memory, and
+// spills.
 template <class T, int width>
-__global__ void __launch_bounds__(tile_threads)
+__global__ void __launch_bounds__(tile_threads, 1)
     key_gradients(const __grid_constant__ AttentionOperands<T> in, const __grid_constant__ Gradients<T> given, T* dkey,
                   T* dvalue, unsigned tiles) {
     HEDDLE_SHARED_DYNAMIC(float, shared);

@@ -10,15 +10,18 @@
 // matrix of scores.
 //
 // Floor: 14 * queries * keys * size operations a head (7 products where 5 would do), half of it if causal; memory: what
-// is kept and the results once, the other side once for every block, mostly from the second cache. Shared memory limits
-// it more than the forward step, since fewer rows fit in registers: a fragment is loaded for 1.6 to 4 products.
-// Estimate: a quarter to a third of an H100's dense rate. Not measured.
+// is kept and the results once, the other side once for every block, mostly from the second cache. Fewer rows fit in
+// the registers than forward, so shared memory limits it: a warp loads a fragment (4 cycles) for 2.4 to 2.7 products,
+// or 1.6 to 1.7 in heads of more than 64, which take as many cycles at the full rate of an H100's tensor cores. Two
+// blocks fit a multiprocessor (160 to 255 registers, 31 to 105 KB). Estimate: a third of the dense rate for heads of
+// 64, a quarter for 128, of 14 operations; not measured.
 HEDDLE_KERNELS_BEGIN
 namespace {
 
+/// What fits in 255 registers: sums of rows, products with two tiles.
 template <int width>
 using QueryTile = MmaTile<width, width <= 64 ? 2 : 1, width <= 64 ? 32 : 64>;
-/// There are two sums here: with wide heads they fill the registers.
+/// The same, with two sums.
 template <int width>
 using KeyTile = MmaTile<width, width <= 64 ? 2 : 1, 32>;
 

@@ -2,17 +2,19 @@
 #include "kernels/native_registry.h"
 
 // FlashAttention-2's forward step (Dao 2023, arXiv:2307.08691) for f16 and bf16: a block keeps 128 queries and walks
-// over the keys, 64 at a time; scores, weights and sums stay in registers, the running maximum and sum of a row are
-// shared by the four lanes that hold it. Weights are rounded to 16 bits, their sum is not.
+// over the keys; scores, weights and sums stay in registers, and the four lanes that hold a row share its running
+// maximum. Weights are rounded to 16 bits before they meet the values, their sum is not.
 //
 // Floor: 4 * queries * keys * size operations a head (half of it if causal); memory: queries and output once, keys and
-// values once for every 128 queries, mostly from the second cache. By the numbers of an H100 shared memory, not the
-// tensor cores, is what limits it: for 16 of a head's numbers, a warp loads 10 fragments (40 cycles of a
-// multiprocessor) for 32 products (32 cycles at the full rate, about 50 at that of mma.sync), and the exponentials of a
-// tile take 128 cycles besides. Estimate: a third of the dense rate for heads of 64, two fifths for 128. Not measured.
+// values once for every 128 queries, mostly from the second cache. Inside a multiprocessor of an H100 a warp loads a
+// fragment (4 cycles of shared memory) for 3.2 products (2.7 in heads of more than 64), which take 3.2 cycles at the
+// full rate of the tensor cores and about 5 by mma.sync; with heads of 64 a tile's exponentials take 128 cycles beside
+// about 200 of products. Two blocks fit (164 to 245 registers, 31 to 70 KB). Estimate: a third of the dense rate for
+// heads of 64, two fifths for 128; not measured.
 HEDDLE_KERNELS_BEGIN
 namespace {
 
+/// 64 keys with heads of 128 would need more registers than there are.
 template <int width>
 using ForwardTile = MmaTile<width, 2, width <= 64 ? 64 : 32>;
 

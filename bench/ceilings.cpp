@@ -10,7 +10,7 @@
 namespace heddle::bench {
 namespace {
 
-constexpr double seconds = 0.3;
+constexpr double seconds = 0.5;
 
 /// Device memory that is given back.
 class Block {
@@ -59,7 +59,7 @@ double copy_rate(Device device) {
 
 /// Of the fastest implementation of a product of square matrices; 0 where none takes the type.
 double product_rate(Device device, DType dtype) {
-    const std::int64_t size = device.kind == DeviceKind::cpu ? 1536 : 8192;
+    const std::int64_t size = device.kind == DeviceKind::cpu ? 1024 : 8192;
     const std::size_t bytes = static_cast<std::size_t>(size * size) * size_of(dtype);
     const Block a(device, bytes), b(device, bytes), c(device, bytes);
     for (const Block* block : {&a, &b}) {

@@ -10,7 +10,7 @@
 namespace heddle::bench {
 namespace {
 
-constexpr double seconds = 0.3;
+constexpr double seconds = 0.5;
 
 /// Device memory that is given back.
 class Block {
@@ -28,38 +28,42 @@ class Block {
     void* const memory;
 };
 
-double fastest(Device device, const Sampler::Run& run) {
-    Sampler sampler(device, 1, run);
+/// Many short samples, of which the fastest counts: on a machine that does other things, too, a long one is disturbed.
+double fastest(Device device, std::size_t copies, const Sampler::Run& run) {
+    Sampler sampler(device, copies, run);
     sampler.warm_up(seconds / 3);
     sampler.round(seconds);
     return sampler.timing().fastest;
 }
 
-/// Bytes read and bytes written a second by a copy that no cache holds.
+/// Bytes read and bytes written a second by copies that no cache holds.
 double copy_rate(Device device) {
     const std::size_t bytes = std::max<std::size_t>(2 * cold_bytes(device), std::size_t{128} << 20);
+    const std::size_t parts = device.kind == DeviceKind::cpu ? 16 : 1, part = bytes / parts;
     const Block from(device, bytes), to(device, bytes);
+    Sampler::Run copy;
     if (device.kind == DeviceKind::cpu) {
         std::memset(from.memory, 1, bytes);
         std::memset(to.memory, 2, bytes);
-        const double each = fastest(device, [&](std::size_t, StreamId) {
-            parallel_for(static_cast<std::int64_t>(bytes), 1 << 20, [&](std::int64_t first, std::int64_t last) {
-                std::memcpy(static_cast<char*>(to.memory) + first, static_cast<char*>(from.memory) + first,
-                            static_cast<std::size_t>(last - first));
+        copy = [&](std::size_t index, StreamId) {
+            const auto at = [&](const Block& block, std::int64_t byte) {
+                return static_cast<char*>(block.memory) + index * part + static_cast<std::size_t>(byte);
+            };
+            parallel_for(static_cast<std::int64_t>(part), 1 << 20, [&](std::int64_t first, std::int64_t last) {
+                std::memcpy(at(to, first), at(from, first), static_cast<std::size_t>(last - first));
             });
-        });
-        return 2 * static_cast<double>(bytes) / each;
+        };
+    } else {
+        driver(device).fill_zero(from.memory, bytes, 0);
+        copy = [&](std::size_t, StreamId stream) {
+            driver(device).copy(to.memory, from.memory, bytes, CopyKind::device_to_device, stream);
+        };
     }
-    driver(device).fill_zero(from.memory, bytes, 0);
-    const double each = fastest(device, [&](std::size_t, StreamId stream) {
-        driver(device).copy(to.memory, from.memory, bytes, CopyKind::device_to_device, stream);
-    });
-    return 2 * static_cast<double>(bytes) / each;
+    return 2 * static_cast<double>(part) / fastest(device, parts, copy);
 }
 
 /// Of the fastest implementation of a product of square matrices; 0 where none takes the type.
-double product_rate(Device device, DType dtype) {
-    const std::int64_t size = device.kind == DeviceKind::cpu ? 1536 : 8192;
+double product_rate(Device device, DType dtype, std::int64_t size) {
     const std::size_t bytes = static_cast<std::size_t>(size * size) * size_of(dtype);
     const Block a(device, bytes), b(device, bytes), c(device, bytes);
     for (const Block* block : {&a, &b}) {
@@ -74,8 +78,9 @@ double product_rate(Device device, DType dtype) {
     double best = 0;
     for (const auto& implementation : kernels::matmul().implementations(device.kind)) {
         if (std::string_view(implementation.name) == "reference" || !implementation.supports(product)) continue;
-        const double each = fastest(
-            device, [&](std::size_t, StreamId stream) { run_implementation(implementation, product, device, stream); });
+        const double each = fastest(device, 1, [&](std::size_t, StreamId stream) {
+            run_implementation(implementation, product, device, stream);
+        });
         best = std::max(best, 2.0 * static_cast<double>(size * size * size) / each);
     }
     return best;
@@ -87,7 +92,10 @@ void CeilingMeter::measure(DType dtype) {
     if (!Sampler::can_measure(device_)) return;
     if (ceilings_.bytes_per_second == 0) ceilings_.bytes_per_second = copy_rate(device_);
     if (!ceilings_.flops_per_second.contains(dtype)) {
-        const double rate = product_rate(device_, dtype);
+        double rate = 0;
+        const bool cpu = device_.kind == DeviceKind::cpu;
+        for (const std::int64_t size : cpu ? std::vector<std::int64_t>{512, 1024} : std::vector<std::int64_t>{8192})
+            rate = std::max(rate, product_rate(device_, dtype, size));
         if (rate > 0) ceilings_.flops_per_second[dtype] = rate;
     }
 }

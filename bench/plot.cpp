@@ -151,7 +151,7 @@ std::string bars(const Report& report, const Palette& palette, double top, doubl
                                   labels, y, std::max(length, 1.0), bar - 1, palette.of(c.name));
             groups +=
                 words(labels + length + 5, y + bar - 2,
-                      fmt::format("{:.0f} %  {}", 100 * share(r, c), duration(c.timing->median)), "font-size=\"10\"");
+                      fmt::format("{:.0f} %, {}", 100 * share(r, c), duration(c.timing->median)), "font-size=\"10\"");
             y += bar;
         }
         if (y == first) continue;

@@ -107,7 +107,7 @@ CaseResult run(const Job& job, const Options& options) {
         const bool ask = !options.pytorch.empty() && options.device.kind == DeviceKind::cpu;
         if (ask) outside = run_pytorch(job, options);
         time_all(*trial, result.contenders, options);
-        result.cold = trial->cold;
+        result.cold = trial->cold && !options.warm;
         if (ask && outside->timing) take_better(*outside, run_pytorch(job, options));
         if (ask) result.contenders.push_back(*outside);
     }

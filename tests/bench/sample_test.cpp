@@ -42,9 +42,7 @@ TEST(Sample, AgreesWithTheWholeReference) {
         for (std::size_t i = 0; i < set->size(); ++i) {
             if (set->is_benchmark(i)) continue;
             const auto trial = set->trial(i, Device::cpu(), DType::f32, {.sample_beyond = -1});
-            if (!trial->sampled || !trial->candidates().back().supported) continue;
-            if (trial->memory > 3'000'000) continue;  // long in plain loops
-            EXPECT_EQ(trial->candidates().back().name, "reference");
+            if (!trial->sampled || trial->memory > 3'000'000) continue;  // large ones take long in plain loops
             const Outcome outcome = trial->check("reference");
             EXPECT_EQ(outcome.status, Outcome::Status::passed)
                 << set->table().operation() << " " << set->name(i) << ": " << outcome.message;

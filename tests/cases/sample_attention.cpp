@@ -43,6 +43,7 @@ class Cropped {
 };
 
 std::vector<Head> heads(const Shape& query) {
+    if (query[0] == 0 || query[2] == 0) return {};
     const Head first{0, 0}, last{query[0] - 1, query[2] - 1};
     if (last.batch == 0 && last.head == 0) return {first};
     return {first, last};

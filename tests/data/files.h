@@ -23,8 +23,8 @@ class TempFolder {
   public:
     TempFolder() {
         static int next = 0;
-        const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-        path_ = std::filesystem::path(testing::TempDir()) /
+        const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+        path_ = std::filesystem::path(::testing::TempDir()) /
                 ("heddle_data_" + std::to_string(::getpid()) + "_" + (test ? test->name() : "suite") + "_" +
                  std::to_string(next++));
         std::filesystem::create_directories(path_);
@@ -90,7 +90,7 @@ void expect_truncations_refused(const std::string& bytes, const Load& load, std:
         write_bytes(path, bytes.substr(0, length));
         const std::string message = error_of([&] { load(path); });
         EXPECT_NE(message.find(path), std::string::npos) << length << " of " << bytes.size() << " bytes: " << message;
-        if (testing::Test::HasFailure()) return;
+        if (::testing::Test::HasFailure()) return;
     }
 }
 
@@ -120,7 +120,7 @@ double fuzz(const std::string& bytes, const Load& load, int rounds, std::size_t 
             EXPECT_NE(std::string(error.what()).find(path), std::string::npos) << error.what();
             ++refused;
         }
-        if (testing::Test::HasFailure()) return 0;
+        if (::testing::Test::HasFailure()) return 0;
     }
     return static_cast<double>(refused) / rounds;
 }

@@ -31,7 +31,7 @@ __device__ inline void store_rounded(T* to, const float (&value)[V]) {
     Vector<T, V> rounded;
     HEDDLE_UNROLL
     for (int v = 0; v < V; ++v) rounded[v] = from_f32<T>(value[v]);
-    store_vector(to, rounded);
+    store_vector_global(to, rounded);
 }
 
 /// dx and dresidual may be dy: every element is read before it is written, by one thread.

@@ -3,6 +3,7 @@
 #include "kernels/activation.h"
 #include "kernels/norm/norm.h"
 #include "kernels/simt/columns.h"
+#include "kernels/simt/global.h"
 #include "kernels/simt/native.h"
 
 // What the batch norm kernels share. x is a matrix [rows, channels]; a thread has the V channels of one vector and
@@ -71,7 +72,7 @@ __device__ void apply_affine(const T* x, const T* residual, T* y, const Affine<V
                 if (relu && value < 0) value = 0;
                 result[v] = from_f32<T>(value);
             }
-            store_vector(y + r * row_length + place.unit * V, result);
+            store_vector_global(y + r * row_length + place.unit * V, result);
         }
     }
 }

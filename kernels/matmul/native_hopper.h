@@ -14,11 +14,11 @@
 // each 64 rows of a tile of 128 x n, and it goes from tile to tile: while the sums of one are written, the slabs of the
 // next are on their way.
 //
-// Floor: 2 m n k operations (989 TFLOP/s dense on an H100 SXM: 139 us at 4096^3); memory (m n k) (1 / 128 + 1 / n)
-// elements, mostly from the L2 cache, as tiles run in groups of eight rows. At 4096^3 a tile of 128 x 256 needs a slab
-// of 48 KB for every 512 cycles of its tensor cores: 94 bytes a cycle and multiprocessor, which the L2 cache must give.
-// Meant to reach 90 % of cuBLASLt there; it has not been timed yet. What it leaves out for simplicity: clusters that
-// share slabs, and writing a tile while the tensor cores are at the next one.
+// Floor: 2 m n k operations (989 TFLOP/s of dense products on an H100 SXM: 139 us at 4096^3); (m n k) (1 / 128 + 1 / n)
+// elements are read, mostly from the L2 cache, as tiles run in groups of eight rows. A slab for a tile of 128 x 256 is
+// 48 KB for 1024 cycles of the tensor cores, 48 bytes a cycle and multiprocessor: the L2 cache's rate is what may limit
+// it first. Meant to reach 90 % of cuBLASLt at 4096^3; it has not been timed yet. Left out for simplicity: clusters,
+// which would share slabs and halve that traffic, and tensor cores that go on while a tile is written.
 HEDDLE_KERNELS_BEGIN
 
 template <int n_>

@@ -299,7 +299,7 @@ void Scheduler::shuffle_threads() {
 
 void Scheduler::wake(unsigned number) {
     threads_[number].state = Thread::State::ready;
-    push_back(number);
+    push_front(number);
 }
 
 void Scheduler::make_ready(unsigned warp, std::uint32_t lanes) {

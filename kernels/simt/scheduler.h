@@ -95,7 +95,7 @@ class Scheduler {
     void park(Thread::State state, const char* waits_for, Location at);
     /// Lanes of a warp go on, before others: in the thread order.
     void make_ready(unsigned warp, std::uint32_t lanes);
-    /// A thread goes on, after those that are ready.
+    /// A thread goes on, before others.
     void wake(unsigned number);
     std::uint64_t random();
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "core/check.h"
+#include "core/error.h"
 #include "kernels/simt/mbarrier.h"
 #if defined(__CUDACC__)
 #include <cuda.h>
@@ -48,12 +48,17 @@ inline std::string why_no_tensor_map(const MatrixBoxes& m) {
     return {};
 }
 
+/// Throws `Error` that names the operation.
+[[noreturn]] inline void fail_tensor_map(const KernelContext& context, const std::string& why) {
+    fail(std::string(context.operation) + ": a tensor map: " + why);
+}
+
 /// Throws `Error` that names the operation where the copy engine cannot do it.
 template <class T>
 TensorMap tensor_map(const MatrixBoxes& m, const KernelContext& context) {
     static_assert(sizeof(T) == 2);
     const std::string why = why_no_tensor_map(m);
-    check(why.empty(), "{}: a tensor map of {}", context.operation, why);
+    if (!why.empty()) fail_tensor_map(context, why);
     TensorMap result{};
 #if defined(__CUDACC__)
     // From the driver that is there: nothing is linked for it.
@@ -65,8 +70,7 @@ TensorMap tensor_map(const MatrixBoxes& m, const KernelContext& context) {
         const bool there = error == cudaSuccess && found == cudaDriverEntryPointSuccess;
         return there ? reinterpret_cast<PFN_cuTensorMapEncodeTiled_v12000>(function) : nullptr;
     }();
-    check(encode != nullptr, "{}: this driver has no cuTensorMapEncodeTiled (CUDA 12.0 or newer is needed)",
-          context.operation);
+    if (!encode) fail_tensor_map(context, "this driver has no cuTensorMapEncodeTiled (CUDA 12.0 or newer is needed)");
     const cuuint64_t extents[3] = {static_cast<cuuint64_t>(m.columns), static_cast<cuuint64_t>(m.rows),
                                    static_cast<cuuint64_t>(m.items)};
     const cuuint64_t steps[2] = {static_cast<cuuint64_t>(m.row_step) * 2, static_cast<cuuint64_t>(m.item_step) * 2};
@@ -75,7 +79,8 @@ TensorMap tensor_map(const MatrixBoxes& m, const KernelContext& context) {
         &result.map, std::is_same_v<T, __half> ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3,
         const_cast<void*>(m.data), extents, steps, box, neighbours, CU_TENSOR_MAP_INTERLEAVE_NONE,
         CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-    check(status == CUDA_SUCCESS, "{}: cuTensorMapEncodeTiled: error {}", context.operation, static_cast<int>(status));
+    if (status != CUDA_SUCCESS)
+        fail_tensor_map(context, "cuTensorMapEncodeTiled: error " + std::to_string(static_cast<int>(status)));
 #else
     result.map = {.data = static_cast<const char*>(m.data),
                   .columns = static_cast<std::uint64_t>(m.columns),

@@ -32,6 +32,9 @@ endif()
 
 file(GLOB heddle_cuda_kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*/cub_*.cu
      ${PROJECT_SOURCE_DIR}/kernels/*/thrust_*.cu)
+if("${HEDDLE_CUDA_ARCHITECTURES}" MATCHES "90a")  # wgmma is in no other code
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/kernels/matmul/native_hopper.cu PROPERTIES COMPILE_DEFINITIONS HEDDLE_SM90A)
+endif()
 add_library(heddle_cuda SHARED ${heddle_native_kernels} ${heddle_cuda_kernels} ${PROJECT_SOURCE_DIR}/kernels/plugins/cuda.cpp
             $<TARGET_OBJECTS:heddle_cuda_host>)
 heddle_device_library(heddle_cuda)

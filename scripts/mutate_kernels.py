@@ -29,14 +29,17 @@ PAGE = ROOT / "docs" / "mutations.md"
 HEAD = "| File | Function | Statement | Case | Order | What it sees |\n|---|---|---|---|---|---|\n"
 
 CALL = re.compile(r"\b(__syncthreads(?:_count|_and|_or)?|__syncwarp|__threadfence(?:_block|_system)?"
-                  r"|copy_async_commit|copy_async_wait)\b\s*(?:<[^;]*?>)?\s*\(")
+                  r"|copy_async_commit|copy_async_wait|fence_async|mbarrier_arrive(?:_expect)?|mbarrier_wait"
+                  r"|wgmma_fence|wgmma_commit|wgmma_wait)\b\s*(?:<[^;]*?>)?\s*\(")
 # Where the vocabulary itself is made.
-VOCABULARY = {"kernels/simt/" + name for name in ("async.h", "runtime.h", "sim_block.h")}
+VOCABULARY = {"kernels/simt/" + name for name in ("async.h", "hopper_runtime.h", "mbarrier.h", "runtime.h", "sim_block.h",
+                                                  "wgmma.h")}
 # (HEDDLE_SIM_ORDER, HEDDLE_SIM_SEED), in which they are tried.
 ORDERS = [("forward", 0), ("reverse", 0), ("random", 1), ("random", 2)]
 RACE = "ThreadSanitizer"
 SECONDS = {"plain": 600, RACE: 3600}  # after which a run counts as endless
-REPORTS = re.compile(r"deadlock in block|divergent barriers|other lanes of the mask|has written|misaligned access")
+REPORTS = re.compile(r"deadlock in block|divergent barriers|other lanes of the mask|has written|misaligned access"
+                     r"|copy of a box|wgmma without|made visible with fence_async|exited without a wgmma_wait")
 
 
 @dataclasses.dataclass(frozen=True)

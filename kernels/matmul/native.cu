@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "kernels/matmul/column_sums.h"
+#include "kernels/matmul/hopper.h"
 #include "kernels/matmul/native_matmul.h"
 #include "kernels/native_registry.h"
 
@@ -64,6 +65,7 @@ void register_matmul() {
                   .supports = supports_matmul,
                   .workspace_bytes = matmul_workspace,
                   .run = run});
+    register_hopper_matmul();
     bias_gradient().add({.name = "native",
                          .device = backend,
                          .priority = priority::plain,

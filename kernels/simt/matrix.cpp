@@ -1,8 +1,8 @@
 #include <array>
-#include <bit>
 #include <cstring>
 
 #include "core/export.h"
+#include "kernels/simt/half_bits.h"
 #include "kernels/simt/runtime.h"
 
 namespace heddle::simt {
@@ -14,15 +14,6 @@ struct Fragments {
     std::uint32_t a[4], b[2];
 };
 static_assert(sizeof(Fragments) <= operand_bytes);
-
-float from_bf16(std::uint32_t bits) { return std::bit_cast<float>(bits << 16); }
-
-/// Exact; the exponent is rebased by a multiplication, which makes subnormal numbers normal, too.
-float from_f16(std::uint32_t bits) {
-    const std::uint32_t sign = (bits & 0x8000u) << 16, rest = (bits & 0x7fffu) << 13;
-    if ((bits & 0x7c00u) == 0x7c00u) return std::bit_cast<float>(sign | 0x7f800000u | rest);
-    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(std::bit_cast<float>(rest) * 0x1p112f));
-}
 
 template <float (*convert)(std::uint32_t)>
 void multiply_add(Operands& operands) {

@@ -90,6 +90,11 @@ void Scheduler::run_block() {
     live_ = count_;
     arrived_ = generation_ = 0;
     votes_ = {0, true, false};
+    {
+        const race::Unseen unseen;
+        mbarriers_.begin_block();
+        for (Warpgroup& warpgroup : warpgroups_) warpgroup = {};
+    }
     if (race::enabled) {
         const race::Unseen unseen;
         fences_.begin_block();
@@ -104,6 +109,7 @@ void Scheduler::run_block() {
         thread.state = Thread::State::ready;
         thread.fiber = nullptr;
         thread.copy_group = 0;
+        thread.products = nullptr;
         thread.fenced_device = thread.fenced_block = false;
     }
     shuffle_threads();
@@ -128,6 +134,15 @@ void Scheduler::run_block() {
             for (auto& meeting : warp.meetings) meeting->arrived = 0;
         heddle::fail(std::exchange(error_, {}));
     }
+    std::string unfinished = mbarriers_.unfinished();
+    for (unsigned i = 0; i < warpgroups_.size() && unfinished.empty(); ++i) unfinished = warpgroups_[i].unfinished(i);
+    for (const Thread& thread : threads_)
+        if (unfinished.empty() && thread.products && !thread.products->started.empty())
+            unfinished = fmt::format("a thread has exited without a wgmma_wait for the product of {}",
+                                     to_string(thread.products->started.front().at));
+    if (!unfinished.empty())
+        heddle::fail(fmt::format("{}: block ({}, {}, {}): {}", launch_.operation, blockIdx.x, blockIdx.y, blockIdx.z,
+                                 unfinished));
     if (const std::string place = shared_.overrun(); !place.empty())
         heddle::fail(fmt::format("{}: block ({}, {}, {}) has written {}", launch_.operation, blockIdx.x, blockIdx.y,
                                  blockIdx.z, place));
@@ -148,9 +163,10 @@ void Scheduler::enter(Thread& thread) {
     race::switch_to(thread.fiber->race_context);
 }
 
-/// Null where no thread is ready.
+/// Null where no thread is ready. Copies of boxes end when nobody can go on without them.
 Thread* Scheduler::next_ready() {
-    if (ready_begin_ == ready_end_) return nullptr;
+    while (ready_begin_ == ready_end_)
+        if (!mbarriers_.finish_copy(*this, error_)) return nullptr;
     return &threads_[ready_[ready_begin_++ % ready_.size()]];
 }
 
@@ -248,11 +264,15 @@ void Scheduler::park(Thread::State state, const char* waits_for, Location at) {
 /// Threads live, none is ready: those who wait will wait for ever.
 void Scheduler::report_deadlock() {
     const race::Unseen unseen;
+    if (!error_.empty()) return;                                       // a copy was found wrong
     std::map<std::string, std::pair<unsigned, const Thread*>> groups;  // how many do the same, and the first of them
     for (const Thread& thread : threads_) {
-        auto& group = groups[thread.state == Thread::State::done
-                                 ? "have exited"
-                                 : fmt::format("wait in {} at {}", thread.waits_for, to_string(thread.waits_at))];
+        auto& group =
+            groups[thread.state == Thread::State::done
+                       ? "have exited"
+                       : fmt::format("wait in {} at {}{}", thread.waits_for, to_string(thread.waits_at),
+                                     thread.state == Thread::State::at_mbarrier ? mbarriers_.missing(thread.mbarrier)
+                                                                                : std::string())];
         if (group.first++ == 0) group.second = &thread;
     }
     error_ = fmt::format("{}: deadlock in block ({}, {}, {})", launch_.operation, blockIdx.x, blockIdx.y, blockIdx.z);
@@ -275,6 +295,11 @@ std::uint64_t Scheduler::random() {  // splitmix64
 void Scheduler::shuffle_threads() {
     if (options_.order != ThreadOrder::random) return;
     for (unsigned i = count_; i > 1; --i) std::swap(turn_[i - 1], turn_[random() % i]);
+}
+
+void Scheduler::wake(unsigned number) {
+    threads_[number].state = Thread::State::ready;
+    push_front(number);
 }
 
 void Scheduler::make_ready(unsigned warp, std::uint32_t lanes) {

@@ -9,10 +9,12 @@
 
 #include "kernels/simt/control.h"
 #include "kernels/simt/fiber.h"
+#include "kernels/simt/mbarriers.h"
 #include "kernels/simt/race.h"
 #include "kernels/simt/runtime.h"
 #include "kernels/simt/shared_memory.h"
 #include "kernels/simt/warp.h"
+#include "kernels/simt/warpgroup.h"
 
 namespace heddle::simt {
 
@@ -29,7 +31,7 @@ struct AsyncCopy {
 
 /// A CUDA thread of the running block.
 struct Thread {
-    enum class State : std::uint8_t { ready, at_barrier, in_warp, done };
+    enum class State : std::uint8_t { ready, at_barrier, in_warp, at_mbarrier, done };
 
     uint3 index{};
     unsigned number = 0;  ///< in the block, x first
@@ -39,6 +41,8 @@ struct Thread {
     Location waits_at = {};
     std::vector<AsyncCopy> copies = {};
     unsigned copy_group = 0;
+    const void* mbarrier = nullptr;                    ///< that it waits for
+    std::unique_ptr<Products> products = {};           ///< of its warpgroup; null where it has never started one
     bool fenced_device = false, fenced_block = false;  ///< for the race detector (fence.cpp)
 
     unsigned lane() const { return number % 32; }
@@ -76,6 +80,9 @@ class Scheduler {
     Warp& warp(unsigned number) { return warps_[number]; }
     SharedMemory& shared() { return shared_; }
     FenceOrder& fences() { return fences_; }
+    Mbarriers& mbarriers() { return mbarriers_; }
+    Warpgroup& warpgroup(unsigned number) { return warpgroups_[number]; }
+    const Options& running_options() const { return options_; }
     const char* operation() const { return launch_.operation; }
     /// Whether this statement is the one to run as if it were not there (control.h).
     bool skips(const Location& at) const {
@@ -88,6 +95,9 @@ class Scheduler {
     void park(Thread::State state, const char* waits_for, Location at);
     /// Lanes of a warp go on, before others: in the thread order.
     void make_ready(unsigned warp, std::uint32_t lanes);
+    /// A thread goes on, before others.
+    void wake(unsigned number);
+    std::uint64_t random();
 
   private:
     static constinit thread_local Scheduler* active_;
@@ -109,7 +119,6 @@ class Scheduler {
     Fiber& new_fiber();
     void report_deadlock();
 
-    std::uint64_t random();
     void shuffle_threads();
     void push_back(unsigned number) { ready_[ready_end_++ % ready_.size()] = number; }
     void push_front(unsigned number) { ready_[--ready_begin_ % ready_.size()] = number; }
@@ -140,6 +149,8 @@ class Scheduler {
     Votes votes_{}, result_{};
     race::Objects barrier_objects_;
     FenceOrder fences_;
+    Mbarriers mbarriers_;
+    std::array<Warpgroup, most_threads / 128> warpgroups_;
 
     // Fibers.
     Fiber host_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,11 @@ class SharedMemory {
     /// Throws `Error` where the block asks for more than a GPU has.
     void* array(const SharedArray& array, std::size_t bytes, std::size_t alignment);
     bool contains(const void* address) const { return address >= memory_ && address < memory_ + capacity; }
+    /// An address as the 32 bits that instructions take, here counted from a multiple of 1024; and back.
+    std::uint32_t offset_of(const void* address) const {
+        return static_cast<std::uint32_t>(static_cast<const char*>(address) - memory_);
+    }
+    char* at(std::uint32_t offset) const { return memory_ + offset; }
     /// Which array somebody has written beyond; empty where nobody has.
     std::string overrun() const;
 

@@ -84,6 +84,9 @@ std::vector<Case<Matmul>> products() {
             add("split" + kind, both({.m = 40, .n = 72, .k = 1112, .bias = true, .activation = relu, .alpha = 0.5f}));
             add("split_batched" + kind,
                 both({.batch_a = {3}, .batch_b = {3}, .m = 24, .n = 40, .k = 1032, .accumulate = true}));
+            // More tiles than a chip has multiprocessors: blocks that go from tile to tile, and round a ring of slabs.
+            add("many_items" + kind,
+                both({.batch_a = {139}, .batch_b = {139}, .m = 8, .n = 16, .k = 328, .bias = true}));
             add("split_odd" + kind, both({.m = 7, .n = 13, .k = 1033, .bias = true, .activation = relu}));
             add("infinities" + kind, both({.m = 19, .n = 37, .k = 3, .bias = true, .fill = Fill::infinities}));
         }

@@ -39,6 +39,38 @@ nlohmann::json fragments() {
     return result;
 }
 
+template <class T>
+T* on_device(const std::vector<T>& values) {
+    T* memory = nullptr;
+    must(cudaMalloc(&memory, values.size() * sizeof(T)), "cudaMalloc");
+    must(cudaMemcpy(memory, values.data(), values.size() * sizeof(T), cudaMemcpyHostToDevice), "cudaMemcpy");
+    return memory;
+}
+
+/// Adds those of Hopper's own instructions.
+void add_hopper_fragments(nlohmann::json& result) {
+    using namespace heddle::kernels::cuda;
+    const heddle::KernelContext context{.operation = "record_gpu"};
+    std::vector<std::uint32_t> words(2 * warpgroup_words + box_words);
+    __half* const a = on_device(warpgroup_operand(64));
+    __half* const b = on_device(warpgroup_operand(warpgroup_n));
+    std::uint32_t* device = on_device(words);
+    TensorMap of_a = tensor_map<__half>(warpgroup_boxes(a, 64, 64), context);
+    TensorMap of_b = tensor_map<__half>(warpgroup_boxes(b, warpgroup_n, 64), context);
+    TensorMap along_n = tensor_map<__half>(warpgroup_boxes(b, 64, warpgroup_n), context);
+    void* arguments[] = {&of_a, &of_b, &along_n, &device};
+    must(cudaLaunchKernel(reinterpret_cast<const void*>(&record_warpgroup), dim3(1), dim3(128), arguments,
+                          warpgroup_shared_bytes, nullptr),
+         "cudaLaunchKernel");
+    must(cudaMemcpy(words.data(), device, words.size() * sizeof(words[0]), cudaMemcpyDeviceToHost), "cudaMemcpy");
+    for (void* const memory : {static_cast<void*>(a), static_cast<void*>(b), static_cast<void*>(device)})
+        must(cudaFree(memory), "cudaFree");
+    const auto second = words.begin() + warpgroup_words, third = second + warpgroup_words;
+    result[warpgroup_names[0]] = std::vector<std::uint32_t>(words.begin(), second);
+    result[warpgroup_names[1]] = std::vector<std::uint32_t>(second, third);
+    result[box_name] = std::vector<std::uint32_t>(third, words.end());
+}
+
 nlohmann::json properties() {
     cudaDeviceProp p{};
     must(cudaGetDeviceProperties(&p, 0), "cudaGetDeviceProperties");
@@ -64,7 +96,13 @@ int main(int count, char** arguments) {
         return 2;
     }
     const std::string folder = arguments[1];
-    std::ofstream(folder + "/fragments_sm90.json") << fragments().dump() << "\n";
+    nlohmann::json words = fragments();
+    try {
+        add_hopper_fragments(words);
+    } catch (const std::exception& error) {  // the rest is worth having without it
+        std::fprintf(stderr, "%s\n", error.what());
+    }
+    std::ofstream(folder + "/fragments_sm90.json") << words.dump() << "\n";
     std::ofstream(folder + "/device_properties.json") << properties().dump(1) << "\n";
 #ifdef HEDDLE_CUDNN
     try {

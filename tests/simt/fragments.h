@@ -1,8 +1,11 @@
 #pragma once
 
-#include "kernels/simt/simt.h"
+#include <vector>
 
-// What a warp's registers hold after each matrix instruction, from operands that tell every place apart. The same
+#include "kernels/simt/tensor_map.h"
+#include "kernels/simt/wgmma.h"
+
+// What registers hold after each matrix instruction, from operands that tell every place apart. The same
 // kernel runs on a GPU (tests/gpu/record_gpu.cu writes down what it gives) and on the simulator (fragments_test.cu
 // compares).
 HEDDLE_KERNELS_BEGIN
@@ -57,6 +60,73 @@ static __global__ void record_fragments(std::uint32_t* words) {
     record_load<true>(tiles, words + fragment_words);
     record_product<__half>(words + 2 * fragment_words);
     record_product<__nv_bfloat16>(words + 3 * fragment_words);
+}
+
+// The same of Hopper's instructions: a box as the copy engine lays it down, and products of a warpgroup.
+
+inline constexpr int warpgroup_n = 128, warpgroup_words = 128 * warpgroup_n / 2;  // of each product: all sums
+inline constexpr int box_words = 64 * box_columns / 2;
+inline constexpr const char* warpgroup_names[] = {"wgmma.m64n128k16.f16.k.k", "wgmma.m64n128k16.f16.m.n"};
+inline constexpr const char* box_name = "tensor_map.swizzle_128b";
+
+/// Rows of 64 small whole numbers, which tell places apart.
+inline std::vector<__half> warpgroup_operand(int rows) {
+    std::vector<__half> values(static_cast<std::size_t>(rows) * box_columns);
+    for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = __float2half(static_cast<float>(static_cast<int>(i * i % 61 + i / 64 % 7) - 30));
+    return values;
+}
+
+/// a: 64 x 64, b: 128 x 64, both along k, or 64 x 64 and 64 x 128.
+inline MatrixBoxes warpgroup_boxes(const void* data, int rows, int columns) {
+    return {data, columns, rows, 1, columns, rows * columns, columns > box_columns ? box_columns : rows};
+}
+
+template <bool along_k>
+__device__ inline void record_warpgroup_product(const TensorMap& a, const TensorMap& b, unsigned char* tiles,
+                                                Mbarrier& full, unsigned parity, std::uint32_t* words) {
+    unsigned char* const b_tile = tiles + box_bytes(64);
+    if (threadIdx.x == 0) {
+        mbarrier_arrive_expect(full, box_bytes(64) + box_bytes(warpgroup_n));
+        copy_box(tiles, a, 0, 0, 0, full);
+        copy_box(b_tile, b, 0, 0, 0, full);
+        if (!along_k) copy_box(b_tile + box_bytes(64), b, 64, 0, 0, full);
+    }
+    mbarrier_wait(full, parity);
+    float sums[warpgroup_n / 2] = {};
+    wgmma_fence();
+    for (int step = 0; step < 4; ++step)
+        wgmma<__half, warpgroup_n, !along_k, !along_k>(
+            sums, wgmma_step<along_k>(wgmma_operand(tiles, box_bytes(64)), step),
+            wgmma_step<along_k>(wgmma_operand(b_tile, box_bytes(64)), step), step > 0);
+    wgmma_commit();
+    wgmma_wait<0>();
+    settle(sums);
+    HEDDLE_UNROLL
+    for (int i = 0; i < warpgroup_n / 2; ++i)  // whole numbers, shorter to write down than their bits
+        words[threadIdx.x * (warpgroup_n / 2) + static_cast<unsigned>(i)] =
+            static_cast<std::uint32_t>(static_cast<int>(sums[i]));
+}
+
+inline constexpr int warpgroup_shared_bytes = box_bytes(64) + box_bytes(warpgroup_n) + 1024;
+
+/// One warpgroup; `a`, `b`: along k; `b_along_n`: [64, 128]. `words`: two products, then the box of a.
+static __global__ void __launch_bounds__(128)
+    record_warpgroup(const __grid_constant__ TensorMap a, const __grid_constant__ TensorMap b,
+                     const __grid_constant__ TensorMap b_along_n, std::uint32_t* words) {
+    HEDDLE_SHARED_DYNAMIC(unsigned char, shared);
+    HEDDLE_SHARED(Mbarrier, full, [1]);
+    unsigned char* const tiles = shared + (1024 - reinterpret_cast<std::uintptr_t>(shared) % 1024) % 1024;
+    if (threadIdx.x == 0) {
+        mbarrier_init(full[0], 1);
+        fence_async();
+    }
+    __syncthreads();
+    record_warpgroup_product<true>(a, b, tiles, full[0], 0, words);
+    for (unsigned i = threadIdx.x; i < box_words; i += 128)
+        words[2 * warpgroup_words + i] = reinterpret_cast<const std::uint32_t*>(tiles)[i];
+    __syncthreads();
+    record_warpgroup_product<false>(a, b_along_n, tiles, full[0], 1, words + warpgroup_words);
 }
 
 HEDDLE_KERNELS_END

@@ -8,9 +8,8 @@
 HEDDLE_KERNELS_BEGIN
 namespace {
 
-TEST(Fragments, AreThoseOfAGpu) {
-    std::vector<std::uint32_t> words(fragment_count * fragment_words);
-    in_every_order([&] { launch(record_fragments, 1, 32, 0, here, words.data()); });
+/// Compares with what was recorded; skips where nothing is.
+void compare(const std::vector<std::pair<const char*, std::vector<std::uint32_t>>>& got) {
     const std::string path = HEDDLE_TEST_FOLDER "/fragments_sm90.json";
     std::ifstream file(path);
     if (!file) {
@@ -18,12 +17,34 @@ TEST(Fragments, AreThoseOfAGpu) {
         GTEST_SKIP() << path << " has not been recorded on a GPU yet";
     }
     const nlohmann::json recorded = nlohmann::json::parse(file);
-    for (int i = 0; i < fragment_count; ++i) {
-        const std::vector<std::uint32_t> wanted = recorded.at(fragment_names[i]);
-        const std::vector<std::uint32_t> got(words.begin() + i * fragment_words,
-                                             words.begin() + (i + 1) * fragment_words);
-        EXPECT_EQ(got, wanted) << fragment_names[i];
+    for (const auto& [name, words] : got) {
+        const std::vector<std::uint32_t> wanted = recorded.at(name);
+        EXPECT_EQ(words, wanted) << name;
     }
+}
+
+TEST(Fragments, AreThoseOfAGpu) {
+    std::vector<std::uint32_t> words(fragment_count * fragment_words);
+    in_every_order([&] { launch(record_fragments, 1, 32, 0, here, words.data()); });
+    std::vector<std::pair<const char*, std::vector<std::uint32_t>>> got;
+    for (int i = 0; i < fragment_count; ++i)
+        got.push_back(
+            {fragment_names[i], {words.begin() + i * fragment_words, words.begin() + (i + 1) * fragment_words}});
+    compare(got);
+}
+
+TEST(Fragments, OfHopperAreThoseOfAGpu) {
+    const std::vector<__half> a = warpgroup_operand(64), b = warpgroup_operand(warpgroup_n);
+    const TensorMap of_a = tensor_map<__half>(warpgroup_boxes(a.data(), 64, 64), here);
+    const TensorMap of_b = tensor_map<__half>(warpgroup_boxes(b.data(), warpgroup_n, 64), here);
+    const TensorMap along_n = tensor_map<__half>(warpgroup_boxes(b.data(), 64, warpgroup_n), here);
+    std::vector<std::uint32_t> words(2 * warpgroup_words + box_words);
+    in_every_order(
+        [&] { launch(record_warpgroup, 1, 128, warpgroup_shared_bytes, here, of_a, of_b, along_n, words.data()); });
+    const auto second = words.begin() + warpgroup_words, third = second + warpgroup_words;
+    compare({{warpgroup_names[0], {words.begin(), second}},
+             {warpgroup_names[1], {second, third}},
+             {box_name, {third, words.end()}}});
 }
 
 }  // namespace

@@ -31,6 +31,7 @@
 #include "data/preprocessing.h"
 #include "data/sequences.h"
 #include "data/sources.h"
+#include "data/text_vectorization.h"
 #include "data/tokenizer.h"
 #include "layers/activation.h"
 #include "layers/attention.h"
@@ -87,3 +88,4 @@
 #include "train/schedule.h"
 #include "train/tensorboard.h"
 #include "train/test_augmentation.h"
+#include "train/text_generation.h"

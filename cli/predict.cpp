@@ -1,3 +1,5 @@
+#include "cli/predict.h"
+
 #include <algorithm>
 #include <memory>
 #include <numeric>
@@ -10,19 +12,12 @@
 #include "core/parallel.h"
 #include "data/files/npy.h"
 #include "data/picture.h"
+#include "ops/copy.h"
+#include "ops/elementwise.h"
 #include "ops/softmax.h"
 
 namespace heddle::cli {
 namespace {
-
-struct PredictArguments {
-    std::string model = {}, weights = {}, input = {}, output = {}, device = "cpu";
-    std::vector<std::string> pictures = {};
-    std::int64_t classes = 10;
-    int top = 3;
-    int threads = 0;
-    bool json = false;
-};
 
 void check_usage(bool ok, const char* message) {
     if (!ok) throw UsageError(message);
@@ -38,29 +33,19 @@ std::vector<std::size_t> best_classes(const std::vector<float>& probabilities, i
     return order;
 }
 
+std::string class_name(const Model& model, std::size_t index) {
+    return index < model.class_names().size() ? model.class_names()[index] : fmt::format("class {}", index);
+}
+
 void print_prediction(const PredictArguments& a, const Model& model, const std::string& path,
                       const std::vector<float>& probabilities) {
-    const auto name = [&](std::size_t index) {
-        return index < model.class_names().size() ? model.class_names()[index] : fmt::format("class {}", index);
-    };
-    const std::vector<std::size_t> best = best_classes(probabilities, a.top);
     if (a.json) {
-        Config::Array list;
-        for (const std::size_t index : best) {
-            Config entry;
-            entry.set("class", name(index)).set("index", static_cast<std::int64_t>(index));
-            set_finite(entry, {{"probability", static_cast<double>(probabilities[index])}});
-            list.push_back(entry);
-        }
         Config record;
-        record.set("event", "prediction").set("file", path).set("predictions", list);
+        record.set("event", "prediction").set("file", path).set("predictions", class_records(a, model, probabilities));
         print_json(record);
-        return;
+    } else {
+        print(fmt::format("{}: {}\n", path, listed_classes(a, model, probabilities)));
     }
-    std::string line = path + ":";
-    for (std::size_t i = 0; i < best.size(); ++i)
-        line += fmt::format("{} {} {:.1f} %", i == 0 ? "" : ",", name(best[i]), 100 * probabilities[best[i]]);
-    print(line + "\n");
 }
 
 /// Some at a time: memory stays small however many there are.
@@ -68,61 +53,124 @@ void predict_pictures(const PredictArguments& a, const Model& model) {
     check(model.preprocessing().has_value(),
           "{}: the model does not say how pictures become its input: use --input X.npy", a.weights);
     const Preprocessing& preprocessing = *model.preprocessing();
+    const Shape outputs = model->output_shapes(model.input_shapes()).front();
+    check(!a.output.empty() || gives_classes(model, outputs),
+          "{}: its outputs are {} numbers a picture and no classes: say where to with --output Y.npy", a.weights,
+          outputs);
     const auto channels = static_cast<int>(preprocessing.input_shape[2]);
     constexpr std::size_t at_a_time = 64;
+    std::vector<Tensor> all;
     for (std::size_t first = 0; first < a.pictures.size(); first += at_a_time) {
         const std::size_t last = std::min(first + at_a_time, a.pictures.size());
         std::vector<Picture> pictures;
         for (std::size_t i = first; i < last; ++i) pictures.push_back(load_picture(a.pictures[i], channels));
-        const Tensor probabilities = ops::softmax(model.predict(preprocessing.apply(pictures)));
+        const Tensor output = model.predict(preprocessing.apply(pictures));
+        if (!a.output.empty()) {
+            all.push_back(output);
+            continue;
+        }
         for (std::size_t i = first; i < last; ++i)
-            print_prediction(a, model, a.pictures[i],
-                             probabilities[static_cast<std::int64_t>(i - first)].to_vector<float>());
+            print_prediction(a, model, a.pictures[i], probabilities(output[static_cast<std::int64_t>(i - first)]));
     }
+    if (!all.empty()) save_outputs(a, ops::concat(all, 0));
 }
 
-/// Raw numbers in, logits out.
-int predict_array(const PredictArguments& a) {
-    const Tensor input = load_npy(a.input);
-    check(input.dtype() == DType::f32, "{}: expected float32, got {}: use x.astype(numpy.float32)", a.input,
-          input.dtype());
-    check(input.rank() >= 2 && input.size(0) > 0, "{}: expected [examples, ...], got {}", a.input, input.shape());
-    const Shape example = input.shape().range(1, input.rank());
-    const Model model = open_model(a.model, a.weights, ModelShape{example, a.classes});
-    model.to(Device::parse(a.device));
-    check(example == model.input_shapes().front(), "{}: its examples are {}, the model takes {}", a.input, example,
-          model.input_shapes().front());
-    const Tensor logits = model.predict(input);
-    save_npy(a.output, logits);
-    if (a.json) {
-        Config record;
-        record.set("event", "end")
-            .set("input", a.input)
-            .set("output", a.output)
-            .set("shape", std::vector<std::int64_t>(logits.shape().begin(), logits.shape().end()));
-        print_json(record);
-    } else {
-        print(fmt::format("{}: logits {}\n", a.output, logits.shape()));
+/// Raw numbers in, the model's outputs out.
+void predict_arrays(const PredictArguments& a) {
+    std::vector<Tensor> inputs;
+    std::vector<Shape> examples;
+    for (const std::string& path : a.inputs) {
+        const Tensor input = load_npy(path);
+        const DType type = input.dtype();
+        check(type == DType::f32 || type == DType::i32 || type == DType::i64 || type == DType::boolean,
+              "{}: expected float32 (or int32, int64 for tokens, bool for masks), got {}: use x.astype(numpy.float32)",
+              path, type);
+        check(input.rank() >= 1 && input.size(0) > 0, "{}: expected [examples, ...], got {}", path, input.shape());
+        check(inputs.empty() || input.size(0) == inputs[0].size(0), "{}: it has {} examples, {} has {}", path,
+              input.size(0), a.inputs[0], inputs.empty() ? 0 : inputs[0].size(0));
+        inputs.push_back(input);
+        examples.push_back(input.shape().range(1, input.rank()));
     }
-    return 0;
+    const Model model = open_model(a.model, a.weights, ModelShape{examples[0], a.classes});
+    model.to(Device::parse(a.device));
+    check(inputs.size() == model.input_shapes().size(), "{}: the model has {} inputs, got {}: one --input for each",
+          a.weights, model.input_shapes().size(), inputs.size());
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+        check(examples[i] == model.input_shapes()[i], "{}: its examples are {}, the model takes {}", a.inputs[i],
+              examples[i], model.input_shapes()[i]);
+    save_outputs(a, model.predict(inputs));
 }
 
 int predict(const PredictArguments& a) {
-    check_usage(a.input.empty() == a.output.empty(), "--input and --output belong together");
-    check_usage(a.input.empty() != a.pictures.empty(), "predict takes pictures, or --input and --output");
+    const int kinds = !a.inputs.empty() + !a.pictures.empty() + !a.texts.empty();
+    check_usage(kinds == 1, "predict takes pictures, or --text, or --input and --output");
+    check_usage(a.inputs.empty() || !a.output.empty(), "--input needs --output: where the outputs go");
     driver(Device::parse(a.device));
     if (a.threads > 0) set_thread_count(a.threads);
-    if (!a.input.empty()) return predict_array(a);
+    if (!a.inputs.empty()) {
+        predict_arrays(a);
+        return 0;
+    }
     const Model model = open_model(a.model, a.weights, {});
     model.to(Device::parse(a.device));
-    predict_pictures(a, model);
+    if (a.texts.empty())
+        predict_pictures(a, model);
+    else
+        predict_texts(a, model);
     return 0;
 }
 
 }  // namespace
 
+bool gives_classes(const Model& model, const Shape& outputs) {
+    if (outputs.rank() != 1) return false;
+    const auto names = static_cast<std::int64_t>(model.class_names().size());
+    return names == 0 ? outputs[0] > 1 : names == outputs[0] || (names == 2 && outputs[0] == 1);
+}
+
+std::vector<float> probabilities(const Tensor& outputs) {
+    if (outputs.elements() > 1) return ops::softmax(outputs).to_vector<float>();
+    const float second = ops::sigmoid(outputs).to_vector<float>()[0];
+    return {1 - second, second};
+}
+
+std::string listed_classes(const PredictArguments& a, const Model& model, const std::vector<float>& probabilities) {
+    std::string line;
+    for (const std::size_t index : best_classes(probabilities, a.top))
+        line += fmt::format("{}{} {:.1f} %", line.empty() ? "" : ", ", class_name(model, index),
+                            100 * probabilities[index]);
+    return line;
+}
+
+Config::Array class_records(const PredictArguments& a, const Model& model, const std::vector<float>& probabilities) {
+    Config::Array list;
+    for (const std::size_t index : best_classes(probabilities, a.top)) {
+        Config entry;
+        entry.set("class", class_name(model, index)).set("index", static_cast<std::int64_t>(index));
+        set_finite(entry, {{"probability", static_cast<double>(probabilities[index])}});
+        list.push_back(entry);
+    }
+    return list;
+}
+
+void save_outputs(const PredictArguments& a, const Tensor& outputs) {
+    save_npy(a.output, outputs);
+    if (a.json) {
+        Config record;
+        record.set("event", "end")
+            .set("output", a.output)
+            .set("shape", std::vector<std::int64_t>(outputs.shape().begin(), outputs.shape().end()));
+        if (a.inputs.size() == 1) record.set("input", a.inputs[0]);
+        if (a.inputs.size() > 1) record.set("input", Config::Array(a.inputs.begin(), a.inputs.end()));
+        print_json(record);
+    } else {
+        print(fmt::format("{}: outputs {}\n", a.output, outputs.shape()));
+    }
+}
+
 void add_predict(CLI::App& app, Action& action) {
-    auto* command = app.add_subcommand("predict", "Classes of pictures, or a model's outputs for an array");
+    auto* command = app.add_subcommand(
+        "predict", "Classes of pictures or texts, what a language model writes, or a model's outputs");
     auto a = std::make_shared<PredictArguments>();
     command->add_option("PICTURES", a->pictures, "JPEG or PNG files, resized where needed")->type_name("");
     command->add_option("--weights", a->weights, "A model as heddle train writes it (.safetensors)")
@@ -138,10 +186,25 @@ void add_predict(CLI::App& app, Action& action) {
         ->type_name("K")
         ->check(whole_in(1, 1'000'000));
     command
-        ->add_option("--input", a->input,
-                     "float32 [N, height, width, channels]: the model's input as it is, normalised already")
-        ->type_name("X.npy");
-    command->add_option("--output", a->output, "Gets the logits, float32 [N, classes]")->type_name("Y.npy");
+        ->add_option(
+            "--input", a->inputs,
+            "[N, ...]: the model's input as it is: float32, normalised already, or int32 or int64 tokens; once "
+            "for each input of the model")
+        ->type_name("X.npy")
+        ->allow_extra_args(false);
+    command->add_option("--output", a->output, "Gets the model's outputs (logits), float32 [N, ...]")
+        ->type_name("Y.npy");
+    command
+        ->add_option("--text", a->texts, "A text, for a model that carries its vocabulary; may be given several times")
+        ->type_name("TEXT")
+        ->allow_extra_args(false);
+    command->add_option("--characters", a->characters, "A language model writes so many more (words, of words) [200]")
+        ->type_name("N")
+        ->check(whole_in(0, 1'000'000));
+    command->add_option("--temperature", a->temperature, "How daring it is: below 1 less [1]")
+        ->type_name("T")
+        ->check(number_in(0, false, 1e6, "a positive number"));
+    command->add_option("--seed", a->seed, "Of what it draws [0]")->type_name("N");
     command->add_option("--device", a->device, "Where to compute [cpu]")
         ->type_name("cpu|cuda[:N]|sim")
         ->check(device_name());

@@ -26,6 +26,7 @@ Model open_model(const std::string& name, const std::string& path, const std::op
         named.load_weights(path);
         named.set_class_names(whole.class_names());
         named.set_preprocessing(whole.preprocessing());
+        named.set_text_vectorization(whole.text_vectorization());
         return named;
     }
     check(!name.empty(), "{}: it holds weights but no model: say which one with --model", path);

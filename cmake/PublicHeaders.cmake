@@ -4,7 +4,8 @@
 # A public header includes the standard library and public headers only (scripts/check_headers.py).
 #
 # The kernel headers are installed too: the vocabulary of CUDA kernels, for plug-ins that have some. They include CUDA's
-# headers besides, and heddle.h none of them. Every header of kernels/simt, but for what the simulator is made of.
+# headers besides, and heddle.h none of them. Every header of kernels/simt, but for what the simulator is made of and the
+# vocabulary of Hopper, whose emulation exports nothing.
 #
 # `cmake -P cmake/PublicHeaders.cmake` prints the first list, with -DKERNELS=ON before the -P the second.
 cmake_policy(SET CMP0057 NEW)  # IN_LIST, also when run as a script
@@ -56,7 +57,7 @@ function(heddle_kernel_headers result root)
     set(depends)
   endif()
   file(GLOB headers ${depends} RELATIVE ${root} ${root}/kernels/simt/*.h)
-  list(FILTER headers EXCLUDE REGEX "/(control|fiber|race|report|scheduler|shared_memory|warp)\\.h$")
+  list(FILTER headers EXCLUDE REGEX "/(control|fiber|half_bits|hopper_runtime|mbarriers?|race|report|scheduler|shared_memory|tensor_map|warp|warpgroup|wgmma)\\.h$")
   list(SORT headers)
   set(${result} ${headers} PARENT_SCOPE)
 endfunction()

@@ -72,7 +72,7 @@ DataSource open_csv(const std::string& path, const SourceOptions& options) {
     if (classes)
         std::tie(target, source.class_names) = table.labels(label);
     else
-        target = table.numbers(std::vector<std::int64_t>{label});
+        target = table.numbers({label});
     const TensorDataset all(table.numbers(features), target, source.class_names);
     std::tie(source.train, source.test) = all.split(options.test_fraction, options.seed);
     source.note = fmt::format("target: column \"{}\" ({}); {} of {} rows, shuffled with seed {}, are the test part",

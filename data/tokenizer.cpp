@@ -120,6 +120,18 @@ void Tokenizer::add(std::string token) {
     tokens_.push_back(std::move(token));
 }
 
+Tokenizer Tokenizer::from_vocabulary(const std::vector<std::string>& tokens, const TokenizerOptions& options) {
+    Tokenizer tokenizer(options);
+    for (const std::string& token : tokens) {
+        check(!token.empty(), "Tokenizer: token {} is empty", tokenizer.size());
+        check(!tokenizer.numbers_.contains(token), "Tokenizer: token \"{}\" is there twice", escaped(token));
+        tokenizer.add(token);
+    }
+    check(tokens.size() >= 2 && tokens[padding] == options.padding && tokens[unknown] == options.unknown,
+          "Tokenizer: the first two tokens must be \"{}\" and \"{}\"", options.padding, options.unknown);
+    return tokenizer;
+}
+
 Tokenizer Tokenizer::load(const std::string& path, const TokenizerOptions& options) {
     Tokenizer tokenizer(options);
     const std::string text = read_text(path);

@@ -32,6 +32,10 @@ class HEDDLE_API Tokenizer {
     /// Takes the vocabulary from texts.
     explicit Tokenizer(std::span<const std::string> texts, const TokenizerOptions& options = {});
 
+    /// From a vocabulary, token 0 first. Throws `Error` for a token that is empty or there twice, and where padding and
+    /// unknown are not the first two.
+    static Tokenizer from_vocabulary(const std::vector<std::string>& tokens, const TokenizerOptions& options = {});
+
     /// A vocabulary file has one token a line, in the order of their numbers; backslash, newline and carriage return
     /// are written \\, \n and \r. `load` needs the options by which text is split; it throws `Error` with the line for
     /// a token that is there twice, and where padding and unknown are not the first two.

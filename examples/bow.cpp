@@ -11,15 +11,6 @@ using namespace heddle;
 
 namespace {
 
-// [sentences, words]: 1 where the sentence has the word.
-Tensor bags(const std::vector<std::string>& sentences, const Tokenizer& words) {
-    std::vector<float> rows(sentences.size() * static_cast<std::size_t>(words.size()));
-    for (std::size_t i = 0; i < sentences.size(); ++i)
-        for (const std::int64_t number : words.encode(sentences[i]))
-            if (number > 1) rows[i * static_cast<std::size_t>(words.size()) + static_cast<std::size_t>(number)] = 1;
-    return Tensor::from(rows, Shape{static_cast<std::int64_t>(sentences.size()), words.size()});
-}
-
 Tensor column(const std::vector<std::int64_t>& labels) {
     return Tensor::from(labels, Shape{static_cast<std::int64_t>(labels.size()), 1}).to(DType::f32);
 }
@@ -28,8 +19,10 @@ void program(const examples::Arguments& args) {
     const examples::Reviews reviews = examples::load_reviews(args.data, args.examples);
     // The sentences are in lower case already, with blanks around punctuation.
     const Tokenizer words(reviews.train, {.filters = "", .min_count = 2});
-    const Tensor x = bags(reviews.train, words), y = column(reviews.train_labels);
-    const Tensor test_x = bags(reviews.test, words), test_y = column(reviews.test_labels);
+    // Rows with 1 where the sentence has the word.
+    const TextVectorization bags{.tokenizer = words, .output_mode = TextVectorization::OutputMode::multi_hot};
+    const Tensor x = bags.apply(reviews.train), y = column(reviews.train_labels);
+    const Tensor test_x = bags.apply(reviews.test), test_y = column(reviews.test_labels);
 
     const Sequential model{Dense(1, {.kernel_initializer = Initializer::zeros})};
     model.to(args.device);
@@ -57,6 +50,8 @@ void program(const examples::Arguments& args) {
         std::printf("\n");
     }
     examples::plot_history(args.file("curves.png"), history, "Bag of words", "accuracy");
+    model.set_text_vectorization(bags);
+    model.set_class_names({"blame", "praise"});
     model.save(args.file("bow.safetensors"));
 }
 

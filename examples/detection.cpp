@@ -194,6 +194,7 @@ void program(const examples::Arguments& args) {
     save_boxes(args.file("boxes.png"), "green: true, red: found", all.inputs[0].slice(0, 18), said, true_boxes,
                captions);
     examples::plot_history(args.file("curves.png"), history, "Detection");
+    model.set_class_names(figures.class_names);
     model.save(args.file("detection.safetensors"));
     if (const std::string folder = args.more.at("raccoon"); !folder.empty()) find_raccoons(args, model, folder);
 }

@@ -13,22 +13,6 @@ namespace {
 constexpr std::int64_t window = 128, width = 128, heads = 4, blocks = 4;
 constexpr float dropout = 0.1f;
 
-// x plus learned vectors for the places 0, 1, ...
-class Positions : public Layer {
-    struct Impl : LayerImpl {
-        Tensor weight;
-        const char* class_name() const override { return "Positions"; }
-        void build(const Shape& input) override {
-            weight = add_parameter("weight", ops::random_normal(Shape{window, input.back()}, 0, 0.02));
-        }
-        Tensor forward(const Tensor& x, bool) override { return x + weight.slice(0, x.size(1)); }
-        Config config() const override { return Config(); }
-    };
-
-  public:
-    Positions() : Layer(std::make_shared<Impl>()) {}
-};
-
 Symbol block(const Symbol& x) {
     const Symbol attended = MultiHeadAttention(heads, width / heads, {.causal = true})(LayerNormalization()(x));
     const Symbol h = Add()({x, Dropout(dropout)(attended)});
@@ -38,13 +22,12 @@ Symbol block(const Symbol& x) {
 
 Model gpt(std::int64_t characters) {
     const Symbol in = Input(Shape{window});
-    Symbol h = Dropout(dropout)(Positions()(Embedding(characters, width)(in)));
+    Symbol h = Dropout(dropout)(TokenAndPositionEmbedding(characters, window, width)(in));
     for (int i = 0; i < blocks; ++i) h = block(h);
     return Model(in, Dense(characters)(LayerNormalization()(h)));
 }
 
 void program(const examples::Arguments& args) {
-    register_layer("Positions", [](const Config&) { return Positions(); });
     const examples::CharacterText text = examples::CharacterText::read(args.data, args.examples, window);
     const Model model = gpt(text.characters.size());
     model.to(args.device);
@@ -60,11 +43,14 @@ void program(const examples::Arguments& args) {
          .loss = SparseCategoricalCrossentropy({.from_logits = true})});
     const History history = model.fit(
         text.train, {.epochs = args.epochs, .batch_size = 32, .validation_data = text.validation, .seed = args.seed});
+    examples::print_speed(history, "characters", window);
     examples::print_result("validation loss, nats a character", model.evaluate(text.validation).at("loss"),
                            "how often each character is", text.entropy);
     examples::plot_history(args.file("curves.png"), history, "A small transformer");
+    model.set_text_vectorization(text.vectorization(window));
     model.save(args.file("gpt.safetensors"));
-    std::printf("\n%s\n", examples::write(model, text.characters, "ROMEO:", 400, 0.8, window).c_str());
+    const std::string written = generate_text(model, "ROMEO:", {.length = 400, .temperature = 0.8, .seed = args.seed});
+    std::printf("\n%s\n", written.c_str());
 }
 
 }  // namespace

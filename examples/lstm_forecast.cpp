@@ -6,162 +6,101 @@
 #include "examples/common/example.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <cstdio>
 #include <numbers>
-#include <sstream>
 
 using namespace heddle;
 
 namespace {
 
-// The columns of a CSV file with a header, the first one (a date) left out: [rows][columns].
-std::vector<std::vector<float>> read_columns(const std::string& path) {
-    std::istringstream lines(read_text(path));
-    std::vector<std::vector<float>> rows;
-    std::string line;
-    std::getline(lines, line);
-    while (std::getline(lines, line)) {
-        std::istringstream fields(line);
-        std::string field;
-        std::getline(fields, field, ',');
-        std::vector<float> row;
-        while (std::getline(fields, field, ',')) row.push_back(std::stof(field));
-        if (row.empty()) throw Error(path + ": line " + std::to_string(rows.size() + 2) + " has no values");
-        rows.push_back(row);
-    }
-    return rows;
-}
-
 struct Task {
-    std::string name;
+    std::string name, column;
     std::int64_t window, horizon, period;  // steps seen, steps said, steps of a day or a year
-    std::size_t target;                    // the column to forecast
-    bool relative;                         // values as distances from the last ones: where levels drift for good
-    std::size_t train_end, test_begin, test_end;
+    bool relative;                         // the column as distances from the last value: where levels drift for good
+    std::int64_t train_end, test_begin, test_end;
 };
 
-// Windows [n, window, features] that end before row t, and the `horizon` differences to the last value seen.
-struct Windows {
-    std::vector<float> x, y;
-    std::vector<double> last;
-    std::int64_t count = 0;
-};
-
-class Series {
-  public:
-    Series(std::vector<std::vector<float>> rows, Task task) : rows_(std::move(rows)), task_(std::move(task)) {
-        // The season as two more columns.
-        for (std::size_t t = 0; t < rows_.size(); ++t) {
-            const double angle = 2 * std::numbers::pi * static_cast<double>(t) / static_cast<double>(task_.period);
-            rows_[t].push_back(static_cast<float>(std::sin(angle)));
-            rows_[t].push_back(static_cast<float>(std::cos(angle)));
-        }
-        const std::size_t columns = rows_[0].size();
-        mean_.resize(columns), deviation_.resize(columns);
-        for (std::size_t c = 0; c < columns; ++c) {
-            double sum = 0, squares = 0;
-            for (std::size_t t = 0; t < task_.train_end; ++t) sum += rows_[t][c];
-            mean_[c] = sum / static_cast<double>(task_.train_end);
-            for (std::size_t t = 0; t < task_.train_end; ++t) squares += std::pow(rows_[t][c] - mean_[c], 2);
-            deviation_[c] = std::sqrt(squares / static_cast<double>(task_.train_end));
-        }
+// The column, and the season as two more: [rows, 3].
+Tensor with_season(const Tensor& column, std::int64_t period) {
+    std::vector<float> season;
+    for (std::int64_t t = 0; t < column.size(0); ++t) {
+        const double angle = 2 * std::numbers::pi * static_cast<double>(t) / static_cast<double>(period);
+        season.insert(season.end(), {static_cast<float>(std::sin(angle)), static_cast<float>(std::cos(angle))});
     }
-
-    Windows windows(std::size_t begin, std::size_t end) const {
-        Windows w;
-        const auto length = static_cast<std::size_t>(task_.window), ahead = static_cast<std::size_t>(task_.horizon);
-        for (std::size_t t = std::max(begin, length); t + ahead <= end; ++t, ++w.count) {
-            for (std::size_t s = t - length; s < t; ++s)
-                for (std::size_t c = 0; c < mean_.size(); ++c)
-                    w.x.push_back(static_cast<float>((rows_[s][c] - zero(t, c)) / deviation_[c]));
-            const float last = rows_[t - 1][task_.target];
-            for (std::size_t h = 0; h < ahead; ++h)
-                w.y.push_back(static_cast<float>((rows_[t + h][task_.target] - last) / deviation_[task_.target]));
-            w.last.push_back(last);
-        }
-        return w;
-    }
-    // What counts as 0 in the window before row t.
-    double zero(std::size_t t, std::size_t column) const {
-        const bool season = column + 2 >= mean_.size();
-        return task_.relative && !season ? rows_[t - 1][column] : mean_[column];
-    }
-    double deviation() const { return deviation_[task_.target]; }
-    std::int64_t features() const { return static_cast<std::int64_t>(mean_.size()); }
-    // The error of "as one period ago": of the test part's windows.
-    double seasonal_error(std::size_t begin, std::size_t end) const {
-        double squares = 0, count = 0;
-        const auto ahead = static_cast<std::size_t>(task_.horizon), period = static_cast<std::size_t>(task_.period);
-        for (std::size_t t = begin; t + ahead <= end; ++t)
-            for (std::size_t h = 0; h < ahead; ++h, ++count)
-                squares += std::pow(rows_[t + h][task_.target] - rows_[t + h - period][task_.target], 2);
-        return std::sqrt(squares / count);
-    }
-
-  private:
-    std::vector<std::vector<float>> rows_;
-    Task task_;
-    std::vector<double> mean_, deviation_;
-};
-
-double root_mean_square(const std::vector<float>& values) {
-    double squares = 0;
-    for (const float v : values) squares += static_cast<double>(v) * v;
-    return std::sqrt(squares / static_cast<double>(values.size()));
+    return ops::concat(std::array{column, Tensor::from(season, Shape{column.size(0), 2})}, 1);
 }
+
+// What is seen [n, window, 3], how the next values differ from the last one [n, horizon], and that one [n, 1].
+struct Windows {
+    Tensor x, y, last;
+};
+
+// Of scaled rows, all that say values within first .. end - 1.
+Windows windows(const Tensor& rows, std::int64_t first, std::int64_t end, const Task& task) {
+    const Tensor part = rows.slice(std::max<std::int64_t>(0, first - task.window), end);
+    const Tensor values = ops::slice(part, {{}, {0, 1}}).reshape(Shape{-1});
+    const Dataset all =
+        sequence_windows(part, values, task.window, {.target_offset = task.window, .target_length = task.horizon});
+    const Batch batch = all.batch(0, all.size());
+    const Tensor& x = batch.inputs[0];
+    const Tensor last = ops::slice(x, {{}, {task.window - 1, task.window}, {0, 1}});  // [n, 1, 1]
+    const Tensor seen = ops::slice(x, {{}, {}, {0, 1}}), season = ops::slice(x, {{}, {}, {1, 3}});
+    const Tensor last_value = last.reshape(Shape{-1, 1});
+    return {task.relative ? ops::concat(std::array{seen - last, season}, 2) : x, batch.target - last_value, last_value};
+}
+
+double root_mean_square(const Tensor& values) { return std::sqrt(ops::mean(ops::square(values)).item()); }
 
 void program(const examples::Arguments& args) {
     const std::string which = args.more.at("series");
     if (which != "temperature" && which != "ett") throw Error("--series: expected temperature or ett, got " + which);
-    std::vector<std::vector<float>> rows = read_columns(args.data);
+    const CsvTable table = read_csv(args.data);
+    const std::int64_t n = table.rows();
     // Of the transformer the oil temperature alone: what the loads were followed by changes from year to year.
-    if (which == "ett")
-        for (std::vector<float>& row : rows) row = {row.back()};
-    const std::size_t n = rows.size();
     const Task task = which == "temperature"
-                          ? Task{"daily minimum temperature", 30, 1, 365, 0, false, n - 730, n - 730, n}
-                          : Task{"oil temperature", 96, 24, 24, 0, true, 8640, 8640 + 2880, 8640 + 2 * 2880};
+                          ? Task{"daily minimum temperature", "Temp", 30, 1, 365, false, n - 730, n - 730, n}
+                          : Task{"oil temperature", "OT", 96, 24, 24, true, 8640, 8640 + 2880, 8640 + 2 * 2880};
+    const Tensor measured = with_season(table.numbers({task.column}), task.period);
     if (n < task.test_end || n < 800)
         throw Error(args.data + " has " + std::to_string(n) + " rows: is it the series that --series names?");
-    const Series series(std::move(rows), task);
-    const Windows train = series.windows(0, task.train_end), test = series.windows(task.test_begin, task.test_end);
-    const auto tensor = [&](const std::vector<float>& v, std::int64_t count, bool input) {
-        return Tensor::from(v, input ? Shape{count, task.window, series.features()} : Shape{count, task.horizon});
-    };
-    const Tensor x = tensor(train.x, train.count, true), y = tensor(train.y, train.count, false);
-    const Tensor test_x = tensor(test.x, test.count, true), test_y = tensor(test.y, test.count, false);
+    const FeatureScaling scaling = FeatureScaling::of(measured.slice(0, task.train_end));
+    const double degrees = scaling.deviation[0];
+    const Tensor rows = scaling.apply(measured);
+    const Windows train = windows(rows, 0, task.train_end, task),
+                  test = windows(rows, task.test_begin, task.test_end, task);
 
     const Sequential model{LSTM(48), Dropout(0.2f), Dense(task.horizon, {.kernel_initializer = Initializer::zeros})};
     model.to(args.device);
-    const std::int64_t steps = args.epochs * ((train.count + 63) / 64);
+    const std::int64_t steps = args.epochs * ((train.x.size(0) + 63) / 64);
     model.compile(
         {.optimizer = Adam({.learning_rate = CosineDecay({.initial_learning_rate = 2e-3, .decay_steps = steps}),
                             .global_clip_norm = 1}),
          .loss = MeanSquaredError()});
-    const History history = model.fit(x, y, {.epochs = args.epochs, .batch_size = 64, .verbose = 2, .seed = args.seed});
+    model.fit(train.x, train.y, {.epochs = args.epochs, .batch_size = 64, .verbose = 2, .seed = args.seed});
 
-    const Tensor said = model.predict(test_x.to(args.device)).to(Device::cpu());
-    const double reached = root_mean_square((said - test_y).to_vector<float>()) * series.deviation();
-    const double persistence = root_mean_square(test.y) * series.deviation();
+    const Tensor said = model.predict(test.x.to(args.device)).to(Device::cpu());
+    // One period ago: the same windows, earlier by that.
+    const Windows earlier = windows(rows, task.test_begin - task.period, task.test_end - task.period, task);
+    const double reached = root_mean_square(said - test.y) * degrees, persistence = root_mean_square(test.y) * degrees,
+                 seasonal = root_mean_square(test.y + test.last - (earlier.y + earlier.last)) * degrees;
     examples::print_result("RMSE, degrees", reached, "as the last value", persistence);
     examples::print_result("better than persistence, percent", 100 * (1 - reached / persistence));
-    examples::print_result("better than one period ago, percent",
-                           100 * (1 - reached / series.seasonal_error(task.test_begin, task.test_end)));
+    examples::print_result("better than one period ago, percent", 100 * (1 - reached / seasonal));
 
-    // The first steps ahead over a stretch of the test part.
-    PlotLine truth{.label = "measured"}, forecast{.label = "forecast"};
-    const std::vector<float> first = said.to_vector<float>();
-    for (std::size_t i = 0; i < std::min<std::size_t>(200, test.last.size()); ++i) {
-        const std::size_t at = i * static_cast<std::size_t>(task.horizon) + static_cast<std::size_t>(task.horizon) - 1;
-        truth.y.push_back(test.last[i] + test.y[at] * series.deviation());
-        forecast.y.push_back(test.last[i] + first[at] * series.deviation());
-    }
-    plot_lines(args.file("forecast.png"), {.title = task.name + ", " + std::to_string(task.horizon) +
-                                                    (task.horizon > 1 ? " steps" : " step") + " ahead",
-                                           .x_label = "step",
-                                           .panels = {{.title = "degrees", .lines = {truth, forecast}}},
-                                           .panel_width = 1000});
+    // The last of the steps ahead over a stretch of the test part.
+    const std::int64_t shown = std::min<std::int64_t>(200, said.size(0));
+    const auto line = [&](const std::string& label, const Tensor& differences) {
+        const Tensor ahead = ops::slice(differences, {{0, shown}, {task.horizon - 1, task.horizon}});
+        return PlotLine{.label = label,
+                        .y = scaling.feature(0).invert(test.last.slice(0, shown) + ahead).to_vector<double>()};
+    };
+    plot_lines(
+        args.file("forecast.png"),
+        {.title = task.name + ", " + std::to_string(task.horizon) + (task.horizon > 1 ? " steps" : " step") + " ahead",
+         .x_label = "step",
+         .panels = {{.title = "degrees", .lines = {line("measured", test.y), line("forecast", said)}}},
+         .panel_width = 1000});
     model.save(args.file("lstm_forecast.safetensors"));
 }
 

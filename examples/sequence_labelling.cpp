@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <set>
+#include <span>
 
 using namespace heddle;
 
@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t window = 100;
 
-// Letters without the spaces between them, and whether one followed.
+// Letters without the spaces between them, and whether one followed each.
 struct Letters {
     std::string text;
     std::vector<float> space;
@@ -22,23 +22,22 @@ struct Letters {
 Letters without_spaces(const std::string& text) {
     Letters letters;
     for (const char c : text) {
-        const bool space = c == ' ' || c == '\n';
-        if (!space)
-            letters.text += c, letters.space.push_back(0);
-        else if (!letters.space.empty())
+        const bool space = c == ' ' || c == '\n', goes_on = (c & 0xC0) == 0x80;  // a letter of several bytes in UTF-8
+        if (!space) {
+            letters.text += c;
+            if (!goes_on) letters.space.push_back(0);
+        } else if (!letters.space.empty()) {
             letters.space.back() = 1;
+        }
     }
     return letters;
 }
 
-TensorDataset windows(const Letters& letters, const std::string& alphabet) {
-    const auto count = static_cast<std::int64_t>(letters.text.size()) / window;
-    std::vector<std::int64_t> x;
-    for (std::int64_t i = 0; i < count * window; ++i) {
-        const std::size_t found = alphabet.find(letters.text[static_cast<std::size_t>(i)]);
-        x.push_back(found == std::string::npos ? 0
-                                               : static_cast<std::int64_t>(found) + 1);  // 0: never seen in training
-    }
+TensorDataset windows(const Letters& letters, const Tokenizer& alphabet) {
+    std::vector<std::int64_t> x = alphabet.encode(letters.text);
+    if (x.size() != letters.space.size()) throw Error("the text is not UTF-8");
+    const auto count = static_cast<std::int64_t>(x.size()) / window;
+    x.resize(static_cast<std::size_t>(count * window));
     const std::vector<float> y(letters.space.begin(), letters.space.begin() + count * window);
     return TensorDataset(Tensor::from(x, Shape{count, window}), Tensor::from(y, Shape{count, window, 1}));
 }
@@ -58,12 +57,10 @@ void program(const examples::Arguments& args) {
         text.resize(static_cast<std::size_t>(args.examples));
     const std::size_t held_out = text.size() - text.size() / 10;
     const Letters first = without_spaces(text.substr(0, held_out)), last = without_spaces(text.substr(held_out));
-    const std::set<char> characters(first.text.begin(), first.text.end());
-    const std::string alphabet(characters.begin(), characters.end());
+    const Tokenizer alphabet(std::span(&first.text, 1), {.unit = TokenizerOptions::Unit::character, .lower = false});
     const TensorDataset train = windows(first, alphabet), test = windows(last, alphabet);
 
-    const Sequential model{Embedding(static_cast<std::int64_t>(alphabet.size()) + 1, 32),
-                           Bidirectional(LSTM(128, {.return_sequences = true})),
+    const Sequential model{Embedding(alphabet.size(), 32), Bidirectional(LSTM(128, {.return_sequences = true})),
                            Bidirectional(LSTM(128, {.return_sequences = true})), Dense(1)};
     model.to(args.device);
     const std::int64_t steps = args.epochs * ((train.size() + 31) / 32);
@@ -80,13 +77,16 @@ void program(const examples::Arguments& args) {
     std::transform(logits.begin(), logits.end(), said.begin(), [](float v) { return v > 0; });
     examples::print_result("boundary F1", f1(said, last.space), "a space after every letter",
                            f1(std::vector<bool>(said.size(), true), last.space));
+    const std::vector<std::string> read = alphabet.split(last.text);
     std::string shown;
     for (std::size_t i = 0; i < std::min<std::size_t>(300, said.size()); ++i) {
-        shown += last.text[i];
+        shown += read[i];
         if (said[i]) shown += ' ';
     }
     std::printf("%s\n", shown.c_str());
     examples::plot_history(args.file("curves.png"), history, "Where the spaces were");
+    model.set_text_vectorization(TextVectorization{.tokenizer = alphabet, .output_sequence_length = window});
+    model.set_class_names({"inside", "end"});  // of a word, that is where each letter stands
     model.save(args.file("sequence_labelling.safetensors"));
 }
 

@@ -14,42 +14,6 @@ namespace {
 
 constexpr std::int64_t longest = 40;
 
-// Inputs: what was read [batch, time, size] and the words' numbers [batch, time], 0 behind the sentence's end. Outputs:
-// the weighted sum [batch, size] and the weights [batch, time]. (Bahdanau et al. 2015, without a query.)
-class WordAttention : public Layer {
-    struct Impl : LayerImpl {
-        Dense hidden{64, {.activation = Activation::tanh}}, score{1, {.use_bias = false}};
-        Impl() { add_child("hidden", hidden), add_child("score", score); }
-        const char* class_name() const override { return "WordAttention"; }
-        void build(const std::vector<Shape>& inputs) override {
-            hidden.build({inputs[0]}), score.build({Shape{inputs[0][0], 64}});
-        }
-        std::vector<Tensor> forward(const std::vector<Tensor>& inputs, bool training) override {
-            const Tensor& read = inputs[0];
-            const std::int64_t batch = read.size(0), time = read.size(1);
-            const Tensor padding =
-                ops::equal(inputs[1], Tensor::scalar(0, {.dtype = inputs[1].dtype(), .device = read.device()}));
-            const Tensor scores = score(hidden(read, training), training).reshape(Shape{batch, time});
-            const Tensor weights = ops::softmax(scores + padding.to(DType::f32) * -1e9);
-            return {ops::matmul(weights.reshape(Shape{batch, 1, time}), read).reshape(Shape{batch, -1}), weights};
-        }
-        std::vector<Shape> output_shapes(const std::vector<Shape>& inputs) const override {
-            return {Shape{inputs[0][1]}, Shape{inputs[0][0]}};
-        }
-        Config config() const override { return Config(); }
-    };
-
-  public:
-    WordAttention() : Layer(std::make_shared<Impl>()) {}
-};
-
-// [sentences, longest], cut or padded with 0 at the end.
-Tensor numbers(const std::vector<std::string>& sentences, const Tokenizer& words) {
-    return pad_sequences(
-        words.encode(sentences),
-        {.maxlen = longest, .padding = PadSequencesOptions::Side::post, .truncating = PadSequencesOptions::Side::post});
-}
-
 Tensor column(const std::vector<std::int64_t>& labels) {
     return Tensor::from(labels, Shape{static_cast<std::int64_t>(labels.size()), 1}).to(DType::f32);
 }
@@ -68,19 +32,22 @@ void print_attended(const std::string& sentence, const Tokenizer& words, const s
 }
 
 void program(const examples::Arguments& args) {
-    register_layer("WordAttention", [](const Config&) { return WordAttention(); });
     const examples::Reviews reviews = examples::load_reviews(args.data, args.examples);
     const Tokenizer words(reviews.train, {.filters = "", .min_count = 2});
     const Symbol in = Input(Shape{longest});
     const Symbol embedded = Dropout(0.5f)(Embedding(words.size(), 64, {.padding_index = Tokenizer::padding})(in));
     const Symbol read = Dropout(0.5f)(Bidirectional(LSTM(64, {.return_sequences = true}))(embedded));
-    const std::vector<Symbol> attended = WordAttention().outputs({read, in});
-    const Model model({in}, {Dense(1)(Dropout(0.5f)(attended[0])), attended[1]});
+    // A weight for each word (Bahdanau et al. 2015, without a query). The words' numbers are the mask: padding is 0.
+    const Symbol hidden = Dense(64, {.activation = Activation::tanh})(read);
+    const Symbol scores = Reshape(Shape{longest})(Dense(1, {.use_bias = false})(hidden));
+    const Symbol weights = Softmax()({scores, in});
+    const Model model({in}, {Dense(1)(Dropout(0.5f)(Dot(1)({weights, read}))), weights});
     model.to(args.device);
     model.compile({.optimizer = Adam({.learning_rate = 2e-3, .global_clip_norm = 1}),
                    .loss = BinaryCrossentropy({.from_logits = true}),
                    .metrics = {BinaryAccuracy(0, "accuracy")}});
-    const Tensor x = numbers(reviews.train, words), test_x = numbers(reviews.test, words),
+    const TextVectorization numbers{.tokenizer = words, .output_sequence_length = longest};
+    const Tensor x = numbers.apply(reviews.train), test_x = numbers.apply(reviews.test),
                  test_y = column(reviews.test_labels);
     const History history =
         model.fit(x, column(reviews.train_labels),
@@ -96,6 +63,8 @@ void program(const examples::Arguments& args) {
         print_attended(reviews.test[static_cast<std::size_t>(i)], words, outputs[1][i].to_vector<float>(),
                        static_cast<double>(probabilities[static_cast<std::size_t>(i)]));
     examples::plot_history(args.file("curves.png"), history, "LSTM with attention", "accuracy");
+    model.set_text_vectorization(numbers);
+    model.set_class_names({"blame", "praise"});
     model.save(args.file("text_attention.safetensors"));
 }
 

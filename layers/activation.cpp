@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "layers/detail/activation_impl.h"
 #include "layers/detail/registry.h"
+#include "ops/detail/scope.h"
 #include "ops/elementwise.h"
 #include "ops/softmax.h"
 
@@ -87,6 +88,32 @@ ELU::ELU(float alpha, const std::string& name) : Layer(std::make_shared<ELUImpl>
 
 const char* ActivationImpl::class_name() const { return "Activation"; }
 Tensor ActivationImpl::forward(const Tensor& x, bool) { return activate(kind, x); }
+
+void ActivationImpl::check_inputs(const std::vector<Shape>& inputs) const {
+    ops::require(inputs.size() == 1 || (inputs.size() == 2 && kind == Activation::softmax), class_name(),
+                 "{} takes one input{}, got {}", Activation::name_of(kind),
+                 kind == Activation::softmax ? ", and a mask" : "", inputs.size());
+    ops::require(inputs.size() == 1 || inputs[0] == inputs[1], class_name(), "expected a mask {} as the input, got {}",
+                 inputs[0], inputs.back());
+}
+
+std::vector<Tensor> ActivationImpl::forward(const std::vector<Tensor>& inputs, bool) {
+    std::vector<Shape> shapes;
+    for (const Tensor& input : inputs) shapes.push_back(input.shape());
+    check_inputs(shapes);
+    const Tensor& x = inputs[0];
+    if (inputs.size() == 1) return {activate(kind, x)};
+    const Tensor zero = Tensor::scalar(0, {inputs[1].dtype(), inputs[1].device()});
+    const Tensor left_out = ops::equal(inputs[1], zero).to(x.dtype());
+    // Keras' numbers: as good as minus infinity, without its NaN where nothing counts.
+    return {ops::softmax(x + left_out * (x.dtype() == DType::f16 ? -3e4 : -1e9))};
+}
+
+std::vector<Shape> ActivationImpl::output_shapes(const std::vector<Shape>& inputs) const {
+    check_inputs(inputs);
+    return {inputs[0]};
+}
+
 Config ActivationImpl::config() const { return Config().set("activation", std::string(Activation::name_of(kind))); }
 
 void add_activation_layers(LayerMakers& makers) {

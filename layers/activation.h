@@ -45,7 +45,8 @@ class HEDDLE_API ReLU : public Activation {
     explicit ReLU(const std::string& name = {}) : Activation(Activation::relu, name) {}
 };
 
-/// Softmax over the last axis.
+/// Softmax over the last axis. Inputs {x}, or {x, mask} of the same shape, whose elements say which ones count (not 0,
+/// any dtype): the others get the weight 0, as long as one of the row counts.
 class HEDDLE_API Softmax : public Activation {
   public:
     explicit Softmax(const std::string& name = {}) : Activation(Activation::softmax, name) {}

@@ -5,6 +5,8 @@
 #include "layers/detail/registry.h"
 #include "layers/detail/rules.h"
 #include "ops/copy.h"
+#include "ops/detail/scope.h"
+#include "ops/elementwise.h"
 
 namespace heddle {
 namespace {
@@ -49,12 +51,62 @@ struct EmbeddingImpl final : LayerImpl {
     }
 };
 
+struct TokenAndPositionImpl final : LayerImpl {
+    std::int64_t rows, places, size;
+    TokenAndPositionEmbeddingOptions options;
+    Tensor token, position;
+
+    TokenAndPositionImpl(std::int64_t vocabulary, std::int64_t length, std::int64_t dim,
+                         const TokenAndPositionEmbeddingOptions& o)
+        : LayerImpl(o.name), rows(vocabulary), places(length), size(dim), options(o) {
+        check(rows >= 1 && places >= 1 && size >= 1,
+              "TokenAndPositionEmbedding: vocabulary_size, sequence_length and embedding_dim must be at least 1, got "
+              "{}, {} and {}",
+              rows, places, size);
+    }
+    const char* class_name() const override { return "TokenAndPositionEmbedding"; }
+
+    void build(const Shape& input) override {
+        output_shape(input);
+        token = add_parameter("token_embedding.weight", options.embeddings_initializer(Shape{rows, size}, rows, size));
+        position = add_parameter("position_embedding.weight",
+                                 options.embeddings_initializer(Shape{places, size}, places, size));
+    }
+    Tensor forward(const Tensor& x, bool) override {
+        output_shape(x.shape().range(1, x.rank()));
+        const Tensor sum = ops::embedding(token, x) + position.slice(0, x.size(1));
+        return sum.dtype() == DType::f32 ? sum.to(detail::compute_type) : sum;
+    }
+    Shape output_shape(const Shape& input) const override {
+        ops::require(input.rank() == 1 && input[0] <= places, class_name(), "expected at most {} tokens, got {}",
+                     places, input);
+        return Shape{input[0], size};
+    }
+    Config config() const override {
+        return Config()
+            .set("vocabulary_size", rows)
+            .set("sequence_length", places)
+            .set("embedding_dim", size)
+            .set("embeddings_initializer", options.embeddings_initializer.to_config());
+    }
+};
+
 }  // namespace
 
 Embedding::Embedding(std::int64_t input_dim, std::int64_t output_dim, const EmbeddingOptions& options)
     : Layer(std::make_shared<EmbeddingImpl>(input_dim, output_dim, options)) {}
 
+TokenAndPositionEmbedding::TokenAndPositionEmbedding(std::int64_t vocabulary_size, std::int64_t sequence_length,
+                                                     std::int64_t embedding_dim,
+                                                     const TokenAndPositionEmbeddingOptions& options)
+    : Layer(std::make_shared<TokenAndPositionImpl>(vocabulary_size, sequence_length, embedding_dim, options)) {}
+
 void add_embedding_layers(LayerMakers& makers) {
+    makers["TokenAndPositionEmbedding"] = [](const Config& c) {
+        return TokenAndPositionEmbedding(
+            c.at("vocabulary_size").integer(), c.at("sequence_length").integer(), c.at("embedding_dim").integer(),
+            {.embeddings_initializer = Initializer::from_config(c.at("embeddings_initializer"))});
+    };
     makers["Embedding"] = [](const Config& c) {
         EmbeddingOptions options{.embeddings_initializer = Initializer::from_config(c.at("embeddings_initializer")),
                                  .embeddings_regularizer = detail::rule_of<Regularizer>(c, "embeddings_regularizer"),

@@ -24,4 +24,18 @@ class HEDDLE_API Embedding : public Layer {
     Embedding(std::int64_t input_dim, std::int64_t output_dim, const EmbeddingOptions& options = {});
 };
 
+struct TokenAndPositionEmbeddingOptions {
+    Initializer embeddings_initializer = {Initializer::random_uniform, 0.05};
+    std::string name = {};
+};
+
+/// A trained vector for each token plus one for the place where it stands, KerasHub's layer of this name: i32 or i64
+/// [batch, time] to [batch, time, embedding_dim], time at most `sequence_length`. token_embedding.weight:
+/// [vocabulary_size, embedding_dim], position_embedding.weight: [sequence_length, embedding_dim].
+class HEDDLE_API TokenAndPositionEmbedding : public Layer {
+  public:
+    TokenAndPositionEmbedding(std::int64_t vocabulary_size, std::int64_t sequence_length, std::int64_t embedding_dim,
+                              const TokenAndPositionEmbeddingOptions& options = {});
+};
+
 }  // namespace heddle

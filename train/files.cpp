@@ -94,6 +94,8 @@ Model model_of(const SafetensorsFile& file, const std::string& path) {
     }
     if (const auto settings = file.metadata.find("preprocessing"); settings != file.metadata.end())
         model.set_preprocessing(Preprocessing::from_config(Config::parse(settings->second)));
+    if (const auto settings = file.metadata.find("text_vectorization"); settings != file.metadata.end())
+        model.set_text_vectorization(TextVectorization::from_config(Config::parse(settings->second)));
     return model;
 }
 
@@ -109,6 +111,7 @@ void Model::save(const std::string& path) const {
     std::map<std::string, std::string> metadata{{"heddle", version()}, {"format", "pt"}, {"config", config.to_json()}};
     if (!class_names().empty()) metadata["class_names"] = names_config(class_names()).to_json();
     if (preprocessing()) metadata["preprocessing"] = preprocessing()->to_config().to_json();
+    if (text_vectorization()) metadata["text_vectorization"] = text_vectorization()->to_config().to_json();
     save_safetensors(path, stored_weights(*this), metadata);
 }
 

@@ -188,6 +188,10 @@ const std::optional<Preprocessing>& Model::preprocessing() const { return state(
 void Model::set_preprocessing(std::optional<Preprocessing> preprocessing) const {
     state().preprocessing = std::move(preprocessing);
 }
+const std::optional<TextVectorization>& Model::text_vectorization() const { return state().text_vectorization; }
+void Model::set_text_vectorization(std::optional<TextVectorization> vectorization) const {
+    state().text_vectorization = std::move(vectorization);
+}
 
 Sequential::Sequential(std::initializer_list<Layer> layers) : Sequential(std::vector<Layer>(layers)) {}
 

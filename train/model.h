@@ -12,6 +12,7 @@
 #include "core/export.h"
 #include "core/tensor.h"
 #include "data/dataset.h"
+#include "data/text_vectorization.h"
 #include "layers/containers.h"
 #include "layers/layer.h"
 #include "layers/symbol.h"
@@ -155,8 +156,8 @@ class HEDDLE_API Model : public Layer {
     /// data.
     std::string summary() const;
 
-    /// A whole model: configuration, weights, preprocessing and class names in one safetensors file, weights under
-    /// PyTorch's names and in its layouts. Throws `Error` where a layer has no configuration.
+    /// A whole model: configuration, weights, preprocessing (of pictures or texts) and class names in one safetensors
+    /// file, weights under PyTorch's names and in its layouts. Throws `Error` where a layer has no configuration.
     void save(const std::string& path) const;
     static Model load(const std::string& path);
     /// The weights alone; `load_weights` reads any safetensors file with PyTorch's names and layouts
@@ -170,6 +171,9 @@ class HEDDLE_API Model : public Layer {
     void set_class_names(std::vector<std::string> names) const;
     const std::optional<Preprocessing>& preprocessing() const;
     void set_preprocessing(std::optional<Preprocessing> preprocessing) const;
+    /// How the model's first input comes from texts; nothing where it does not.
+    const std::optional<TextVectorization>& text_vectorization() const;
+    void set_text_vectorization(std::optional<TextVectorization> vectorization) const;
 
   protected:
     struct State;

@@ -134,13 +134,17 @@ bool CsvTable::is_numeric(std::int64_t column) const {
     return rows() > 0;
 }
 
-Tensor CsvTable::numbers(const std::vector<std::int64_t>& columns) const {
+Tensor CsvTable::numbers(std::span<const std::int64_t> columns) const {
     const auto width = static_cast<std::int64_t>(columns.size());
     std::vector<float> values(static_cast<std::size_t>(rows() * width));
     auto next = values.begin();
     for (std::int64_t row = 0; row < rows(); ++row)
         for (const std::int64_t column : columns) *next++ = static_cast<float>(number(row, column));
     return Tensor::from(values, Shape{rows(), width});
+}
+
+Tensor CsvTable::numbers(std::initializer_list<std::int64_t> columns) const {
+    return numbers(std::span(columns.begin(), columns.size()));
 }
 
 Tensor CsvTable::numbers(const std::vector<std::string>& names) const {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,8 +33,9 @@ class HEDDLE_API CsvTable {
     /// Whether every field of the column is a number.
     bool is_numeric(std::int64_t column) const;
 
-    /// f32 [rows, columns.size()].
-    Tensor numbers(const std::vector<std::int64_t>& columns) const;
+    /// f32 [rows, columns.size()]: columns by index or by name, `numbers({0, 2})`, `numbers({"a", "b"})`.
+    Tensor numbers(std::span<const std::int64_t> columns) const;
+    Tensor numbers(std::initializer_list<std::int64_t> columns) const;
     Tensor numbers(const std::vector<std::string>& names) const;
     /// A column as i64 [rows] class labels and the class names: for a column of text the sorted distinct values, for
     /// integers 0 .. n - 1 their numbers.

@@ -74,6 +74,19 @@ void print_result(std::string_view what, double value, std::string_view trivial,
     std::fflush(stdout);
 }
 
+void print_speed(double per_second, std::string_view unit) {
+    std::printf("training, a second %.0f %.*s\n", per_second, static_cast<int>(unit.size()), unit.data());
+    std::fflush(stdout);
+}
+
+void print_speed(const History& history, std::string_view unit, std::int64_t each) {
+    // The epochs are equally long: their mean rate is the harmonic mean.
+    double seconds = 0;
+    const std::vector<double>& rates = history.at("samples_per_second");
+    for (const double rate : rates) seconds += 1 / rate;
+    print_speed(static_cast<double>(rates.size()) / seconds * static_cast<double>(each), unit);
+}
+
 DataSource open_pictures(const Arguments& arguments) { return open_dataset(arguments.data); }
 
 void plot_history(const std::string& path, const History& history, const std::string& title,

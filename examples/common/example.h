@@ -52,6 +52,11 @@ int run(int argc, char** argv, const About& about, void (*program)(const Argumen
 void print_result(std::string_view what, double value);
 void print_result(std::string_view what, double value, std::string_view trivial, double trivial_value);
 
+/// How fast `fit` trained, as a line that benchmarks/compare_pytorch.py reads: "training, a second 35012 characters".
+/// `each`: how many of these an example has.
+void print_speed(const History& history, std::string_view unit, std::int64_t each = 1);
+void print_speed(double per_second, std::string_view unit);
+
 /// A named data set or folder of pictures; the error says how to get it.
 DataSource open_pictures(const Arguments& arguments);
 /// Two series of a history side by side: the loss, and `metric` where it is not empty.

@@ -1,9 +1,6 @@
 #include "examples/common/writing.h"
 
-#include <algorithm>
 #include <cmath>
-
-#include "examples/common/example.h"
 
 namespace heddle::examples {
 
@@ -26,24 +23,8 @@ CharacterText CharacterText::read(const std::string& path, std::int64_t limit, s
     return result;
 }
 
-std::string write(const Model& model, const Tokenizer& characters, const std::string& begin, int count,
-                  double temperature, std::int64_t window) {
-    std::vector<std::int64_t> text = characters.encode(begin);
-    Generator generator(7);
-    for (int i = 0; i < count; ++i) {
-        // The last characters, and nothing behind them: places after the last one are not looked at.
-        const std::size_t seen = std::min(text.size(), static_cast<std::size_t>(window));
-        std::vector<std::int64_t> last(text.end() - static_cast<std::ptrdiff_t>(seen), text.end());
-        last.resize(static_cast<std::size_t>(window), Tokenizer::padding);
-        const Tensor logits =
-            model.predict(Tensor::from(last, Shape{1, window}))[0][static_cast<std::int64_t>(seen) - 1];
-        const std::vector<float> p = ops::softmax(logits * (1 / temperature)).to_vector<float>();
-        double left = uniform(generator);
-        std::size_t next = 0;
-        while (next + 1 < p.size() && (left -= static_cast<double>(p[next])) > 0) ++next;
-        text.push_back(static_cast<std::int64_t>(next));
-    }
-    return characters.decode(text);
+TextVectorization CharacterText::vectorization(std::int64_t window) const {
+    return {.tokenizer = characters, .output_sequence_length = window};
 }
 
 }  // namespace heddle::examples

@@ -20,11 +20,8 @@ struct CharacterText {
 
     /// The first `limit` characters of a file; 0: all.
     static CharacterText read(const std::string& path, std::int64_t limit, std::int64_t window);
+    /// What a saved model carries, so that it can go on from a text.
+    TextVectorization vectorization(std::int64_t window) const;
 };
-
-/// `begin` and `count` characters more, drawn one by one at a temperature. The model gives logits [batch, window,
-/// characters] in which a place knows nothing of what comes after it.
-std::string write(const Model& model, const Tokenizer& characters, const std::string& begin, int count,
-                  double temperature, std::int64_t window);
 
 }  // namespace heddle::examples

@@ -11,7 +11,13 @@ struct ActivationImpl final : LayerImpl {
     ActivationImpl(Activation::Kind k, const std::string& name) : LayerImpl(name), kind(k) {}
     const char* class_name() const override;
     Tensor forward(const Tensor& x, bool training) override;
+    std::vector<Tensor> forward(const std::vector<Tensor>& inputs, bool training) override;
+    std::vector<Shape> output_shapes(const std::vector<Shape>& inputs) const override;
     Config config() const override;
+
+  private:
+    /// Of one input, or of softmax' input and mask.
+    void check_inputs(const std::vector<Shape>& inputs) const;
 };
 
 /// Whether `layer` is a plain ReLU.

@@ -11,8 +11,16 @@ TEST(Csv, HeaderNumbersAndColumns) {
     const CsvTable table = parse_csv("a,b , c\r\n1,2.5,-3e2\r\n +4 ,.5,6\r\n\r\n", "t.csv");
     EXPECT_EQ(table.names(), (std::vector<std::string>{"a", "b", "c"}));
     EXPECT_EQ(table.rows(), 2);
-    EXPECT_EQ(table.numbers(std::vector<std::string>{"c", "a"}).to_vector<float>(),
-              (std::vector<float>{-300, 1, 6, 4}));
+    EXPECT_EQ(table.numbers({"c", "a"}).to_vector<float>(), (std::vector<float>{-300, 1, 6, 4}));
+    EXPECT_EQ(table.numbers({2, 0}).to_vector<float>(), (std::vector<float>{-300, 1, 6, 4}));
+    EXPECT_EQ(table.numbers({"b"}).shape(), (Shape{2, 1}));
+    EXPECT_EQ(table.numbers({0}).to_vector<float>(), (std::vector<float>{1, 4}));
+    EXPECT_EQ(table.numbers({"a", "b", "c"}).shape(), (Shape{2, 3}));
+    const std::vector<std::int64_t> columns{1};
+    const std::vector<std::string> names{"b", "a"};
+    EXPECT_EQ(table.numbers(columns).to_vector<float>(), (std::vector<float>{2.5f, 0.5f}));
+    EXPECT_EQ(table.numbers(names).to_vector<float>(), (std::vector<float>{2.5f, 1, 0.5f, 4}));
+    EXPECT_ERROR(table.numbers({"a", "d"}), "no column \"d\"");
     EXPECT_ERROR(table.column("d"), "a, b, c");
 }
 

@@ -16,6 +16,7 @@ struct Model::State {
     CompileOptions training = {};
     std::vector<std::string> class_names = {};
     std::optional<Preprocessing> preprocessing = {};
+    std::optional<TextVectorization> text_vectorization = {};
 };
 
 namespace detail {

@@ -82,7 +82,11 @@ void Mbarriers::arrive(const void* barrier, unsigned bytes, Scheduler& scheduler
     race::release(state.objects.at(state.phase));
     state.bytes += bytes;
     --state.pending;
+    // Who waits goes on before this thread does: as early as it may, so that an arrival that comes too early shows.
+    const bool ends_waiting = state.pending == 0 && state.bytes == 0 && !state.waiting.empty();
+    if (ends_waiting) scheduler.wake(scheduler.thread().number);
     complete_if_due(state, scheduler);
+    if (ends_waiting) scheduler.park(Thread::State::ready, "mbarrier_arrive", at);
 }
 
 void Mbarriers::wait(const void* barrier, unsigned parity, Scheduler& scheduler, Location at) {

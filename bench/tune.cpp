@@ -69,9 +69,9 @@ Finding tune(const SeenCall& call, const Options& options) {
         return finding;
     }
     finding.result = run({.set = &set, .index = index, .name = finding.call, .dims = dims, .dtype = *dtype}, options);
-    const std::string usual = by_priority(set, index, device, *dtype);
+    finding.usual = by_priority(set, index, device, *dtype);
     const Contender* best = winner(finding.result);
-    const Contender* known = timed(finding.result, usual);
+    const Contender* known = timed(finding.result, finding.usual);
     if (!best) {
         finding.note = "no implementation is right";
         return finding;

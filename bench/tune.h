@@ -39,7 +39,8 @@ class CallRecorder {
 struct Finding {
     std::string operation = {}, call = {};
     std::int64_t count = 0;
-    std::string note = {};  ///< why there is no choice to make; empty where one was made
+    std::string note = {};   ///< why there is no choice to make; empty where one was made
+    std::string usual = {};  ///< what runs by priority
     std::optional<TunedCall> choice = {};
     CaseResult result = {};
 };

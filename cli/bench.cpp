@@ -101,7 +101,8 @@ int explain(const std::vector<bench::Job>& jobs, Device device) {
 }
 
 int compare(const BenchArguments& a) {
-    print(bench::compare_text(bench::Report::load(a.compare.at(0)), bench::Report::load(a.compare.at(1))));
+    const bench::Report before = bench::Report::load(a.compare.at(0)), after = bench::Report::load(a.compare.at(1));
+    print(bench::compare_text(before, after));
     return 0;
 }
 

@@ -45,6 +45,15 @@ std::vector<bench::SeenCall> calls_of_a_step(const TuneArguments& a,
     return recorder.calls();
 }
 
+/// How the choice differs from what the priorities would run.
+std::string instead_of(const bench::Finding& finding) {
+    if (finding.choice->implementation == finding.usual) return ", as by priority";
+    for (const bench::Contender& c : finding.result.contenders)
+        if (c.name == finding.usual && c.state != bench::Contender::State::ranked)
+            return fmt::format(", instead of {}, which is {}", c.name, to_string(c.state));
+    return fmt::format(", instead of {} {}", finding.usual, bench::duration(finding.choice->by_priority));
+}
+
 int tune(const TuneArguments& a) {
     const Device device = Device::parse(a.device);
     driver(device);
@@ -75,10 +84,7 @@ int tune(const TuneArguments& a) {
         before += static_cast<double>(call.count) * choice.by_priority;
         after += static_cast<double>(call.count) * choice.seconds;
         print(fmt::format("{} {} (x{})\n    {} {}{}\n", finding.operation, finding.call, call.count,
-                          choice.implementation, bench::duration(choice.seconds),
-                          choice.seconds < choice.by_priority
-                              ? fmt::format(", instead of {}", bench::duration(choice.by_priority))
-                              : ", as by priority"));
+                          choice.implementation, bench::duration(choice.seconds), instead_of(finding)));
         for (const bench::Contender& c : finding.result.contenders)
             if (c.state == bench::Contender::State::wrong || c.state == bench::Contender::State::failed)
                 print(fmt::format("    {} {}: {}\n", c.name, to_string(c.state), c.reason));

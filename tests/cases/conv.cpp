@@ -28,12 +28,12 @@ struct Geometry {
     /// are 2 to 5 times a direct convolution's (Lavin and Gray, 2015); an outlier's error spreads over its whole tile,
     /// beside outputs without it. The case cannot know which implementation runs: the shapes that Winograd takes grant
     /// the margin.
-    bool winograd() const {
-        return w[1] == 3 && w[2] == 3 && params.stride == std::array<std::int64_t, 2>{1, 1} &&
-               params.dilation == std::array<std::int64_t, 2>{1, 1} && params.groups == 1 && w[0] % 16 == 0 &&
-               w[3] % 16 == 0;
+    double tolerance() const {
+        const bool winograd = w[1] == 3 && w[2] == 3 && params.stride == std::array<std::int64_t, 2>{1, 1} &&
+                              params.dilation == std::array<std::int64_t, 2>{1, 1} && params.groups == 1 &&
+                              w[0] % 16 == 0 && w[3] % 16 == 0;
+        return !winograd ? 1 : (fill == Fill::outliers ? 16 : 6);
     }
-    double tolerance() const { return !winograd() ? 1 : (fill == Fill::outliers ? 16 : 6); }
 
     /// Errors count against the root mean square of dx, which the zeros make smaller that lie where no window reaches
     /// (a stride beyond the kernel): by the square root of the share of the others.
@@ -70,8 +70,7 @@ Conv2dBackwardData backward_data(Problem& problem, const Geometry& g) {
 
 Conv2dBackwardWeights backward_weights(Problem& problem, const Geometry& g) {
     const Shape y = g.y();
-    // Winograd's sums go over the 36 values of whole tiles, however little of one a small picture fills.
-    problem.reduction(std::max<std::int64_t>(y.elements(0, 3), g.winograd() ? 36 : 1));
+    problem.reduction(y.elements(0, 3));
     problem.tolerance(g.tolerance());
     problem.flops(g.flops());
     const View x = problem.input(g.x), dy = problem.input(y, g.fill);

@@ -3,9 +3,9 @@
 #include "tests/cli/command.h"
 
 // heddle bench and heddle tune, as a user runs them. Nothing here depends on how fast anything is.
+namespace heddle::cli_tests {
 namespace {
 
-using namespace heddle::cli_tests;
 using testing_files::read_bytes;
 using testing_files::TempFolder;
 using testing_files::write_bytes;
@@ -106,7 +106,8 @@ TEST(Tune, TheFileIsWrittenFollowedAndLeftOut) {
     const std::string file = folder / "tuning.json";
     const Outcome outcome =
         expect_done({"tune", "resnet20", "--input", "8,8,3", "--batch-size", "2", "--time", "0.002", "--out", file});
-    expect_parts(outcome.out, {"resnet20, batch 2, cpu:", "conv2d_forward n=2 h=8 w=8 c=3 k=16", "written to " + file});
+    expect_parts(outcome.out,
+                 {"resnet20, batch 2, cpu:", "conv2d_forward n=2 h=4 w=4 c=32 k=32", "written to " + file});
     Json tuning = Json::parse(read_bytes(file));
     ASSERT_GT(tuning["calls"].size(), 3u);
 
@@ -142,3 +143,4 @@ TEST(Tune, BadInput) {
 }
 
 }  // namespace
+}  // namespace heddle::cli_tests

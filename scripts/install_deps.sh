@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# install_deps.sh [--python] [--docs] [--data] [--tensorboard]: installs the Debian packages that Heddle is built and tested with.
+# install_deps.sh [--python] [--docs] [--data] [--tensorboard] [--sass]: installs the Debian packages that Heddle is built and tested with.
 #   --python  also PyTorch (Debian's python3-torch): to make test vectors and to compare speed; tests do not need it
 #   --docs    also Doxygen, for scripts/docs.sh
 #   --data    also Fashion-MNIST (Debian's dataset-fashion-mnist), for the quick start
 #   --tensorboard  also TensorBoard, from PyPI, in a virtual environment in build/tensorboard, for the test of its events
+#   --sass    also cuobjdump and nvdisasm, from PyPI, into build/sass, where the CUDA toolkit is (scripts/sass_facts.py)
 #   --print-libraries  installs nothing and names the libraries' packages (scripts/fetch_deps.sh)
 # Where the CUDA toolkit is, cudnn-frontend's headers come as well (scripts/fetch_cudnn_frontend.sh), into build/deps.
 # Quick and silent about packages that are there already. Needs root, or sudo, only when something is missing.
@@ -12,6 +13,7 @@ set -euo pipefail
 libraries=(libdnnl-dev libfmt-dev nlohmann-json3-dev libjpeg-dev libpng-dev zlib1g-dev
     libcli11-dev libgtest-dev libbenchmark-dev)
 tensorboard=false
+sass=false
 packages=(g++ cmake ninja-build ccache git pkg-config ca-certificates python3 clang-format shellcheck "${libraries[@]}")
 for argument in "$@"; do
     case $argument in
@@ -22,12 +24,13 @@ for argument in "$@"; do
         packages+=(python3-venv)
         tensorboard=true
         ;;
+    --sass) sass=true ;;
     --print-libraries)
         printf '%s\n' "${libraries[@]}"
         exit 0
         ;;
     --help | -h)
-        sed -n '2,9s/^# //p' "$0"
+        sed -n '2,10s/^# //p' "$0"
         exit 0
         ;;
     *)
@@ -42,6 +45,8 @@ if command -v nvcc >/dev/null || [ -x "${CUDAToolkit_ROOT:-/usr/local/cuda}/bin/
     cuda=true
     if ! python3 -m pip --version >/dev/null 2>&1; then packages+=(python3-pip); fi
 fi
+
+if $sass && $cuda; then packages+=(python3-venv); fi
 
 missing=()
 for package in "${packages[@]}"; do
@@ -63,6 +68,8 @@ if [ ${#missing[@]} -gt 0 ]; then
         "${missing[@]}" >/dev/null
 fi
 if $cuda; then "$(dirname "${BASH_SOURCE[0]}")/fetch_cudnn_frontend.sh"; fi
+
+if $sass && $cuda; then "$(dirname "${BASH_SOURCE[0]}")/fetch_disassemblers.sh"; fi
 
 if $tensorboard; then
     environment=$(dirname "${BASH_SOURCE[0]}")/../build/tensorboard

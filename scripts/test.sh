@@ -2,7 +2,7 @@
 # test.sh [--full]: everything that must hold before a change is merged.
 #   The fast tier installs what is missing, checks the formatting, builds the ci preset in build/ci (warnings are errors),
 #   runs every test, the native kernels' on the simulator in three orders of the threads and under ASan and UBSan, and
-#   checks that the generated pages of docs/ are current. Where there is a GPU the same tests run on it.
+#   checks the generated pages of docs/ and the kernels' machine code. Where there is a GPU the same tests run on it.
 #   --full adds the long tests (HEDDLE_TEST_FULL=1, in the preset ci), TensorBoard to read what is written for it, the
 #   simulator under ThreadSanitizer, all mutations of the kernels, the presets asan (with undefined behaviour) and tsan,
 #   and the reference documentation.
@@ -69,7 +69,7 @@ run_preset() {
 }
 
 step "packages"
-if $full; then scripts/install_deps.sh --data --docs --tensorboard; else scripts/install_deps.sh --data; fi
+if $full; then scripts/install_deps.sh --data --sass --docs --tensorboard; else scripts/install_deps.sh --data --sass; fi
 mkdir -p build
 
 step "formatting and scripts"
@@ -84,7 +84,10 @@ step "generated pages"
 check "docs/support.md" scripts/support_table.py --evidence "$HEDDLE_EVIDENCE"
 unset HEDDLE_EVIDENCE HEDDLE_TEST_FULL
 
-if [ -e build/ci/libheddle_cuda.so ]; then check "docs/registers.md" scripts/kernel_table.py; fi
+if [ -e build/ci/libheddle_cuda.so ]; then
+    check "docs/registers.md" scripts/kernel_table.py
+    check "docs/sass.md" scripts/sass_facts.py
+fi
 
 if $full; then
     step "kernels on the simulator under ThreadSanitizer"

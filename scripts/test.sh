@@ -2,11 +2,7 @@
 # test.sh [--full]: everything that must hold before a change is merged.
 #   The fast tier installs what is missing, checks the formatting, builds the ci preset in build/ci (warnings are errors),
 #   runs every test, the native kernels' on the simulator in three orders of the threads and under ASan and UBSan, and
-<<<<<<< HEAD
-#   checks that the generated pages of docs/ are current and the kernels' machine code is what it should be. Where there is a GPU the same tests run on it.
-=======
 #   checks the generated pages of docs/ and the kernels' machine code. Where there is a GPU the same tests run on it.
->>>>>>> custom
 #   --full adds the long tests (HEDDLE_TEST_FULL=1, in the preset ci), TensorBoard to read what is written for it, the
 #   simulator under ThreadSanitizer, all mutations of the kernels, the presets asan (with undefined behaviour) and tsan,
 #   and the reference documentation.

@@ -4,7 +4,6 @@
 #include <span>
 #include <vector>
 
-#include "core/export.h"
 #include "data/dataset.h"
 
 // What augmentation draws: private to data/ and train/.
@@ -18,8 +17,7 @@ struct AugmentationDraws {
 };
 
 /// Those of pictures of `height` x `width` with these numbers: of (seed, epoch, number) alone, whoever asks, and where.
-HEDDLE_API AugmentationDraws draw_augmentation(const Augmentation& augmentation, std::int64_t height,
-                                               std::int64_t width, std::span<const std::int64_t> examples,
-                                               const FillContext& context);
+AugmentationDraws draw_augmentation(const Augmentation& augmentation, std::int64_t height, std::int64_t width,
+                                    std::span<const std::int64_t> examples, const FillContext& context);
 
 }  // namespace heddle::detail

@@ -1,9 +1,5 @@
 #include "train/detail/batch_source.h"
 
-#include <cstdio>
-#include <mutex>
-#include <set>
-
 #include "core/check.h"
 #include "train/detail/notice.h"
 
@@ -33,13 +29,6 @@ std::unique_ptr<ResidentData> make_resident(const Dataset& data, const LoaderOpt
 }
 
 }  // namespace
-
-void notice(const std::string& line) {
-    static std::mutex mutex;
-    static std::set<std::string> said;
-    const std::lock_guard lock(mutex);
-    if (said.insert(line).second) std::fprintf(stderr, "heddle: %s\n", line.c_str());
-}
 
 bool may_stay(std::size_t bytes, Device device, std::optional<std::size_t> limit) {
     return bytes <= (limit ? *limit : driver(device).free_memory() / 2);

@@ -25,7 +25,7 @@ struct MatrixBoxes {
 };
 
 inline constexpr int box_columns = 64;
-constexpr int box_bytes(int rows) { return rows * box_columns * 2; }
+__host__ __device__ constexpr int box_bytes(int rows) { return rows * box_columns * 2; }
 
 /// A kernel's parameter (`const __grid_constant__ TensorMap`).
 struct TensorMap {

@@ -112,7 +112,7 @@ TEST(Tune, TheFileIsWrittenFollowedAndLeftOut) {
     ASSERT_GT(tuning["calls"].size(), 3u);
 
     // The user's word for one call: dispatch follows it, unless it is told otherwise.
-    const std::vector<std::string> words = {"bench", "conv2d_forward", "--shape", "2,8,8,3,16,3,3", "--pad",
+    const std::vector<std::string> words = {"bench", "conv2d_forward", "--shape", "2,4,4,32,32,3,3", "--pad",
                                             "1",     "--explain"};
     for (Json& call : tuning["calls"])
         if (call["operation"] == "conv2d_forward") call["implementation"] = "reference";

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Trains the same models on the same data with Heddle and with PyTorch, in alternation, on the CPU or on a GPU.
 
-    benchmarks/compare_pytorch.py [--models mlp,cnn,resnet20,resnet18,speednet94] [--rounds 5] [--json] [--device cpu|cuda]
-                                  [--precision f32|bf16]
-                                  [--heddle build/release/cli/heddle] [--pytorch PYTHON] [--data DIR] [--idx-data DIR]
+    benchmarks/compare_pytorch.py [--models mlp,cnn,resnet20,resnet18,speednet94,char_lm,gpt,gan] [--rounds 5] [--json]
+                                  [--device cpu|cuda] [--precision f32|bf16]
+                                  [--heddle build/release/cli/heddle] [--examples build/release/examples]
+                                  [--pytorch PYTHON] [--data DIR] [--idx-data DIR]
 
 Heddle runs through its public `fit` (`heddle train`). PyTorch runs a plain training loop on a tensor that holds the whole
 data, ready and normalised, so it pays nothing for loading. Both train with SGD and momentum, and both count the time from
@@ -25,6 +26,10 @@ opened the data: PyTorch's after the import, Heddle's at the start of main; on a
 most (for Heddle without the data, which stays on the host). Heddle keeps pictures as bytes and PyTorch's
 loop as floats; `peak_memory_less_data` is PyTorch's with its data left out (Heddle's always counts its own). Timings mean
 something on a quiet machine only.
+
+char_lm, gpt and gan are the example programs of these names with their own nets, optimizers and batches, timed by themselves
+(the training alone); PyTorch's side is pytorch_examples.py. They count characters, or pictures, a second, on the CPU, and no
+memory.
 """
 
 import argparse
@@ -41,6 +46,9 @@ import sys
 import tempfile
 import time
 
+import pytorch_examples
+import pytorch_models
+
 # Steps such that a run takes a few seconds on two cores.
 MODELS = {
     "mlp": {"batch_size": 128, "steps": 400, "data": "idx"},
@@ -48,6 +56,12 @@ MODELS = {
     "resnet20": {"batch_size": 128, "steps": 16, "data": "cifar10"},
     "resnet18": {"batch_size": 64, "steps": 5, "data": "cifar10"},
     "speednet94": {"batch_size": 500, "steps": 5, "data": "cifar10"},
+}
+# One epoch of the example programs: so many characters of text, or pictures.
+EXAMPLES = {
+    "char_lm": {"data": "text", "examples": 72000, "unit": "characters"},
+    "gpt": {"data": "text", "examples": 72000, "unit": "characters"},
+    "gan": {"data": "idx", "examples": 6400, "unit": "images"},
 }
 GPU_STEPS = {"mlp": 4000, "cnn": 2000, "resnet20": 1000, "resnet18": 400, "speednet94": 400}
 RATE, MOMENTUM = 0.01, 0.9
@@ -74,6 +88,13 @@ def write_idx(folder):
             file.write(struct.pack(">4I", 0x803, count, 28, 28) + source.randbytes(count * 784))
         with open(folder / f"{name}-labels-idx1-ubyte", "wb") as file:
             file.write(struct.pack(">2I", 0x801, count) + bytes(i % 10 for i in range(count)))
+
+
+def write_text(folder):
+    """A text of as many characters as Shakespeare's has."""
+    source = random.Random(3)
+    length = max(example["examples"] for example in EXAMPLES.values())
+    (folder / "input.txt").write_text("".join(chr(33 + source.randrange(63)) for _ in range(length)))
 
 
 # The PyTorch side: a process of its own, which reports one JSON line.
@@ -105,69 +126,6 @@ def load_pictures(torch, kind, folder):
     return (x - mean) / deviation, records[:, 0].long()
 
 
-def make_model(torch, name):
-    nn, functional = torch.nn, torch.nn.functional
-    if name == "mlp":
-        return nn.Sequential(
-            nn.Flatten(), nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)
-        )
-    if name == "cnn":
-        return nn.Sequential(
-            nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Flatten(), nn.Linear(2304, 64), nn.ReLU(), nn.Linear(64, 10),
-        )  # fmt: skip
-
-    if name == "speednet94":
-        return make_speednet(nn)
-
-    class Block(nn.Module):
-        def __init__(self, inputs, outputs, stride, projection):
-            super().__init__()
-            self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-            self.bn1 = nn.BatchNorm2d(outputs)
-            self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-            self.bn2 = nn.BatchNorm2d(outputs)
-            self.stride, self.new, self.downsample = stride, (outputs - inputs) // 2, None
-            if projection and (stride != 1 or self.new):
-                self.downsample = nn.Sequential(
-                    nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-                )
-
-        def shortcut(self, x):
-            if self.downsample is not None:
-                return self.downsample(x)
-            if self.stride == 1 and not self.new:
-                return x
-            return functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.new, self.new))
-
-        def forward(self, x):
-            h = functional.relu(self.bn1(self.conv1(x)), inplace=True)
-            return functional.relu(self.bn2(self.conv2(h)).add_(self.shortcut(x)), inplace=True)
-
-    blocks, widths, projection = (3, (16, 32, 64), False) if name == "resnet20" else (2, (64, 128, 256, 512), True)
-    layers = [nn.Conv2d(3, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)]
-    before = widths[0]
-    for stage, width in enumerate(widths):
-        for block in range(blocks):
-            layers.append(Block(before, width, 2 if stage > 0 and block == 0 else 1, projection))
-            before = width
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, 10))
-
-
-def make_speednet(nn):
-    """The net of the 94 % record: its whitening convolution has a fixed weight, its norms a fixed scale of 1."""
-    whiten = nn.Conv2d(3, 24, 2)
-    whiten.weight.requires_grad = False
-    layers, before = [whiten, nn.GELU()], 24
-    for width in (64, 256, 256):
-        for inputs, pool in ((before, [nn.MaxPool2d(2)]), (width, [])):
-            norm = nn.BatchNorm2d(width, eps=1e-12, momentum=0.4)
-            norm.weight.requires_grad = False
-            layers += [nn.Conv2d(inputs, width, 3, padding=1, bias=False), *pool, norm, nn.GELU()]
-        before = width
-    return nn.Sequential(*layers, nn.MaxPool2d(3), nn.Flatten(), nn.Linear(before, 10, bias=False))
-
-
 def train_pytorch(torch, spec, layout):
     """Pictures a second and peak memory of one training, with its data and without."""
     pathlib.Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew
@@ -175,11 +133,14 @@ def train_pytorch(torch, spec, layout):
     if spec["threads"]:
         torch.set_num_threads(spec["threads"])
     torch.manual_seed(0)
+    if spec["model"] in EXAMPLES:
+        rate = pytorch_examples.train(torch, spec, layout, load_pictures)
+        return {spec["unit"] + "_per_second": rate}
     memory_format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
     x, y = load_pictures(torch, spec["data"], pathlib.Path(spec["folder"]))
     x = x.to(memory_format=memory_format)
     loaded = memory("VmRSS")
-    model = make_model(torch, spec["model"]).to(memory_format=memory_format)
+    model = pytorch_models.make_model(torch, spec["model"]).to(memory_format=memory_format)
     if spec["device"] == "cuda":
         return train_on_gpu(torch, spec, x, y, model)
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], RATE, momentum=MOMENTUM)
@@ -246,7 +207,8 @@ def child(spec):
     import torch
 
     result = {"version": torch.__version__, "layouts": {}}
-    for layout in ("contiguous",) if spec["data"] == "idx" else ("contiguous", "channels_last"):
+    layouts = ("contiguous",) if spec["data"] == "idx" else ("contiguous", "channels_last")
+    for layout in pytorch_examples.FORMS.get(spec["model"], layouts):
         reader, writer = os.pipe()
         process = os.fork()
         if process == 0:
@@ -270,11 +232,28 @@ def child(spec):
 # The two sides, as the rounds see them.
 
 
-def checked(command, environment):
+def output_of(command, environment):
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)}\nexits with {done.returncode}:\n{done.stderr or done.stdout}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    return done.stdout
+
+
+def checked(command, environment):
+    return json.loads(output_of(command, environment).strip().splitlines()[-1])
+
+
+def run_example(arguments, spec):
+    """The program says how fast it trained in a line of its own."""
+    threads = {"HEDDLE_THREADS": str(arguments.threads), "OMP_NUM_THREADS": str(arguments.threads)}
+    with tempfile.TemporaryDirectory() as out:
+        command = [f"{arguments.examples}/{spec['model']}", "--data", spec["path"], "--out", out, "--device", "cpu"]
+        command += ["--epochs", "1", "--examples", str(spec["examples"])]
+        output = output_of(command, dict(os.environ, **threads))
+    for line in output.splitlines():
+        if line.startswith("training, a second "):
+            return {spec["unit"] + "_per_second": float(line.split()[3])}
+    raise SystemExit(f"{' '.join(command)} does not say how fast it trained:\n{output}")
 
 
 def run_heddle(arguments, spec):
@@ -298,23 +277,43 @@ def run_pytorch(python, spec, threads, library_path=""):
     return checked([python, __file__, "--child", json.dumps(dict(spec, threads=threads))], environment)
 
 
-def summarize(rounds):
+def summarize(rounds, rate):
     """Of one PyTorch: its better layout by the median, and that layout's rounds."""
     layouts = {
-        layout: [result["layouts"][layout]["images_per_second"] for result in rounds]
+        layout: [result["layouts"][layout][rate] for result in rounds]
         for layout in rounds[0]["layouts"]
     }
     better = max(layouts, key=lambda layout: statistics.median(layouts[layout]))
-    return {
-        "images_per_second": statistics.median(layouts[better]),
+    summary = {
+        rate: statistics.median(layouts[better]),
         "rounds": layouts[better],
         "layout": better,
         "version": rounds[0]["version"],
-        "peak_memory": statistics.median(result["layouts"][better]["peak_memory"] for result in rounds),
-        "peak_memory_less_data": statistics.median(
-            result["layouts"][better]["peak_memory_less_data"] for result in rounds
-        ),
     }
+    for memory in ("peak_memory", "peak_memory_less_data"):
+        if memory in rounds[0]["layouts"][better]:
+            summary[memory] = statistics.median(result["layouts"][better][memory] for result in rounds)
+    return summary
+
+
+def example_spec(name, folders):
+    spec = dict(EXAMPLES[name], model=name, folder=folders[EXAMPLES[name]["data"]])
+    # PyTorch reads the text itself; the programs take a file, or a folder of pictures.
+    spec["path"] = spec["file"] = spec["folder"] + "/input.txt"
+    if spec["data"] == "idx":
+        spec["path"] = spec["folder"]
+    return spec
+
+
+def compare_example(arguments, name, folders, tuned_libraries):
+    spec = example_spec(name, folders)
+    sides = {
+        "heddle": lambda: run_example(arguments, spec),
+        "pytorch": lambda: run_pytorch(arguments.python, spec, arguments.threads, tuned_libraries),
+        "pytorch_default": lambda: run_pytorch(arguments.python, spec, 0),
+    }
+    record = {"model": name, "examples": spec["examples"], "threads": arguments.threads}
+    return rounds_of(arguments, sides, record, spec, spec["unit"] + "_per_second")
 
 
 def compare(arguments, name, folders, tuned_libraries):
@@ -336,14 +335,6 @@ def compare(arguments, name, folders, tuned_libraries):
             "pytorch": lambda: run_pytorch(arguments.python, spec, arguments.threads, tuned_libraries),
             "pytorch_default": lambda: run_pytorch(arguments.python, spec, 0),
         }
-    if arguments.pytorch and arguments.device == "cpu":
-        sides["pytorch_other"] = lambda: run_pytorch(arguments.pytorch, spec, arguments.threads)
-    rounds = {side: [] for side in sides}
-    for number in range(arguments.rounds):
-        # Every other round backwards, so that no side is always first.
-        for side in list(sides)[:: 1 if number % 2 == 0 else -1]:
-            rounds[side].append(sides[side]())
-    heddle = [result["images_per_second"] for result in rounds["heddle"]]
     record = {
         "model": name,
         "batch_size": spec["batch_size"],
@@ -351,19 +342,31 @@ def compare(arguments, name, folders, tuned_libraries):
         "threads": arguments.threads,
         "device": arguments.device,
         "precision": arguments.precision,
-        "ratio": 0.0,
-        "heddle": {
-            "images_per_second": statistics.median(heddle),
-            "rounds": heddle,
-            "peak_memory": statistics.median(result["peak_memory"] for result in rounds["heddle"]),
-        },
     }
+    return rounds_of(arguments, sides, record, spec, "images_per_second")
+
+
+def rounds_of(arguments, sides, record, spec, rate):
+    """All sides in alternation; adds what came of it to the record."""
+    if arguments.pytorch and arguments.device == "cpu":
+        sides["pytorch_other"] = lambda: run_pytorch(arguments.pytorch, spec, arguments.threads)
+    rounds = {side: [] for side in sides}
+    for number in range(arguments.rounds):
+        # Every other round backwards, so that no side is always first.
+        for side in list(sides)[:: 1 if number % 2 == 0 else -1]:
+            rounds[side].append(sides[side]())
+    heddle = [result[rate] for result in rounds["heddle"]]
+    record["ratio"] = 0.0
+    record["heddle"] = {rate: statistics.median(heddle), "rounds": heddle}
+    if "peak_memory" in rounds["heddle"][0]:
+        record["heddle"]["peak_memory"] = statistics.median(result["peak_memory"] for result in rounds["heddle"])
     for side in sides:
         if side != "heddle":
-            record[side] = summarize(rounds[side])
-    record["ratio"] = record["heddle"]["images_per_second"] / record["pytorch"]["images_per_second"]
+            record[side] = summarize(rounds[side], rate)
+    record["ratio"] = record["heddle"][rate] / record["pytorch"][rate]
     record["ratio_by_round"] = [a / b for a, b in zip(heddle, record["pytorch"]["rounds"])]
-    record["peak_memory"] = {side: record[side]["peak_memory"] for side in sides}
+    if "peak_memory" in record["heddle"]:
+        record["peak_memory"] = {side: record[side]["peak_memory"] for side in sides}
     return record
 
 
@@ -372,18 +375,22 @@ def print_row(record):
     for side in ("heddle", "pytorch", "pytorch_default", "pytorch_other", "pytorch_compiled"):
         if side in record:
             column = record[side]
-            cells.append(f"{side} {column['images_per_second']:8.0f}/s, {column['peak_memory'] / 1e6:5.0f} MB")
+            rate = next(value for key, value in column.items() if key.endswith("_per_second"))
+            memory = f", {column['peak_memory'] / 1e6:5.0f} MB" if "peak_memory" in column else ""
+            cells.append(f"{side} {rate:8.0f}/s{memory}")
     print("   ".join(cells), flush=True)
 
 
 def main():
     root = pathlib.Path(__file__).resolve().parent.parent
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", default=",".join(MODELS), help="comma-separated: %(default)s")
+    everything = ",".join([*MODELS, *EXAMPLES])
+    parser.add_argument("--models", default="", help=f"comma-separated: {everything} [all; on a GPU not the last three]")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=0, help="steps of every run; default: by model, a few seconds")
     parser.add_argument("--threads", type=int, default=2, help="of Heddle and of the tuned PyTorch [%(default)s]")
     parser.add_argument("--heddle", default=str(root / "build/release/cli/heddle"), help="[%(default)s]")
+    parser.add_argument("--examples", default=str(root / "build/release/examples"), help="[%(default)s]")
     parser.add_argument("--python", default="/usr/bin/python3", help="whose PyTorch is tuned [%(default)s]")
     parser.add_argument("--pytorch", default="", metavar="PYTHON", help="an interpreter with another PyTorch")
     parser.add_argument("--data", default="", metavar="DIR", help="CIFAR-10's binary files; default: random pictures")
@@ -396,10 +403,14 @@ def main():
     if arguments.child:
         return child(json.loads(arguments.child))
 
-    names = arguments.models.split(",")
+    names = (arguments.models or (everything if arguments.device == "cpu" else ",".join(MODELS))).split(",")
     for name in names:
-        if name not in MODELS:
-            parser.error(f"there is no model {name}: expected some of {', '.join(MODELS)}")
+        if name not in MODELS and name not in EXAMPLES:
+            parser.error(f"there is no model {name}: expected some of {everything}")
+        if name in EXAMPLES and arguments.device != "cpu":
+            parser.error(f"{name} is compared on the CPU alone")
+        if name in EXAMPLES and not os.access(f"{arguments.examples}/{name}", os.X_OK):
+            parser.error(f"{arguments.examples}/{name} is no program: build it, or name its folder with --examples")
     if arguments.rounds < 1 or arguments.threads < 1:
         parser.error("--rounds and --threads must be at least 1")
     if not os.access(arguments.heddle, os.X_OK):
@@ -410,14 +421,14 @@ def main():
     if arguments.device == "cpu" and not libraries[0]:
         parser.error("libopenblas0-openmp is missing: without it PyTorch's threads get in each other's way")
     with tempfile.TemporaryDirectory() as temporary:
-        folders = {"cifar10": arguments.data, "idx": arguments.idx_data}
-        for kind, write in (("cifar10", write_cifar10), ("idx", write_idx)):
+        folders = {"cifar10": arguments.data, "idx": arguments.idx_data, "text": ""}
+        for kind, write in (("cifar10", write_cifar10), ("idx", write_idx), ("text", write_text)):
             if not folders[kind]:
                 folders[kind] = str(pathlib.Path(temporary) / kind)
                 os.mkdir(folders[kind])
                 write(pathlib.Path(folders[kind]))
         for name in names:
-            record = compare(arguments, name, folders, libraries[0])
+            record = (compare_example if name in EXAMPLES else compare)(arguments, name, folders, libraries[0])
             if arguments.json:
                 print(json.dumps(record), flush=True)
             else:

@@ -6,6 +6,7 @@
 #include "examples/common/example.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 
 using namespace heddle;
@@ -72,8 +73,10 @@ void program(const examples::Arguments& args) {
                  zeros = Tensor::zeros(Shape{128, 1}, {.device = args.device});
     const Tensor shown = random_codes(64, args.device);
     std::vector<double> make_losses, tell_losses;
+    double seconds = 0;
     for (std::int64_t epoch = 0; epoch < args.epochs; ++epoch) {
         double make_sum = 0, tell_sum = 0;
+        const auto begin = std::chrono::steady_clock::now();
         for (const Batch& batch : loader.epoch(static_cast<std::uint64_t>(epoch))) {
             const Tensor fakes = make(random_codes(128, args.device), true);
             // Real and generated pictures in batches of their own: batch norm must not see them mixed.
@@ -92,6 +95,7 @@ void program(const examples::Arguments& args) {
             make_sum += make_loss.item();
             tell_sum += tell_loss.item();
         }
+        seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
         make_losses.push_back(make_sum / static_cast<double>(loader.steps()));
         tell_losses.push_back(tell_sum / static_cast<double>(loader.steps()));
         std::printf("epoch %lld: generator %.3f, discriminator %.3f\n", static_cast<long long>(epoch + 1),
@@ -100,6 +104,7 @@ void program(const examples::Arguments& args) {
         save_picture_grid(args.file("pictures.png"), to_pictures(make.predict(shown).to(Device::cpu()), -1, 1),
                           {.title = "DCGAN", .columns = 8, .cell = 56});
     }
+    examples::print_speed(static_cast<double>(args.epochs * loader.steps() * 128) / seconds, "pictures");
     plot_lines(args.file("losses.png"), {.title = "DCGAN",
                                          .panels = {{.title = "loss",
                                                      .lines = {{.label = "generator", .y = make_losses},

@@ -8,6 +8,7 @@
 #include "examples/common/example.h"
 
 #include <cstdio>
+#include <cstdlib>
 
 using namespace heddle;
 
@@ -24,7 +25,15 @@ Dataset five_classes(const Dataset& data, std::int64_t first, std::int64_t each)
     return data.select(chosen);
 }
 
-Model vgg16() { return Model(VGG({.depth = 16, .batch_norm = true, .classes = 10})); }
+std::int64_t whole(const examples::Arguments& args, const std::string& option) {
+    const std::int64_t value = std::atoll(args.more.at(option).c_str());
+    if (value < 1) throw Error("--" + option + ": expected a number of at least 1, got " + args.more.at(option));
+    return value;
+}
+
+Model vgg(const examples::Arguments& args) {
+    return Model(VGG({.depth = whole(args, "depth"), .batch_norm = true, .classes = 10}));
+}
 
 // Adam over all that is not frozen, with a rate that falls to 0; the accuracy on `test`.
 double train(const Model& model, const Dataset& data, const Dataset& test, std::int64_t epochs, double rate,
@@ -44,11 +53,12 @@ void program(const examples::Arguments& args) {
     const DataSource data = examples::open_pictures(args);
     const std::string weights = args.more.at("weights"), base_file = args.file("base.safetensors");
     const std::int64_t each = args.examples > 0 ? args.examples : 5000;
-    const Dataset target = five_classes(data.train, 5, 100), target_test = five_classes(data.test, 5, 1000);
+    const std::int64_t shots = whole(args, "shots"), target_epochs = whole(args, "target-epochs");
+    const Dataset target = five_classes(data.train, 5, shots), target_test = five_classes(data.test, 5, 1000);
 
     if (weights.empty()) {
         std::printf("the base learns airplane, automobile, bird, cat, deer:\n");
-        const Model base = vgg16();
+        const Model base = vgg(args);
         base.build(data.train.input_shape());
         base.to(args.device);
         const double reached =
@@ -58,25 +68,26 @@ void program(const examples::Arguments& args) {
     }
 
     // A new network of the same form takes the file's convolutions; its last layer is new.
-    std::printf("dog, frog, horse, ship, truck, 100 pictures each, frozen base:\n");
-    const Model pretrained = vgg16();
+    std::printf("dog, frog, horse, ship, truck, %lld pictures each, frozen base:\n", static_cast<long long>(shots));
+    const Model pretrained = vgg(args);
     pretrained.build(data.train.input_shape());
     pretrained.load_weights(weights.empty() ? base_file : weights, {.strict = false});
     const Layer features = pretrained->children().front().second;
     features.set_trainable(false);
     const Sequential transferred{features, Flatten(), Dense(10)};
     transferred.to(args.device);
-    const double frozen = train(transferred, target, target_test, 10, 3e-3, args);
+    const double frozen = train(transferred, target, target_test, target_epochs / 2, 3e-3, args);
+    transferred.save(args.file("frozen.safetensors"));
     std::printf("test accuracy with the frozen base %.4f; now the base is tuned too:\n", frozen);
     features.set_trainable(true);
-    const double with_base = train(transferred, target, target_test, 20, 3e-4, args);
+    const double with_base = train(transferred, target, target_test, target_epochs, 3e-4, args);
 
     std::printf("the same pictures, from scratch:\n");
     set_seed(args.seed);
-    const Model scratch = vgg16();
+    const Model scratch = vgg(args);
     scratch.build(data.train.input_shape());
     scratch.to(args.device);
-    const double from_scratch = train(scratch, target, target_test, 30, 1e-3, args);
+    const double from_scratch = train(scratch, target, target_test, target_epochs * 3 / 2, 1e-3, args);
     examples::print_result("test accuracy, transferred", with_base, "from scratch", from_scratch);
     transferred.save(args.file("transferred.safetensors"));
 }
@@ -89,6 +100,9 @@ int main(int argc, char** argv) {
                           .data = "cifar10",
                           .how_to_get = "CIFAR-10, binary version: https://www.cs.toronto.edu/~kriz/cifar.html",
                           .epochs = 3,
-                          .more = {{"weights", "", "A safetensors file with torchvision's names, to begin with"}}},
+                          .more = {{"weights", "", "A safetensors file with torchvision's names, to begin with"},
+                                   {"depth", "16", "Of the VGG: 11, 13, 16 or 19"},
+                                   {"shots", "100", "Pictures of each class of the other task"},
+                                   {"target-epochs", "20", "On them; half as many before, with the base frozen"}}},
                          program);
 }

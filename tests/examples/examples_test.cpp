@@ -7,10 +7,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "core/env.h"
+#include "data/files/npy.h"
+#include "data/files/safetensors.h"
 #include "train/model.h"
 
 // Every example program learns: each runs as a user runs it, on a small part of its real data, and must reach what an
@@ -42,8 +46,10 @@ class Examples : public ::testing::Test {
     Outcome run(const std::string& name, const std::string& arguments, int status = 0) {
         const ::testing::TestInfo& test = *::testing::UnitTest::GetInstance()->current_test_info();
         folder_ = ::testing::TempDir() + "/heddle_examples_" + test.name();
-        const std::string command = "HEDDLE_THREADS=1 " HEDDLE_EXAMPLES "/" + name + " --out " + folder_ +
-                                    " --device cpu " + arguments + " 2>&1";
+        return execute(HEDDLE_EXAMPLES "/" + name + " --out " + folder_ + " --device cpu " + arguments, status);
+    }
+    static Outcome execute(const std::string& words, int status) {
+        const std::string command = "HEDDLE_THREADS=1 " + words + " 2>&1";
         Outcome outcome;
         FILE* pipe = ::popen(command.c_str(), "r");
         if (pipe == nullptr) {
@@ -61,9 +67,26 @@ class Examples : public ::testing::Test {
     void expect_picture(const std::string& name) const {
         EXPECT_GT(std::filesystem::file_size(folder_ + "/" + name), 1000u) << name;
     }
-    void expect_model(const std::string& name) const {
-        EXPECT_FALSE(Model::load(folder_ + "/" + name).input_shapes().empty()) << name;
+    /// The model loads, and `heddle predict` gives what it gives for some input: zeros, or, where it reads tokens,
+    /// ones.
+    void expect_model(const std::string& name, DType type = DType::f32) const {
+        const Model model = Model::load(folder_ + "/" + name);
+        ASSERT_EQ(model.input_shapes().size(), 1u) << name;
+        Shape shape{2};
+        for (const std::int64_t extent : model.input_shapes()[0]) shape.push_back(extent);
+        const Tensor x = type == DType::f32 ? Tensor::zeros(shape) : Tensor::ones(shape, {.dtype = type});
+        save_npy(folder_ + "/x.npy", x);
+        predict(name, "--input " + folder_ + "/x.npy --output " + folder_ + "/y.npy");
+        const std::vector<float> expected = model.predict(x).to_vector<float>(),
+                                 got = load_npy(folder_ + "/y.npy").to_vector<float>();
+        ASSERT_EQ(got.size(), expected.size());
+        for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 1e-4) << name << " " << i;
     }
+    /// What `heddle predict` says about a saved model.
+    std::string predict(const std::string& name, const std::string& arguments, int status = 0) const {
+        return execute(HEDDLE_COMMAND " predict --weights " + folder_ + "/" + name + " " + arguments, status).output;
+    }
+    const std::string& folder() const { return folder_; }
     ~Examples() override {
         std::error_code ignored;
         std::filesystem::remove_all(folder_, ignored);
@@ -71,6 +94,24 @@ class Examples : public ::testing::Test {
 
   private:
     std::string folder_;
+};
+
+class TextExamples : public Examples {
+  protected:
+    /// Words of praise and of blame, each alone on its side.
+    void expect_praise(const std::string& name) const {
+        const std::string said =
+            predict(name, "--text 'a moving , beautiful and touching film' --text 'too dull and bad'");
+        EXPECT_NE(said.find("film\": praise"), std::string::npos) << said;
+        EXPECT_NE(said.find("bad\": blame"), std::string::npos) << said;
+    }
+    /// A text of the length that was asked for.
+    void expect_writes(const std::string& name) const {
+        const std::string written = predict(name, "--text First --characters 40 --temperature 0.8");
+        EXPECT_EQ(written.substr(0, 5), "First");
+        EXPECT_EQ(written.size(), 5u + 40 + 1) << written;
+        EXPECT_GT(std::set<char>(written.begin(), written.end()).size(), 5u) << written;
+    }
 };
 
 /// Real data that no Debian package holds: below $HEDDLE_DATA. Where it is missing the test says so and is counted as
@@ -123,6 +164,12 @@ TEST_F(Examples, CustomLayer) {
     const Outcome o = run("custom_layer", "--examples 6000");
     EXPECT_LE(o.at("largest relative difference of outputs, gradients, predictions"), 1e-5);
     EXPECT_GT(o.at("test accuracy with the own layer"), 0.3);
+    expect_model("built_in.safetensors");
+    // The command does not know the program's own layer, and says so.
+    const std::string said =
+        predict("custom_layer.safetensors", "--input " + folder() + "/x.npy --output " + folder() + "/y.npy", 1);
+    EXPECT_NE(said.find("MyBatchNormalization"), std::string::npos) << said;
+    EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
 }
 
 TEST_F(Examples, Autoencoder) {
@@ -143,6 +190,28 @@ TEST_F(Examples, ResNetOnCifar) {
     const Outcome o = run("resnet_cifar10", "--data " + cifar + " --epochs 5");
     EXPECT_GT(o.at("test accuracy"), 0.22);
     expect_model("resnet20.safetensors");
+}
+
+TEST_F(Examples, VggTransfer) {
+    HEDDLE_NEEDS_DATA(cifar, "cifar10-exact-mini");
+    const Outcome o =
+        run("vgg16_transfer", "--data " + cifar + " --depth 11 --examples 120 --epochs 2 --shots 10 --target-epochs 2");
+    EXPECT_GT(o.at("test accuracy on its own five classes"), 0.3);  // always one class: 0.2
+    expect_model("transferred.safetensors");
+    // The frozen base kept its bits, running statistics included.
+    std::map<std::string, Tensor> with_frozen_base;
+    for (const auto& [name, tensor] : load_safetensors(folder() + "/frozen.safetensors").tensors)
+        with_frozen_base[name] = tensor;
+    int frozen = 0;
+    for (const auto& [name, tensor] : load_safetensors(folder() + "/base.safetensors").tensors) {
+        const std::string part = "features";
+        if (!name.starts_with(part)) continue;
+        const auto found = with_frozen_base.find("0" + name.substr(part.size()));  // the first layer of its Sequential
+        ASSERT_NE(found, with_frozen_base.end()) << name;
+        EXPECT_EQ(found->second.to_vector<float>(), tensor.to_vector<float>()) << name;
+        ++frozen;
+    }
+    EXPECT_EQ(frozen, 8 * 6);  // eight convolutions with a bias, and a batch norm behind each
 }
 
 TEST_F(Examples, Detection) {
@@ -179,11 +248,12 @@ TEST_F(Examples, Segmentation) {
     expect_model("segmentation.safetensors");
 }
 
-TEST_F(Examples, BagOfWords) {
+TEST_F(TextExamples, BagOfWords) {
     HEDDLE_NEEDS_DATA(reviews, "text/rt-polarity");
     const Outcome o = run("bow", "--data " + reviews + " --examples 4000 --epochs 8");
     EXPECT_GT(o.at("test accuracy"), 0.68);
     expect_model("bow.safetensors");
+    expect_praise("bow.safetensors");
 }
 
 TEST_F(Examples, Word2Vec) {
@@ -213,31 +283,47 @@ TEST_F(Examples, PicturesRowByRow) {
     expect_model("gru.safetensors");
 }
 
-TEST_F(Examples, SpacesPutBack) {
+TEST_F(TextExamples, SpacesPutBack) {
     HEDDLE_NEEDS_DATA(text, "text/tinyshakespeare/input.txt");
     const Outcome o = run("sequence_labelling", "--data " + text + " --examples 150000 --epochs 3");
     EXPECT_GT(o.at("boundary F1"), 0.5);  // a space after every letter: 0.37
-    expect_model("sequence_labelling.safetensors");
+    expect_model("sequence_labelling.safetensors", DType::i64);
+    const std::string labels = predict("sequence_labelling.safetensors", "--text Whatisyourname");
+    EXPECT_EQ(labels.substr(0, 3), "W: ") << labels;
+    EXPECT_EQ(std::count(labels.begin(), labels.end(), ':'), 14) << labels;
+    EXPECT_NE(labels.find("end"), std::string::npos) << labels;
+    EXPECT_NE(labels.find("inside"), std::string::npos) << labels;
 }
 
-TEST_F(Examples, CharacterLanguageModel) {
+TEST_F(TextExamples, CharacterLanguageModel) {
     HEDDLE_NEEDS_DATA(text, "text/tinyshakespeare/input.txt");
     const Outcome o = run("char_lm", "--data " + text + " --examples 60000 --epochs 5");
     EXPECT_LT(o.at("validation loss, nats a character"), 3.0);  // how often each character is: 3.3
-    expect_model("char_lm.safetensors");
+    expect_model("char_lm.safetensors", DType::i64);
+    expect_writes("char_lm.safetensors");
+    // The program writes step by step, with the states carried: after that the model of whole windows must agree.
+    const std::size_t begin = o.output.find("ROMEO:");
+    ASSERT_NE(begin, std::string::npos) << o.output;
+    const std::string window =
+        predict("char_lm.safetensors", "--text ROMEO: --characters 80 --temperature 0.8 --seed 1");
+    EXPECT_EQ(o.output.substr(begin, 86), window.substr(0, 86));
 }
 
-TEST_F(Examples, Transformer) {
+TEST_F(TextExamples, Transformer) {
     HEDDLE_NEEDS_DATA(text, "text/tinyshakespeare/input.txt");
     const Outcome o = run("gpt", "--data " + text + " --examples 60000 --epochs 3");
     EXPECT_LT(o.at("validation loss, nats a character"), 3.0);
     expect_picture("curves.png");
+    expect_model("gpt.safetensors", DType::i64);
+    expect_writes("gpt.safetensors");
 }
 
-TEST_F(Examples, TextAttention) {
+TEST_F(TextExamples, TextAttention) {
     HEDDLE_NEEDS_DATA(reviews, "text/rt-polarity");
     const Outcome o = run("text_attention", "--data " + reviews + " --examples 4000 --epochs 4");
     EXPECT_GT(o.at("test accuracy"), 0.62);
+    expect_model("text_attention.safetensors", DType::i64);
+    expect_praise("text_attention.safetensors");
 }
 
 TEST_F(Examples, MissingDataIsOneLine) {

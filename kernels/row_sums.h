@@ -4,7 +4,7 @@
 
 // Sums and maxima of a row of floats, inlined into HEDDLE_SIMD_CLONES functions. One running result would wait for
 // itself at every element (a compiler may not change the order of float sums); 16 fill a vector register. They are
-// joined pairwise, in an order that depends on nothing but the length.
+// joined in an order that depends on nothing but the length.
 namespace heddle::kernels {
 
 inline constexpr std::int64_t row_partials = 16;
@@ -17,11 +17,9 @@ template <class Total = float, class Term>
     for (; i + row_partials <= count; i += row_partials)
         for (std::int64_t j = 0; j < row_partials; ++j) sums[j] += term(i + j);
     for (std::int64_t j = 0; i + j < count; ++j) sums[j] += term(i + j);
-    Total joined[row_partials];
-    for (std::int64_t j = 0; j < row_partials; ++j) joined[j] = static_cast<Total>(sums[j]);
-    for (std::int64_t width = row_partials / 2; width > 0; width /= 2)
-        for (std::int64_t j = 0; j < width; ++j) joined[j] += joined[j + width];
-    return joined[0];
+    Total total = 0;
+    for (const float sum : sums) total += static_cast<Total>(sum);
+    return total;
 }
 
 /// The largest value, -inf of none; NaN never is.

@@ -96,6 +96,8 @@ def main():
             cells = [f"{name} {entry['microseconds']:.1f}" + (f" ({entry['error']:.1e})" if entry["error"] is not None else "")
                      for name, entry in sorted(row["implementations"].items(), key=lambda item: item[1]["microseconds"])]
             page.append(f"| {row['operation']} | {row['dtype']} | {row['case']} | {', '.join(cells)} |")
+    for table in sorted(folder.glob("bench_*.txt")):
+        page += ["", f"## Suite {table.stem.removeprefix('bench_')}", "", "```", table.read_text().rstrip(), "```"]
     (folder / "report.md").write_text("\n".join(page) + "\n")
     print(f"{folder / 'report.md'}")
 

@@ -6,7 +6,7 @@
 #   --out     where results go [runs/gpu]; what a stage left there is kept, so a run that was cut goes on
 #   --python  an interpreter with PyTorch, to compare with [python3]
 #   --data    CIFAR-10's binary files [random pictures]
-# Stages, each within 8 minutes: facts, layouts, kernels, suite, sanitizer, benchmarks, training. All of them by default;
+# Stages, each within 8 minutes: facts, layouts, kernels, suite, sanitizer, benchmarks, bench, training. All of them by default;
 # one that has its result is skipped (remove DIR/STAGE.done to repeat it). Needs neither network nor root.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -35,7 +35,7 @@ while [ $# -gt 0 ]; do
     *) stages+=("$1") && shift ;;
     esac
 done
-if [ ${#stages[@]} -eq 0 ]; then stages=(facts layouts kernels suite sanitizer benchmarks training); fi
+if [ ${#stages[@]} -eq 0 ]; then stages=(facts layouts kernels suite sanitizer benchmarks bench training); fi
 limit=${HEDDLE_STAGE_SECONDS:-480}
 mkdir -p "$out"
 case $build in /*) ;; *) build=$PWD/$build ;; esac
@@ -85,6 +85,15 @@ sanitizer() {
 }
 benchmarks() {
     within "$build/benchmarks/heddle_benchmarks" --benchmark_filter='/cuda/' --benchmark_min_time=0.02 --benchmark_format=json >"$out/benchmarks.json"
+}
+# Kernel beside kernel on the layers of known models: speed and error, as tables, numbers and pictures.
+bench() {
+    local suite failed=0
+    for suite in gemm attention lstm memory-bound resnet18-cifar resnet50 resnet20; do
+        timeout --kill-after=10 $((limit / 7)) "$build/cli/heddle" bench --suite "$suite" --device cuda --dtype bf16 --time 0.05 \
+            --json "$out/bench_$suite.json" --csv "$out/bench_$suite.csv" --plot "$out/bench_$suite.svg" >"$out/bench_$suite.txt" || failed=1
+    done
+    return $failed
 }
 training() {
     local precision

@@ -30,10 +30,11 @@ PAGE = ROOT / "docs" / "sass.md"
 TOOLS = ROOT / "build" / "sass" / "lib"
 
 # Kernels whose variants for f16 and bf16 multiply on tensor cores.
-MATRIX = ["multiply_tiles"]
+MATRIX = ["multiply_tiles", "attend_mma", "query_gradients_mma", "key_gradients_mma", "multiply_hopper"]
 
 # Why a kernel does not move 16 bytes at a time.
 CHAINS = "pairs of an index and a place, all over memory"
+FRAGMENTS = "results go out as the matrix instruction leaves them, two neighbours a lane: 4 bytes of 16-bit types"
 HALVED = "four sums in f32 become four results of 2 bytes"
 JOINS = "joins the partial sums of another kernel: a small part of the bytes"
 KEYS = "keys of 8 bytes, or the elements that they are made of; could be wider"
@@ -55,6 +56,10 @@ NARROW = {
     ("kernels/attention/native_backward.cu", "query_gradients"): (4, 4, TILES),
     ("kernels/attention/native_backward.cu", "row_products"): (4, 4, ROWS),
     ("kernels/attention/native_forward.cu", "attend"): (4, 4, TILES),
+    ("kernels/attention/native_mma_backward.cu", "key_gradients_mma"): (16, 4, FRAGMENTS),
+    ("kernels/attention/native_mma_backward.cu", "query_gradients_mma"): (16, 4, FRAGMENTS),
+    ("kernels/attention/native_mma_backward.cu", "row_products"): (2, 4, ROWS),
+    ("kernels/attention/native_mma_forward.cu", "attend_mma"): (16, 4, FRAGMENTS),
     ("kernels/conv/native.cu", "add_column_chunks"): (4, 4, JOINS),
     ("kernels/conv/native_depthwise.cu", "add_column_chunks"): (4, 4, JOINS),
     ("kernels/conv/native_depthwise.cu", "depthwise_backward_weights"): (16, 4, SUMS),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <memory>
 
 #include "core/check.h"
 #include "kernels/simt/half_bits.h"
@@ -87,7 +88,11 @@ void multiply(const Operands& operands, const Products::Started& started, const 
         std::memcpy(&bits, shared.at(operand.place(index, k)), sizeof(bits));
         return convert(bits);
     };
-    static thread_local float a[16][16], b[16][2 * Products::most_sums], d[16][2 * Products::most_sums];
+    struct Scratch {  // too much for a fiber's stack, and for the memory of threads that a plug-in finds
+        float a[16][16], b[16][2 * Products::most_sums], d[16][2 * Products::most_sums];
+    };
+    thread_local const auto scratch = std::make_unique<Scratch>();
+    auto& [a, b, d] = *scratch;
     for (unsigned k = 0; k < 16; ++k) {
         for (unsigned i = 0; i < 16; ++i) a[i][k] = element(a_operand, warp % 4 * 16 + i, k);
         for (unsigned j = 0; j < n; ++j) b[k][j] = element(b_operand, j, k);

@@ -341,9 +341,6 @@ void add_conv_cases(CaseSets& sets) {
     }
     forwards.push_back({"nan_relu", with_nan});
     forwards.push_back({"nan_16_channels", with_nan_16});
-    sets.push_back(make_case_set(conv2d_forward(), std::move(forwards)));
-    sets.push_back(make_case_set(conv2d_backward_data(), std::move(data)));
-    sets.push_back(make_case_set(conv2d_backward_weights(), std::move(weights)));
     sets.push_back(make_case_set(
         conv2d_forward(), std::move(forwards),
         {.dims = dims(true, true),

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/device.h"
 #include "core/error.h"
 #include "core/tensor.h"
 #include "core/version.h"
@@ -74,6 +75,14 @@ TEST(Plugin, IsChosenByItsPriorityOrByName) {
     const ForceKernel force("softmax_forward", "flat");
     EXPECT_EQ(ops::softmax(x).to_vector<float>()[0], 0.125f);
 }
+
+#ifdef HEDDLE_TEST_SIM
+// Without it every test on the simulator would be one that did not run.
+TEST(DeviceLibraries, TheSimulatorThatWasBuiltLoads) {
+    for (const DeviceStatus& status : device_status())
+        if (status.kind == DeviceKind::sim) EXPECT_GT(status.count, 0) << status.why_missing;
+}
+#endif
 
 }  // namespace
 }  // namespace heddle

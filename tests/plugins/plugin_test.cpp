@@ -80,7 +80,9 @@ TEST(Plugin, IsChosenByItsPriorityOrByName) {
 // Without it every test on the simulator would be one that did not run.
 TEST(DeviceLibraries, TheSimulatorThatWasBuiltLoads) {
     for (const DeviceStatus& status : device_status())
-        if (status.kind == DeviceKind::sim) EXPECT_GT(status.count, 0) << status.why_missing;
+        if (status.kind == DeviceKind::sim) {
+            EXPECT_GT(status.count, 0) << status.why_missing;
+        }
 }
 #endif
 

@@ -12,10 +12,10 @@ std::unique_ptr<ResidentData> make_resident(const Dataset& data, const LoaderOpt
     if (device.kind == DeviceKind::cpu || (limit && *limit == 0)) return nullptr;
     const std::optional<StoredExamples> stored = data.impl()->stored();
     if (!stored) {
-        notice(
-            fmt::format("the batches of a data set that fills them itself are made on the host and sent to {} (its "
-                        "class has no `stored`)",
-                        device));
+        notice(fmt::format(
+            "the batches of a data set that fills them itself ({} examples) are made on the host and sent to {} (its "
+            "class has no `stored`)",
+            data.size(), device));
         return nullptr;
     }
     const std::size_t bytes = ResidentData::bytes(*stored);

@@ -62,7 +62,7 @@ def convolution(torch, make, d, direction):
         raise Unsupported("PyTorch pads a convolution the same on both sides")
     x = make.pictures(d["n"], d["h"], d["w"], d["c"])
     w = make.pictures(d["k"], d["r"], d["s"], d["c"] // d["groups"])
-    bias = make.normal(d["k"]) if d["bias"] else None
+    bias = make.normal(d["k"]) if d.get("bias") else None
     place = {"stride": d["stride"], "padding": d["pad"], "dilation": d["dilation"], "groups": d["groups"]}
     forward = torch.nn.functional.conv2d
 

@@ -23,7 +23,7 @@ On a GPU PyTorch's data lies there from the start; the columns are
 Each in its better memory layout (contiguous or channels_last). Numbers are medians over the rounds; `ratio` is Heddle's
 pictures a second over the tuned PyTorch's. Peak memory, in bytes, is that of the process less what it held idle, before it
 opened the data: PyTorch's after the import, Heddle's at the start of main; on a GPU it is what the allocators handed out at
-most (for Heddle without the data, which stays on the host). Heddle keeps pictures as bytes and PyTorch's
+most (Heddle's data, as bytes, is among it where it stays there). Heddle keeps pictures as bytes and PyTorch's
 loop as floats; `peak_memory_less_data` is PyTorch's with its data left out (Heddle's always counts its own). Timings mean
 something on a quiet machine only.
 

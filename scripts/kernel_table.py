@@ -5,7 +5,8 @@ kernel_table.py [--build DIR] [--update]
 
 Reads the .ptxas files that scripts/nvcc_report.sh leaves beside the objects of libheddle_cuda. Kernels of CUB and Thrust,
 which some of our files instantiate, are left out. Fails where a kernel
-spills registers, and, without --update, where the page is not what this compiler makes (pages of another nvcc are not
+spills registers, where ptxas remarks on one, such as that it runs products of warpgroups one at a time or ignores
+setmaxnreg, and, without --update, where the page is not what this compiler makes (pages of another nvcc are not
 compared).
 """
 import argparse
@@ -59,6 +60,15 @@ def read(build):
     return found
 
 
+def remarks(build):
+    """What ptxas remarks on, by a number: it would rather have compiled something else."""
+    found = []
+    for path in sorted(build.rglob("kernels/**/*.ptxas")):
+        source = re.search(r"kernels/.*\.cu", str(path)).group(0)
+        found += [f"{source}: {remark}" for remark in re.findall(r"^ptxas info *: (\(C\d+\) .*)", path.read_text(), re.M)]
+    return found
+
+
 def plain(name):
     """The kernel's own name, without namespaces, template arguments and parameters."""
     return re.search(r"(\w+)\s*(<.*)?\(", name.replace("(anonymous namespace)::", "")).group(1)
@@ -77,6 +87,9 @@ def main():
     found = read(arguments.build)
     if not found:
         print(f"{arguments.build}: no .ptxas files: libheddle_cuda has not been built there", file=sys.stderr)
+        return 1
+    if remarked := remarks(arguments.build):
+        print("\n".join(remarked), file=sys.stderr)
         return 1
     names = demangled([kernel[1] for kernel in found])
     libraries = len(found)

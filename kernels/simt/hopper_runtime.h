@@ -45,4 +45,7 @@ void warpgroup_fence(Location at);
 void warpgroup_commit(Location at);
 void warpgroup_wait(unsigned groups, Location at);
 
+/// The warpgroup goes on with `count` registers a thread, more or fewer than before (registers.cpp).
+void change_registers(unsigned count, bool more, Location at);
+
 }  // namespace heddle::simt

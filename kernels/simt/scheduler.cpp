@@ -94,6 +94,7 @@ void Scheduler::run_block() {
         const race::Unseen unseen;
         mbarriers_.begin_block();
         for (Warpgroup& warpgroup : warpgroups_) warpgroup = {};
+        registers_.begin_block();
     }
     if (race::enabled) {
         const race::Unseen unseen;
@@ -140,6 +141,7 @@ void Scheduler::run_block() {
         if (unfinished.empty() && thread.products && !thread.products->started.empty())
             unfinished = fmt::format("a thread has exited without a wgmma_wait for the product of {}",
                                      to_string(thread.products->started.front().at));
+    if (unfinished.empty()) unfinished = registers_.unfinished();
     if (!unfinished.empty())
         heddle::fail(fmt::format("{}: block ({}, {}, {}): {}", launch_.operation, blockIdx.x, blockIdx.y, blockIdx.z,
                                  unfinished));

@@ -11,6 +11,7 @@
 #include "kernels/simt/fiber.h"
 #include "kernels/simt/mbarriers.h"
 #include "kernels/simt/race.h"
+#include "kernels/simt/registers.h"
 #include "kernels/simt/runtime.h"
 #include "kernels/simt/shared_memory.h"
 #include "kernels/simt/warp.h"
@@ -82,6 +83,7 @@ class Scheduler {
     FenceOrder& fences() { return fences_; }
     Mbarriers& mbarriers() { return mbarriers_; }
     Warpgroup& warpgroup(unsigned number) { return warpgroups_[number]; }
+    Registers& registers() { return registers_; }
     const Options& running_options() const { return options_; }
     const char* operation() const { return launch_.operation; }
     /// Whether this statement is the one to run as if it were not there (control.h).
@@ -151,6 +153,7 @@ class Scheduler {
     FenceOrder fences_;
     Mbarriers mbarriers_;
     std::array<Warpgroup, most_threads / 128> warpgroups_;
+    Registers registers_;
 
     // Fibers.
     Fiber host_;

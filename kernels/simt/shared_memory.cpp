@@ -21,6 +21,7 @@ namespace {
 
 constexpr unsigned char unwritten = 0xff;
 constexpr std::size_t base_alignment = 1024;
+constexpr std::size_t dynamic_alignment = 128;  // what HEDDLE_SHARED_DYNAMIC promises, and no more than that
 
 std::size_t align_up(std::size_t value, std::size_t alignment) {
     return (value + alignment - 1) / alignment * alignment;
@@ -47,8 +48,8 @@ void SharedMemory::begin_block(std::size_t dynamic_bytes) {
     ASAN_UNPOISON_MEMORY_REGION(memory_, touched_);
     std::memset(memory_, unwritten, touched_);
     ASAN_POISON_MEMORY_REGION(memory_, capacity);
-    places_.assign(1, {nullptr, red_zone, dynamic_bytes});
-    ASAN_UNPOISON_MEMORY_REGION(memory_ + red_zone, dynamic_bytes);
+    places_.assign(1, {nullptr, red_zone + dynamic_alignment, dynamic_bytes});
+    ASAN_UNPOISON_MEMORY_REGION(memory_ + places_.front().offset, dynamic_bytes);
     asked_ = dynamic_bytes;
     touched_ = end();
 }

@@ -148,17 +148,21 @@ __device__ inline void settle([[maybe_unused]] float (&sums)[count]) {
 /// The warpgroup goes on with so many registers a thread, which must be fewer than before (`take_registers`: more, for
 /// which it waits until others have given some back). All its warps must call it.
 template <int registers>
-__device__ inline void give_back_registers() {
+__device__ inline void give_back_registers(HEDDLE_ONLY_CALLER) {
     static_assert(registers >= 24 && registers <= 256 && registers % 8 == 0);
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
     asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(registers));
+#elif !defined(__CUDACC__)
+    ::heddle::simt::change_registers(registers, false, caller);
 #endif
 }
 template <int registers>
-__device__ inline void take_registers() {
+__device__ inline void take_registers(HEDDLE_ONLY_CALLER) {
     static_assert(registers >= 24 && registers <= 256 && registers % 8 == 0);
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
     asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(registers));
+#elif !defined(__CUDACC__)
+    ::heddle::simt::change_registers(registers, true, caller);
 #endif
 }
 

@@ -181,5 +181,42 @@ TEST(HopperBugs, Products) {
     });
 }
 
+enum class RegisterBug { none, one_warp_keeps, one_warp_differs, too_many_taken, more_given_back, lanes_part };
+
+/// Of three warpgroups the first gives registers to the others, which have 168 a thread at first, too.
+template <RegisterBug bug>
+__global__ void share_registers() {
+    const unsigned warp = threadIdx.x / 32;
+    if (warp < 4) {
+        if (bug == RegisterBug::one_warp_keeps && warp == 2) return;
+        if (bug == RegisterBug::lanes_part && threadIdx.x == 70) return give_back_registers<40>();
+        if (bug == RegisterBug::one_warp_differs && warp == 2) return give_back_registers<24>();
+        give_back_registers<bug == RegisterBug::more_given_back ? 176 : 40>();
+    } else if (bug != RegisterBug::one_warp_keeps) {
+        take_registers<bug == RegisterBug::too_many_taken ? 240 : 232>();
+    }
+}
+
+template <RegisterBug bug>
+void expect_of_registers(const std::string& part) {
+    in_every_order([&] {
+        const std::string message = error_of([&] { launch(share_registers<bug>, 1, 384, 0, here); });
+        if (part.empty())
+            EXPECT_EQ(message, "");
+        else
+            EXPECT_NE(message.find(part), std::string::npos) << "no \"" << part << "\" in \"" << message << "\"";
+    });
+}
+
+TEST(HopperBugs, Registers) {
+    expect_of_registers<RegisterBug::none>("");
+    expect_of_registers<RegisterBug::one_warp_keeps>(
+        "of warpgroup 0 one warp has changed its registers 1 times, another 0");
+    expect_of_registers<RegisterBug::one_warp_differs>("the warps of a warpgroup name different numbers, ");
+    expect_of_registers<RegisterBug::too_many_taken>("wait in take_registers at tests/simt/hopper_bugs_test.cu:");
+    expect_of_registers<RegisterBug::more_given_back>("give_back_registers: 176 of a warp that has 168");
+    expect_of_registers<RegisterBug::lanes_part>("give_back_registers: lane ");
+}
+
 }  // namespace
 HEDDLE_KERNELS_END

@@ -30,7 +30,7 @@ HEDDLE_KERNELS_BEGIN
 /// The device whose kernels this build makes.
 inline constexpr DeviceKind backend = DeviceKind::cuda;
 
-/// The CUDA stream behind a context. Defined by the driver.
+/// The CUDA stream behind a context, whose GPU becomes the current one. Defined by the driver.
 cudaStream_t stream_of(const KernelContext& context);
 /// Throws `Error` that names the operation and what the runtime said.
 [[noreturn]] void fail_launch(const KernelContext& context, cudaError_t error);
@@ -41,16 +41,16 @@ template <class... Parameters, class... Args>
 void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes,
             const KernelContext& context, Args&&... args) {
     if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
-    if (shared_bytes > 48 * 1024) {
-        const cudaError_t error =
-            cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
-        if (error != cudaSuccess) fail_launch(context, error);
-    }
     cudaLaunchConfig_t config{};
     config.gridDim = grid;
     config.blockDim = block;
     config.dynamicSmemBytes = shared_bytes;
     config.stream = stream_of(context);
+    if (shared_bytes > 48 * 1024) {  // an attribute of the kernel on the current GPU
+        const cudaError_t error =
+            cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
+        if (error != cudaSuccess) fail_launch(context, error);
+    }
     const cudaError_t error = cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(args)...);
     if (error != cudaSuccess) fail_launch(context, error);
 }

@@ -169,10 +169,11 @@ __global__ void alignments(std::uintptr_t* y) {
     y[1] = reinterpret_cast<std::uintptr_t>(first) % 16;
     y[2] = reinterpret_cast<std::uintptr_t>(second) % 16;
     y[3] = reinterpret_cast<std::uintptr_t>(&wide) % 128;
+    y[4] = reinterpret_cast<std::uintptr_t>(dynamic) % 256 - 128;  // not more than is promised
 }
 
 TEST(Block, SharedArraysAreAligned) {
-    std::vector<std::uintptr_t> y(4, 1);
+    std::vector<std::uintptr_t> y(5, 1);
     launch(alignments, 1, 1, 10, here, y.data());
     for (const std::uintptr_t rest : y) EXPECT_EQ(rest, 0u);
 }

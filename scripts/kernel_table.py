@@ -65,7 +65,8 @@ def remarks(build):
     found = []
     for path in sorted(build.rglob("kernels/**/*.ptxas")):
         source = re.search(r"kernels/.*\.cu", str(path)).group(0)
-        found += [f"{source}: {remark}" for remark in re.findall(r"^ptxas info *: (\(C\d+\) .*)", path.read_text(), re.M)]
+        remarked = re.findall(r"^ptxas info *: (\(C\d+\) .*)", path.read_text(), re.M)
+        found += [f"{source}: {remark}" for remark in remarked]
     return found
 
 

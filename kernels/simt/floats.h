@@ -1,8 +1,9 @@
 #pragma once
 
-#include "kernels/simt/simt.h"
+#include "kernels/simt/global.h"
 
-// f32 numbers beside elements of a type that may be narrower: V of them, in accesses of up to 16 bytes.
+// f32 numbers beside elements of a type that may be narrower: V of them in global memory, in accesses of up to 16
+// bytes.
 HEDDLE_KERNELS_BEGIN
 
 template <int V>
@@ -13,7 +14,7 @@ __device__ inline void store_wide(float* to, const float (&value)[V]) {
         Vector<float, part> vector;
         HEDDLE_UNROLL
         for (int v = 0; v < part; ++v) vector[v] = value[i + v];
-        store_vector(to + i, vector);
+        store_vector_global(to + i, vector);
     }
 }
 template <int V>

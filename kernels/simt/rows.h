@@ -162,8 +162,10 @@ struct StagedRow : RowGroup {
     __device__ void move(const T* from, T* to) const {
         constexpr int V = vector_width<T>;
         const int thread = static_cast<int>(threadIdx.x), vectors = aligned_ ? count_ / V : 0;
-        for (int i = thread; i < vectors; i += threads) store_vector(to + i * V, load_vector<V>(from + i * V));
-        for (int i = vectors * V + thread; i < count_; i += threads) to[i] = from[i];
+        // At most `per_lane` elements a thread: more unrolling is code that never runs.
+        _Pragma("unroll 2") for (int i = thread; i < vectors; i += threads)
+            store_vector(to + i * V, load_vector<V>(from + i * V));
+        _Pragma("unroll 2") for (int i = vectors * V + thread; i < count_; i += threads) to[i] = from[i];
     }
 
     int row_length_, row_in_block_;

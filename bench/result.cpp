@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <sstream>
 
 #include "core/check.h"
+#include "core/detail/text_file.h"
 
 namespace heddle::bench {
 namespace {
@@ -158,12 +157,9 @@ Report Report::from_config(const Config& config) {
 }
 
 Report Report::load(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    check(file.is_open(), "{}: cannot be read", path);
-    std::stringstream text;
-    text << file.rdbuf();
+    const std::string text = heddle::detail::read_text_file(path);
     try {
-        return from_config(Config::parse(text.str()));
+        return from_config(Config::parse(text));
     } catch (const Error& error) {
         fail(fmt::format("{}: not what heddle bench --json writes: {}", path, error.what()));
     }

@@ -17,6 +17,15 @@ void convolution(Suite& suite, const std::string& name, std::int64_t n, std::int
     suite.cases.push_back({name, "conv2d_backward_weights", dims});
 }
 
+/// A stage of basic blocks: the convolution that halves an h x h picture, the 1 x 1 one beside it where the shortcut
+/// has one, and the others.
+void halving_stage(Suite& suite, const std::string& name, std::int64_t n, std::int64_t h, std::int64_t c,
+                   std::int64_t k, bool shortcut) {
+    convolution(suite, name + ".down", n, h, c, k, 3, 2);
+    if (shortcut) convolution(suite, name + ".shortcut", n, h, c, k, 1, 2);
+    convolution(suite, name, n, h / 2, k, k, 3);
+}
+
 /// Batch norm, with ReLU, forward and backward.
 void norm(Suite& suite, const std::string& name, std::int64_t n, std::int64_t h, std::int64_t c) {
     const Numbers dims{{"n", n}, {"h", h}, {"w", h}, {"c", c}, {"relu", 1}};
@@ -39,10 +48,8 @@ Suite resnet20() {
     Suite s{"resnet20", "ResNet-20 on 32 x 32 pictures, batch 128", {}};
     convolution(s, "conv1", 128, 32, 3, 16, 3, 1, false);
     convolution(s, "stage1", 128, 32, 16, 16, 3);
-    convolution(s, "stage2.down", 128, 32, 16, 32, 3, 2);
-    convolution(s, "stage2", 128, 16, 32, 32, 3);
-    convolution(s, "stage3.down", 128, 16, 32, 64, 3, 2);
-    convolution(s, "stage3", 128, 8, 64, 64, 3);
+    halving_stage(s, "stage2", 128, 32, 16, 32, false);
+    halving_stage(s, "stage3", 128, 16, 32, 64, false);
     norm(s, "stage1.bn", 128, 32, 16);
     norm(s, "stage2.bn", 128, 16, 32);
     norm(s, "stage3.bn", 128, 8, 64);
@@ -54,15 +61,9 @@ Suite resnet18_cifar() {
     Suite s{"resnet18-cifar", "ResNet-18 with a stem for 32 x 32 pictures, batch 64", {}};
     convolution(s, "conv1", 64, 32, 3, 64, 3, 1, false);
     convolution(s, "layer1", 64, 32, 64, 64, 3);
-    convolution(s, "layer2.down", 64, 32, 64, 128, 3, 2);
-    convolution(s, "layer2.shortcut", 64, 32, 64, 128, 1, 2);
-    convolution(s, "layer2", 64, 16, 128, 128, 3);
-    convolution(s, "layer3.down", 64, 16, 128, 256, 3, 2);
-    convolution(s, "layer3.shortcut", 64, 16, 128, 256, 1, 2);
-    convolution(s, "layer3", 64, 8, 256, 256, 3);
-    convolution(s, "layer4.down", 64, 8, 256, 512, 3, 2);
-    convolution(s, "layer4.shortcut", 64, 8, 256, 512, 1, 2);
-    convolution(s, "layer4", 64, 4, 512, 512, 3);
+    halving_stage(s, "layer2", 64, 32, 64, 128, true);
+    halving_stage(s, "layer3", 64, 16, 128, 256, true);
+    halving_stage(s, "layer4", 64, 8, 256, 512, true);
     norm(s, "layer1.bn", 64, 32, 64);
     norm(s, "layer4.bn", 64, 4, 512);
     head(s, 64, 4, 512, 10);

@@ -7,13 +7,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "core/atomic_file.h"
 #include "core/check.h"
 #include "core/config.h"
 #include "core/detail/cpu_model.h"
+#include "core/detail/text_file.h"
 #include "core/driver/driver.h"
 #include "core/env.h"
 #include "kernels/call_key.h"
@@ -96,12 +95,9 @@ void Tuning::save(const std::string& path) const {
 }
 
 Tuning Tuning::load(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    check(file.is_open(), "{}: cannot be read", path);
-    std::stringstream text;
-    text << file.rdbuf();
+    const std::string text = detail::read_text_file(path);
     try {
-        return from_config(Config::parse(text.str()));
+        return from_config(Config::parse(text));
     } catch (const Error& error) {
         fail(fmt::format("{}: not a tuning file: {}; heddle tune writes a new one", path, error.what()));
     }

@@ -41,7 +41,6 @@ KEYS = "keys of 8 bytes, or the elements that they are made of; could be wider"
 LABELS = "labels, a small part of the bytes"
 PIXELS = "pixels of 1 byte and indices of 8, shifted and mirrored: no run of them is aligned"
 PLACES = "a warp reads neighbouring elements; could be wider where rows are whole vectors"
-ROWS = "a warp reads neighbouring elements of rows of any length; could be wider where rows are whole vectors"
 SCATTERED = "looks for its indices, of up to 8 bytes, and adds lines of any length"
 SEED = "reads the seed alone"
 STATE = "copies the first state: a small part of the bytes"
@@ -54,11 +53,11 @@ TURNED = "a transposition by way of shared memory: a warp moves lines of 64 to 2
 NARROW = {
     ("kernels/attention/native_backward.cu", "key_gradients"): (4, 4, TILES),
     ("kernels/attention/native_backward.cu", "query_gradients"): (4, 4, TILES),
-    ("kernels/attention/native_backward.cu", "row_products"): (4, 4, ROWS),
+    ("kernels/attention/native_backward.cu", "row_products"): (16, 4, SUMS),
     ("kernels/attention/native_forward.cu", "attend"): (4, 4, TILES),
     ("kernels/attention/native_mma_backward.cu", "key_gradients_mma"): (16, 4, FRAGMENTS),
     ("kernels/attention/native_mma_backward.cu", "query_gradients_mma"): (16, 4, FRAGMENTS),
-    ("kernels/attention/native_mma_backward.cu", "row_products"): (2, 4, ROWS),
+    ("kernels/attention/native_mma_backward.cu", "row_products"): (16, 4, SUMS),
     ("kernels/attention/native_mma_forward.cu", "attend_mma"): (16, 4, FRAGMENTS),
     ("kernels/conv/native.cu", "add_column_chunks"): (4, 4, JOINS),
     ("kernels/conv/native_depthwise.cu", "add_column_chunks"): (4, 4, JOINS),
@@ -68,14 +67,8 @@ NARROW = {
     ("kernels/copy/native_scatter.cu", "scatter_lines"): (8, 4, SCATTERED),
     ("kernels/image/native.cu", "blend_pixels"): (4, 4, PIXELS),
     ("kernels/image/native.cu", "gather_batch"): (8, 16, PIXELS),
-    ("kernels/layer_norm/native.cu", "data_gradient"): (4, 4, ROWS),
     ("kernels/layer_norm/native.cu", "join_splits"): (4, 4, JOINS),
-    ("kernels/layer_norm/native.cu", "normalize_rows"): (4, 4, ROWS),
-    ("kernels/layer_norm/native.cu", "vector_gradients"): (4, 4, ROWS),
-    ("kernels/loss/native.cu", "entropy_long_rows"): (8, 4, ROWS),
-    ("kernels/loss/native.cu", "entropy_short_rows"): (8, 4, ROWS),
-    ("kernels/loss/native.cu", "gradient_long_rows"): (8, 4, ROWS),
-    ("kernels/loss/native.cu", "gradient_short_rows"): (8, 4, ROWS),
+    ("kernels/loss/native.cu", "entropy_rows"): (16, 4, SUMS),
     ("kernels/loss/native_points.cu", "first_bad_labels"): (8, 8, LABELS),
     ("kernels/loss/native_points.cu", "first_of_blocks"): (8, 8, JOINS),
     ("kernels/matmul/native.cu", "add_column_chunks"): (4, 4, JOINS),
@@ -106,9 +99,6 @@ NARROW = {
     ("kernels/rnn/native_backward.cu", "rnn_backward_step"): (4, 4, TILES),
     ("kernels/rnn/native_forward.cu", "place_state"): (4, 4, STATE),
     ("kernels/rnn/native_forward.cu", "rnn_forward_step"): (4, 4, TILES),
-    ("kernels/softmax/native.cu", "softmax_backward_rows"): (4, 4, ROWS),
-    ("kernels/softmax/native.cu", "softmax_long_rows"): (4, 4, ROWS),
-    ("kernels/softmax/native.cu", "softmax_short_rows"): (4, 4, ROWS),
 }
 
 HEAD = """# Machine code of the kernels

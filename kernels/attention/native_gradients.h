@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/attention/native_tile.h"
+#include "kernels/simt/rows.h"
 
 // What both ways back begin with.
 HEDDLE_KERNELS_BEGIN
@@ -11,20 +12,18 @@ struct Gradients {
     const float *log_sums, *through;  ///< [batch, heads, queries]; through: doutput · output
 };
 
-inline constexpr int product_rows = 4;  // of a block
-
-/// A warp per row of [batch, queries, heads, size]. Floor: a and b read once.
-template <class T>
-__global__ void row_products(const T* a, const T* b, float* through, std::int64_t rows, std::int64_t queries, int heads,
-                             int size) {
-    const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * product_rows + threadIdx.y;
-    if (row >= rows) return;  // whole warps: the kernel has no block-wide barrier
+/// The products of the rows of two arrays [batch, queries, heads, size]. Floor: a and b read once.
+template <class T, class Row>
+__global__ void __launch_bounds__(Row::most_threads)
+    row_products(const T* a, const T* b, float* through, std::int64_t queries, int heads, RowTiles tiles) {
+    Row row(tiles);
+    auto left = row.read(a), right = row.read(b);
     float sum = 0;
-    for (int c = static_cast<int>(threadIdx.x); c < size; c += warp_size)
-        sum += to_f32(a[row * size + c]) * to_f32(b[row * size + c]);
-    sum = warp_reduce(sum, Sum{});
-    const std::int64_t head = row % heads, query = row / heads % queries, batch = row / heads / queries;
-    if (threadIdx.x == 0) through[(batch * heads + head) * queries + query] = sum;
+    for_columns(
+        row, [&](auto, float x, float y) { sum += x * y; }, left, right);
+    sum = row.reduce(sum, Sum{}, 0.0f);
+    const std::int64_t head = row.row % heads, query = row.row / heads % queries, batch = row.row / heads / queries;
+    if (row.leads()) through[(batch * heads + head) * queries + query] = sum;
 }
 
 inline std::size_t gradients_workspace(const AttentionBackward& args) {
@@ -37,10 +36,12 @@ template <class T>
 Gradients<T> given_gradients(const AttentionBackward& args, KernelContext& context) {
     const AttentionExtents e(args);
     auto* const through = static_cast<float*>(context.workspace);
-    const std::int64_t rows = e.batch * e.queries * e.heads;
-    launch(row_products<T>, dim3(static_cast<unsigned>((rows + product_rows - 1) / product_rows)),
-           dim3(warp_size, product_rows), 0, context, args.doutput.as<const T>(), args.output.as<const T>(), through,
-           rows, e.queries, static_cast<int>(e.heads), static_cast<int>(e.value_size));
+    const T *const doutput = args.doutput.as<const T>(), *const output = args.output.as<const T>();
+    const RowPlan plan = plan_rows<T>(e.batch * e.queries * e.heads, e.value_size, 2, {doutput, output});
+    with_row<T>(plan, [&](auto kind) {
+        launch(row_products<T, typename decltype(kind)::type>, plan.grid, plan.block, plan.shared_bytes, context,
+               doutput, output, through, e.queries, static_cast<int>(e.heads), plan.tiles);
+    });
     return {args.doutput.as<const T>(), args.log_sums.as<const float>(), through};
 }
 

@@ -186,6 +186,45 @@ __device__ inline int seen_by_any(const AttentionOperands<T>& in, int first, int
     return in.seen_by(first + rows < in.queries ? first + rows - 1 : in.queries - 1);
 }
 
+/// The keys and values that a block of queries walks over: a tile of each in one of the two places of `walked`, while
+/// the next ones are on their way to the other. All threads must take part.
+template <class Tile, class T>
+struct KeyWalk {
+    const AttentionOperands<T>& in;
+    const TilePlace& place;
+    T* const walked;
+    const int first_row = LanePlace<Tile>{}.first_row;
+    const int seen = seen_by_any(in, place.first, Tile::rows),
+              seen_by_warp = seen_by_any(in, place.first + first_row, Tile::warp_rows);
+
+    /// Starts the first copy, as one with those that were started before.
+    __device__ void begin() const {
+        if (seen > 0) copy(0, walked);
+        copy_async_commit();
+    }
+
+    /// Calls body(first key, keys), the values behind the keys, for the tiles that some query of the warp may see.
+    template <class Body>
+    __device__ void for_each_tile(const Body& body) const {
+        int stage = 0;
+        for (int first_key = 0; first_key < seen; first_key += Tile::columns, stage ^= 1) {
+            copy_async_wait<0>();
+            __syncthreads();  // the tile is there, and everyone is done with the one whose place the next one takes
+            if (first_key + Tile::columns < seen)
+                copy(first_key + Tile::columns, walked + (stage ^ 1) * 2 * Tile::walked_elements);
+            copy_async_commit();
+            if (first_key < seen_by_warp) body(first_key, walked + stage * 2 * Tile::walked_elements);
+        }
+    }
+
+  private:
+    __device__ void copy(int first_key, T* keys) const {
+        copy_rows<Tile, Tile::columns>(in.key, place, in.keys, in.heads, in.size, first_key, keys);
+        copy_rows<Tile, Tile::columns>(in.value, place, in.keys, in.heads, in.value_size, first_key,
+                                       keys + Tile::walked_elements);
+    }
+};
+
 /// Of the products of kept queries with the keys from `first_key` on, sets those that do not count to `value`.
 template <class Tile, class T>
 __device__ inline void hide_keys(const AttentionOperands<T>& in, const TilePlace& place, int first_key, float value,

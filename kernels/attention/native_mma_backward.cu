@@ -41,19 +41,12 @@ __global__ void __launch_bounds__(Tile::threads)
     T* const walked = doutputs + Tile::kept_elements;  // keys and values of two tiles
     const TilePlace place = place_of_queries<Tile>(in, tiles);
     const LanePlace<Tile> lane;
-    const auto load = [&](int first_key, T* keys) {
-        copy_rows<Tile, Tile::columns>(in.key, place, in.keys, in.heads, in.size, first_key, keys);
-        copy_rows<Tile, Tile::columns>(in.value, place, in.keys, in.heads, in.value_size, first_key,
-                                       keys + Tile::walked_elements);
-    };
-    const int seen = seen_by_any(in, place.first, Tile::rows),
-              seen_by_warp = seen_by_any(in, place.first + lane.first_row, Tile::warp_rows);
-    if (seen > 0) {
+    const KeyWalk<Tile, T> walk{in, place, walked};
+    if (walk.seen > 0) {
         copy_rows<Tile, Tile::rows>(in.query, place, in.queries, in.heads, in.size, place.first, queries);
         copy_rows<Tile, Tile::rows>(given.doutput, place, in.queries, in.heads, in.value_size, place.first, doutputs);
-        load(0, walked);
     }
-    copy_async_commit();
+    walk.begin();
 
     const float scale = in.scale * log2_of_e;
     float log_sum[Tile::row_blocks][2], through[Tile::row_blocks][2];
@@ -69,15 +62,7 @@ __global__ void __launch_bounds__(Tile::threads)
     }
     typename Tile::Sums sums;
     for_each_element<Tile, Tile::width / 8>([&](int i, int part, int n, int e) { sums[i][n][2 * part + e] = 0; });
-    int stage = 0;
-    for (int first_key = 0; first_key < seen; first_key += Tile::columns, stage ^= 1) {
-        copy_async_wait<0>();
-        __syncthreads();  // the tile is there, and everyone is done with the one whose place the next one takes
-        if (first_key + Tile::columns < seen)
-            load(first_key + Tile::columns, walked + (stage ^ 1) * 2 * Tile::walked_elements);
-        copy_async_commit();
-        if (first_key >= seen_by_warp) continue;
-        const T* const keys = walked + stage * 2 * Tile::walked_elements;
+    walk.for_each_tile([&](int first_key, const T* keys) {
         typename Tile::Products weight, gradient;
         multiply_kept<Tile>(queries, keys, weight);
         multiply_kept<Tile>(doutputs, keys + Tile::walked_elements, gradient);
@@ -91,7 +76,7 @@ __global__ void __launch_bounds__(Tile::threads)
             g = weight[i][j][2 * part + e] * (g - through[i][part]);
         });
         add_weighted<Tile>(gradient, keys, sums);
-    }
+    });
     store_rows<Tile>(sums, in.scale, dquery, place, in.queries, in.heads, in.size);
 }
 

@@ -59,18 +59,11 @@ __global__ void __launch_bounds__(Tile::threads)
     T* const walked = shared + Tile::kept_elements;  // keys and values of two tiles
     const TilePlace place = place_of_queries<Tile>(in, tiles);
     const LanePlace<Tile> lane;
-    const auto load = [&](int first_key, T* keys) {
-        copy_rows<Tile, Tile::columns>(in.key, place, in.keys, in.heads, in.size, first_key, keys);
-        copy_rows<Tile, Tile::columns>(in.value, place, in.keys, in.heads, in.value_size, first_key,
-                                       keys + Tile::walked_elements);
-    };
-    const int seen = seen_by_any(in, place.first, Tile::rows),
-              seen_by_warp = seen_by_any(in, place.first + lane.first_row, Tile::warp_rows);
-    if (seen > 0) {
+    const KeyWalk<Tile, T> walk{in, place, walked};
+    if (walk.seen > 0) {
         copy_rows<Tile, Tile::rows>(in.query, place, in.queries, in.heads, in.size, place.first, queries);
-        load(0, walked);
     }
-    copy_async_commit();
+    walk.begin();
 
     const float scale = in.scale * log2_of_e;
     float largest[Tile::row_blocks][2], sum[Tile::row_blocks][2];  // a sum: of the lane's own columns
@@ -80,15 +73,7 @@ __global__ void __launch_bounds__(Tile::threads)
         largest[i][part] = -INFINITY;
         sum[i][part] = 0;
     });
-    int stage = 0;
-    for (int first_key = 0; first_key < seen; first_key += Tile::columns, stage ^= 1) {
-        copy_async_wait<0>();
-        __syncthreads();  // the tile is there, and everyone is done with the one whose place the next one takes
-        if (first_key + Tile::columns < seen)
-            load(first_key + Tile::columns, walked + (stage ^ 1) * 2 * Tile::walked_elements);
-        copy_async_commit();
-        if (first_key >= seen_by_warp) continue;
-        const T* const keys = walked + stage * 2 * Tile::walked_elements;
+    walk.for_each_tile([&](int first_key, const T* keys) {
         typename Tile::Products scores;
         multiply_kept<Tile>(queries, keys, scores);
         for_each_element<Tile, Tile::columns / 8>(
@@ -96,7 +81,7 @@ __global__ void __launch_bounds__(Tile::threads)
         hide_keys<Tile>(in, place, first_key, -INFINITY, scores);
         to_weights<Tile>(scores, largest, sum, sums);
         add_weighted<Tile>(scores, keys + Tile::walked_elements, sums);
-    }
+    });
 
     HEDDLE_UNROLL
     for (int i = 0; i < Tile::row_blocks; ++i) {

@@ -1,15 +1,13 @@
 #include "kernels/loss/loss.h"
 #include "kernels/native_registry.h"
 #include "kernels/simt/native.h"
+#include "kernels/simt/rows.h"
 
-// Cross-entropy. A row belongs to a group of lanes and stays in their registers while it is short, to a block where it
-// is long (which reads it a second time, from cache). The floor is the bytes: the logits once (dense labels too), and
+// Cross-entropy. Each kernel reads the logits once from memory, and later passes over a row find them in registers, in
+// shared memory or in the first cache (simt/rows.h). The floor is the bytes: the logits once (dense labels too), and
 // once more for the gradient that is written.
 HEDDLE_KERNELS_BEGIN
 namespace {
-
-constexpr int short_threads = 128, block_threads = 256;
-constexpr int longest_in_registers = 1024;  // classes, 32 a lane
 
 /// The labels of all rows after smoothing: q_c = keep * label_c + share.
 template <class T>
@@ -21,7 +19,7 @@ struct Targets {
     float keep = 1, share = 0;
 };
 
-/// One row of them.
+/// One row of them: an operand of `for_columns`, whose elements are q_c.
 template <class T>
 struct Target {
     const T* dense;
@@ -29,122 +27,95 @@ struct Target {
     bool ignored;
     float keep, share;
 
-    __device__ float operator()(std::int64_t c) const {
-        if (dense) return keep * to_f32(dense[c]) + share;
-        return c == label ? keep + share : share;
+    template <int V>
+    __device__ Floats<V> at(int slot, std::int64_t column) const {
+        Floats<V> q;
+        if (dense) {
+            q = InMemory<T>{dense}.template at<V>(slot, column);
+            HEDDLE_UNROLL
+            for (int v = 0; v < V; ++v) q[v] = keep * q[v] + share;
+        } else {
+            HEDDLE_UNROLL
+            for (int v = 0; v < V; ++v) q[v] = column + v == label ? keep + share : share;
+        }
+        return q;
     }
 };
 
-template <class T>
-__device__ Target<T> target_of(const Targets<T>& targets, std::int64_t row, std::int64_t classes) {
+/// All threads call it.
+template <class T, class Row>
+__device__ Target<T> target_of(const Targets<T>& targets, Row& row) {
     Target<T> target{nullptr, 0, false, targets.keep, targets.share};
-    if (targets.dense) {
-        target.dense = targets.dense + row * classes;
+    if (targets.dense) {  // the same for all threads
+        target.dense = row.find(targets.dense);
         return target;
     }
+    if (!row.inside) return target;
     if (targets.dtype == DType::i64)
-        target.label = static_cast<const std::int64_t*>(targets.sparse)[row];
+        target.label = static_cast<const std::int64_t*>(targets.sparse)[row.row];
     else if (targets.dtype == DType::u8)
-        target.label = static_cast<const std::uint8_t*>(targets.sparse)[row];
+        target.label = static_cast<const std::uint8_t*>(targets.sparse)[row.row];
     else
-        target.label = static_cast<const std::int32_t*>(targets.sparse)[row];
+        target.label = static_cast<const std::int32_t*>(targets.sparse)[row.row];
     target.ignored = target.label == targets.ignored;
     return target;
 }
 
-/// Sums that a row's loss is made of, with d_c = x_c - the largest x.
-struct Sums {
-    float powers = 0;     // sum of exp(d_c)
-    float total = 0;      // sum of q_c
-    float distances = 0;  // sum of q_c d_c where q_c is not 0
+/// The largest logit of the row.
+template <class Row, class Operand>
+__device__ float largest_of(const Row& row, Operand& logits) {
+    float largest = -INFINITY;
+    for_columns(
+        row, [&](auto, float value) { largest = Max{}(largest, value); }, logits);
+    return row.reduce(largest, Max{}, -INFINITY);
+}
 
-    template <class T>
-    __device__ void add(float d, const Target<T>& target, std::int64_t c) {
-        const float q = target(c);
+/// The loss of a sparse target, from its own distance (that of its logit from the largest) and the sum of all; a weight
+/// of 0 counts nothing, also where the distance is infinite.
+template <class T>
+__device__ float sparse_loss(const Target<T>& target, float log_sum, float own_distance, float distances) {
+    if (target.keep != 0) log_sum -= target.keep * own_distance;
+    if (target.share != 0) log_sum -= target.share * distances;
+    return log_sum;
+}
+
+template <class T, class Row>
+__global__ void __launch_bounds__(Row::most_threads)
+    entropy_rows(const T* x, Targets<T> targets, float* loss, float* log_sums, RowTiles tiles) {
+    Row row(tiles);
+    auto logits = row.read(x);
+    const Target<T> target = target_of(targets, row);
+    const float largest = largest_of(row, logits);
+    // Of exp(d_c) and, of dense targets, of q_c and of q_c d_c where q_c is not 0; of sparse ones, of d_c.
+    float powers = 0, total = 0, distances = 0;
+    const auto add_dense = [&](auto, float value, float q) {
+        const float d = value - largest;
         powers += expf(d);
         total += q;
         if (q != 0) distances += q * d;
-    }
-};
-
-/// The loss; sparse targets have a total of 1.
-template <class T>
-__device__ float loss_of(const Sums& sums, float log_sum, const Target<T>& target) {
-    if (target.ignored) return 0;
-    return (target.dense ? sums.total : 1.0f) * log_sum - sums.distances;
-}
-
-/// Lane groups of `width` (a power of two); all lanes of the warp call it.
-template <class Op>
-__device__ inline float reduce_group(float value, Op op, int width) {
-    for (int offset = width / 2; offset > 0; offset /= 2) value = op(value, __shfl_xor_sync(all_lanes, value, offset));
-    return value;
-}
-
-/// A lane's part of a row: classes lane, lane + width, ...; -inf beyond the end.
-template <int per_lane>
-struct ShortRow {
-    float value[per_lane];
-    float largest = -INFINITY;
-
-    template <class T>
-    __device__ void load(const T* x, int classes, int lane, int width, bool inside) {
-        HEDDLE_UNROLL
-        for (int i = 0; i < per_lane; ++i) {
-            const int c = lane + i * width;
-            value[i] = inside && c < classes ? to_f32(x[c]) : -INFINITY;
-            largest = Max{}(largest, value[i]);
-        }
-        largest = reduce_group(largest, Max{}, width);
-    }
-};
-
-template <class T, int per_lane>
-__global__ void entropy_short_rows(const T* x, Targets<T> targets, float* loss, float* log_sums, std::int64_t rows,
-                                   int classes, int width) {
-    const int lane = static_cast<int>(threadIdx.x) % width;
-    const std::int64_t row =
-        static_cast<std::int64_t>(blockIdx.x) * (short_threads / width) + static_cast<int>(threadIdx.x) / width;
-    const bool inside = row < rows;
-    ShortRow<per_lane> part;
-    part.load(x + row * classes, classes, lane, width, inside);
-    Target<T> target{};
-    if (inside) target = target_of(targets, row, classes);
-    Sums sums;
-    HEDDLE_UNROLL
-    for (int i = 0; i < per_lane; ++i) {
-        const int c = lane + i * width;
-        if (inside && c < classes) sums.add(part.value[i] - part.largest, target, c);
-    }
-    sums.powers = reduce_group(sums.powers, Sum{}, width);
-    sums.total = reduce_group(sums.total, Sum{}, width);
-    sums.distances = reduce_group(sums.distances, Sum{}, width);
-    if (lane != 0 || !inside) return;
-    log_sums[row] = logf(sums.powers);
-    loss[row] = loss_of(sums, log_sums[row], target);
-}
-
-template <class T>
-__device__ float largest_of(const T* x, std::int64_t classes) {
-    float largest = -INFINITY;
-    for (std::int64_t c = threadIdx.x; c < classes; c += block_threads) largest = Max{}(largest, to_f32(x[c]));
-    return block_reduce(largest, Max{}, -INFINITY);
-}
-
-template <class T>
-__global__ void entropy_long_rows(const T* x, Targets<T> targets, float* loss, float* log_sums, std::int64_t classes) {
-    const std::int64_t row = blockIdx.x;
-    x += row * classes;
-    const float largest = largest_of(x, classes);
-    const Target<T> target = target_of(targets, row, classes);
-    Sums sums;
-    for (std::int64_t c = threadIdx.x; c < classes; c += block_threads) sums.add(to_f32(x[c]) - largest, target, c);
-    sums.powers = block_reduce(sums.powers, Sum{}, 0.0f);
-    sums.total = block_reduce(sums.total, Sum{}, 0.0f);
-    sums.distances = block_reduce(sums.distances, Sum{}, 0.0f);
-    if (threadIdx.x != 0) return;
-    log_sums[row] = logf(sums.powers);
-    loss[row] = loss_of(sums, log_sums[row], target);
+    };
+    const auto add_sparse = [&](auto, float value) {
+        const float d = value - largest;
+        powers += expf(d);
+        distances += d;
+    };
+    if (targets.dense)  // the same for all threads
+        for_columns(row, add_dense, logits, target);
+    else
+        for_columns(row, add_sparse, logits);
+    powers = row.reduce(powers, Sum{}, 0.0f);
+    distances = row.reduce(distances, Sum{}, 0.0f);
+    if (targets.dense) total = row.reduce(total, Sum{}, 0.0f);
+    if (!row.leads()) return;
+    const float log_sum = logf(powers);
+    log_sums[row.row] = log_sum;
+    if (targets.dense)
+        loss[row.row] = total * log_sum - distances;
+    else if (target.ignored)
+        loss[row.row] = 0;
+    else
+        loss[row.row] =
+            sparse_loss(target, log_sum, to_f32(x[row.row * tiles.length + target.label]) - largest, distances);
 }
 
 /// What multiplies a row's gradient.
@@ -156,57 +127,25 @@ struct Factor {
     __device__ float operator()(std::int64_t row) const { return dloss[same ? 0 : row] * scale; }
 };
 
-template <class T, int per_lane>
-__global__ void gradient_short_rows(const T* x, Targets<T> targets, const float* log_sums, Factor factor, T* dx,
-                                    std::int64_t rows, int classes, int width) {
-    const int lane = static_cast<int>(threadIdx.x) % width;
-    const std::int64_t row =
-        static_cast<std::int64_t>(blockIdx.x) * (short_threads / width) + static_cast<int>(threadIdx.x) / width;
-    const bool inside = row < rows;
-    ShortRow<per_lane> part;
-    part.load(x + row * classes, classes, lane, width, inside);
-    Target<T> target{};
-    if (inside) target = target_of(targets, row, classes);
+template <class T, class Row>
+__global__ void __launch_bounds__(Row::most_threads)
+    gradient_rows(const T* x, Targets<T> targets, const float* log_sums, Factor factor, T* dx, RowTiles tiles) {
+    Row row(tiles);
+    auto logits = row.read(x);
+    const Target<T> target = target_of(targets, row);
+    const float largest = largest_of(row, logits);
     float total = 1;
     if (targets.dense) {  // the same for all threads
         total = 0;
-        HEDDLE_UNROLL
-        for (int i = 0; i < per_lane; ++i) {
-            const int c = lane + i * width;
-            if (inside && c < classes) total += target(c);
-        }
-        total = reduce_group(total, Sum{}, width);
+        for_columns(
+            row, [&](auto, float q) { total += q; }, target);
+        total = row.reduce(total, Sum{}, 0.0f);
     }
-    if (!inside) return;
-    const float log_sum = log_sums[row], by = factor(row);
-    HEDDLE_UNROLL
-    for (int i = 0; i < per_lane; ++i) {
-        const int c = lane + i * width;
-        if (c >= classes) continue;
-        const float power = expf(part.value[i] - part.largest - log_sum);
-        dx[row * classes + c] = from_f32<T>(target.ignored ? 0.0f : (power * total - target(c)) * by);
-    }
-}
-
-template <class T>
-__global__ void gradient_long_rows(const T* x, Targets<T> targets, const float* log_sums, Factor factor, T* dx,
-                                   std::int64_t classes) {
-    const std::int64_t row = blockIdx.x;
-    x += row * classes;
-    dx += row * classes;
-    const float largest = largest_of(x, classes);
-    const Target<T> target = target_of(targets, row, classes);
-    float total = 1;
-    if (target.dense) {
-        total = 0;
-        for (std::int64_t c = threadIdx.x; c < classes; c += block_threads) total += target(c);
-        total = block_reduce(total, Sum{}, 0.0f);
-    }
-    const float log_sum = log_sums[row], by = factor(row);
-    for (std::int64_t c = threadIdx.x; c < classes; c += block_threads) {
-        const float power = expf(to_f32(x[c]) - largest - log_sum);
-        dx[c] = from_f32<T>(target.ignored ? 0.0f : (power * total - target(c)) * by);
-    }
+    const float log_sum = row.inside ? log_sums[row.row] : 0, by = row.inside ? factor(row.row) : 0;
+    const auto gradient = [&](auto, float value, float q) {
+        return target.ignored ? 0.0f : (expf(value - largest - log_sum) * total - q) * by;
+    };
+    write_columns(row, dx, gradient, logits, target);
 }
 
 template <class T, class Args>
@@ -223,56 +162,34 @@ Targets<T> targets_of(const Args& args) {
     return targets;
 }
 
-/// How short rows are laid out: lanes a row and blocks.
-struct ShortRows {
-    int width = 1;
-    dim3 grid;
-
-    ShortRows(std::int64_t rows, std::int64_t classes) {
-        while (width < warp_size && width < classes) width *= 2;
-        const std::int64_t groups = short_threads / width;
-        grid = dim3(static_cast<unsigned>((rows + groups - 1) / groups));
-    }
-};
+/// `dx`: the logits where there is no gradient.
+template <class T>
+RowPlan plan_of(std::int64_t rows, std::int64_t classes, const Targets<T>& targets, const T* x, const T* dx) {
+    return plan_rows<T>(rows, classes, targets.dense ? 2 : 1, {x, dx, targets.dense ? targets.dense : x});
+}
 
 template <class T>
 void forward_of(const CrossEntropyForward& args, KernelContext& context) {
-    const std::int64_t classes = args.logits.shape.back(), rows = args.log_sum.elements();
     const T* x = args.logits.as<T>();
-    float *loss = args.loss.as<float>(), *log_sums = args.log_sum.as<float>();
     const Targets<T> targets = targets_of<T>(args);
-    if (classes > longest_in_registers) {
-        launch(entropy_long_rows<T>, dim3(static_cast<unsigned>(rows)), dim3(block_threads), 0, context, x, targets,
-               loss, log_sums, classes);
-        return;
-    }
-    const ShortRows cut(rows, classes);
-    const auto kernel = classes <= 32    ? entropy_short_rows<T, 1>
-                        : classes <= 128 ? entropy_short_rows<T, 4>
-                                         : entropy_short_rows<T, 32>;
-    launch(kernel, cut.grid, dim3(short_threads), 0, context, x, targets, loss, log_sums, rows,
-           static_cast<int>(classes), cut.width);
+    const RowPlan plan = plan_of(args.log_sum.elements(), args.logits.shape.back(), targets, x, x);
+    with_row<T>(plan, [&](auto kind) {
+        launch(entropy_rows<T, typename decltype(kind)::type>, plan.grid, plan.block, plan.shared_bytes, context, x,
+               targets, args.loss.as<float>(), args.log_sum.as<float>(), plan.tiles);
+    });
 }
 
 template <class T>
 void backward_of(const CrossEntropyBackward& args, KernelContext& context) {
-    const std::int64_t classes = args.logits.shape.back(), rows = args.log_sum.elements();
     const T* x = args.logits.as<T>();
     T* dx = args.dlogits.as<T>();
-    const float* log_sums = args.log_sum.as<float>();
-    const Factor factor{args.dloss.as<float>(), args.dloss.elements() == 1, args.scale};
     const Targets<T> targets = targets_of<T>(args);
-    if (classes > longest_in_registers) {
-        launch(gradient_long_rows<T>, dim3(static_cast<unsigned>(rows)), dim3(block_threads), 0, context, x, targets,
-               log_sums, factor, dx, classes);
-        return;
-    }
-    const ShortRows cut(rows, classes);
-    const auto kernel = classes <= 32    ? gradient_short_rows<T, 1>
-                        : classes <= 128 ? gradient_short_rows<T, 4>
-                                         : gradient_short_rows<T, 32>;
-    launch(kernel, cut.grid, dim3(short_threads), 0, context, x, targets, log_sums, factor, dx, rows,
-           static_cast<int>(classes), cut.width);
+    const Factor factor{args.dloss.as<float>(), args.dloss.elements() == 1, args.scale};
+    const RowPlan plan = plan_of(args.log_sum.elements(), args.logits.shape.back(), targets, x, dx);
+    with_row<T>(plan, [&](auto kind) {
+        launch(gradient_rows<T, typename decltype(kind)::type>, plan.grid, plan.block, plan.shared_bytes, context, x,
+               targets, args.log_sum.as<float>(), factor, dx, plan.tiles);
+    });
 }
 
 /// Labels as the logits where dense; the rest in f32.

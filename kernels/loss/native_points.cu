@@ -3,6 +3,7 @@
 #include "kernels/loss/labels.h"
 #include "kernels/loss/loss.h"
 #include "kernels/native_registry.h"
+#include "kernels/simt/floats.h"
 #include "kernels/simt/native.h"
 
 // Losses of each element alone, and the search for a label out of range. The floor is the bytes, each once.
@@ -54,29 +55,6 @@ __device__ inline float point_gradient(PointLoss kind, float delta, float p, flo
             break;
     }
     return p >= least_probability && p <= greatest_probability ? d / (p * (1 - p)) : 0;
-}
-
-/// f32 elements beside V of a type that may be narrower, in accesses of up to 16 bytes.
-template <int V>
-__device__ inline void store_wide(float* to, const float (&value)[V]) {
-    constexpr int part = V < 4 ? V : 4;
-    HEDDLE_UNROLL
-    for (int i = 0; i < V; i += part) {
-        Vector<float, part> vector;
-        HEDDLE_UNROLL
-        for (int v = 0; v < part; ++v) vector[v] = value[i + v];
-        store_vector(to + i, vector);
-    }
-}
-template <int V>
-__device__ inline void load_wide(const float* from, float (&value)[V]) {
-    constexpr int part = V < 4 ? V : 4;
-    HEDDLE_UNROLL
-    for (int i = 0; i < V; i += part) {
-        const Vector<float, part> vector = load_vector<part>(from + i);
-        HEDDLE_UNROLL
-        for (int v = 0; v < part; ++v) value[i + v] = vector[v];
-    }
 }
 
 /// `count` is a multiple of V.

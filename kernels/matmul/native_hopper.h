@@ -62,26 +62,6 @@ __device__ inline void copy_slab(unsigned char* to, const TensorMap& map, int fi
     }
 }
 
-/// One of the two steps of transposing 4 pairs over 4 lanes: lanes at `distance` swap the pairs that belong to the
-/// other.
-template <int distance>
-__device__ inline void exchange_pairs(float (&pair)[4][2], int member) {
-    const bool upper = member & distance;
-    HEDDLE_UNROLL
-    for (int b = 0; b < 4; ++b) {
-        if (b & distance) continue;
-        HEDDLE_UNROLL
-        for (int e = 0; e < 2; ++e) {
-            float &low = pair[b][e], &high = pair[b + distance][e];
-            const float got = __shfl_xor_sync(all_lanes, upper ? low : high, distance);
-            if (upper)
-                low = got;
-            else
-                high = got;
-        }
-    }
-}
-
 /// Writes a warpgroup's sums of 64 x n from (row, column) on. The four lanes that share a row of eight columns exchange
 /// what they have of four such groups, so that each has one: 16 bytes for one store.
 template <int n, class Output>

@@ -104,6 +104,26 @@ class WarpProductF32 {
     float sum_[sub_m][sub_n];
 };
 
+/// One of the two steps of transposing 4 pairs over 4 lanes: lanes at `distance` swap the pairs that belong to the
+/// other.
+template <int distance>
+__device__ inline void exchange_pairs(float (&pair)[4][2], int member) {
+    const bool upper = member & distance;
+    HEDDLE_UNROLL
+    for (int b = 0; b < 4; ++b) {
+        if (b & distance) continue;
+        HEDDLE_UNROLL
+        for (int e = 0; e < 2; ++e) {
+            float &low = pair[b][e], &high = pair[b + distance][e];
+            const float got = __shfl_xor_sync(all_lanes, upper ? low : high, distance);
+            if (upper)
+                low = got;
+            else
+                high = got;
+        }
+    }
+}
+
 /// f16 and bf16 on tensor cores, by products of 16 x 16 and 16 x 8 (see simt/matrix.h for who holds what).
 template <class Shape, bool a_along_k, bool b_along_k>
 class WarpProductMatrix {
@@ -165,8 +185,8 @@ class WarpProductMatrix {
                         pair[b][0] = sum_[i][j + b][half * 2];
                         pair[b][1] = sum_[i][j + b][half * 2 + 1];
                     }
-                    exchange<1>(pair, member);
-                    exchange<2>(pair, member);
+                    exchange_pairs<1>(pair, member);
+                    exchange_pairs<2>(pair, member);
                     Vector<float, 8> sums;
                     HEDDLE_UNROLL
                     for (int e = 0; e < 8; ++e) sums[e] = pair[e / 2][e % 2];
@@ -177,26 +197,6 @@ class WarpProductMatrix {
     }
 
   private:
-    /// One of the two steps of transposing 4 pairs over 4 lanes: lanes at `distance` swap the pairs that belong to the
-    /// other.
-    template <int distance>
-    __device__ static void exchange(float (&pair)[4][2], int member) {
-        const bool upper = member & distance;
-        HEDDLE_UNROLL
-        for (int b = 0; b < 4; ++b) {
-            if (b & distance) continue;
-            HEDDLE_UNROLL
-            for (int e = 0; e < 2; ++e) {
-                float &low = pair[b][e], &high = pair[b + distance][e];
-                const float got = __shfl_xor_sync(all_lanes, upper ? low : high, distance);
-                if (upper)
-                    low = got;
-                else
-                    high = got;
-            }
-        }
-    }
-
     /// The fragment of 16 rows or columns from `first` and 16 steps of k. A's goes first down its rows and then along
     /// k, B's first along k.
     template <bool along_k, int extent, bool rows_first>

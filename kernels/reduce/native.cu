@@ -36,13 +36,6 @@ Axes axes_of(const Walk& walk) {
     return axes;
 }
 
-/// The smallest power of two that is not below `count`, up to a warp.
-int lanes_for(std::int64_t count) {
-    int lanes = 1;
-    while (lanes < warp_size && lanes < count) lanes *= 2;
-    return lanes;
-}
-
 std::int64_t at_most(std::int64_t value, std::int64_t limit) { return value < limit ? value : limit; }
 std::int64_t at_least(std::int64_t value, std::int64_t limit) { return value < limit ? limit : value; }
 std::int64_t ratio_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }

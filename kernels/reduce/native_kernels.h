@@ -2,6 +2,7 @@
 
 #include "kernels/reduce/native_operators.h"
 #include "kernels/simt/columns.h"
+#include "kernels/simt/groups.h"
 #include "kernels/view.h"
 
 // The kernels of native.cu. Each reads x once: the floor is its bytes. Where an output has too many elements for one
@@ -34,13 +35,6 @@ __device__ inline std::int64_t offset_in(const Axes& axes, std::int64_t linear) 
         linear /= axes.extent[axis];
     }
     return offset;
-}
-
-/// Every lane of a group gets the reduction over its `width` lanes (a power of two). All lanes of the warp call it.
-template <class A, class Op>
-__device__ inline A reduce_group(A value, Op op, int width) {
-    for (int offset = width / 2; offset > 0; offset /= 2) value = op(value, __shfl_xor_sync(all_lanes, value, offset));
-    return value;
 }
 
 constexpr int block_threads = 256;

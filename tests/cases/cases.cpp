@@ -4,7 +4,9 @@ namespace heddle::cases {
 
 CaseSets all_cases() {
     CaseSets sets;
-    add_elementwise_cases(sets);
+    add_unary_cases(sets);
+    add_binary_cases(sets);
+    add_select_cases(sets);
     add_reduce_cases(sets);
     add_copy_cases(sets);
     add_attention_cases(sets);

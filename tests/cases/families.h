@@ -12,6 +12,11 @@ inline View off_by_one(const View& view, const Shape& shape) {
     return {view.as<char>() + size_of(view.dtype), shape, view.dtype};
 }
 inline Shape one_more(const Shape& shape) { return {shape.elements() + 1}; }
+/// What `make` gives for a shape; where it is to be `unaligned`, such a view.
+template <class Make>
+View placed(bool unaligned, const Shape& shape, const Make& make) {
+    return unaligned ? off_by_one(make(one_more(shape)), shape) : make(shape);
+}
 
 /// Pictures as numbers: n, h, w, c.
 inline std::vector<Dim> picture_dims() { return {{.name = "n"}, {.name = "h"}, {.name = "w"}, {.name = "c"}}; }
@@ -26,7 +31,9 @@ inline bool set_picture(Dims& d, const Shape& shape) {
     return true;
 }
 
-void add_elementwise_cases(CaseSets& sets);
+void add_unary_cases(CaseSets& sets);
+void add_binary_cases(CaseSets& sets);
+void add_select_cases(CaseSets& sets);
 void add_reduce_cases(CaseSets& sets);
 void add_copy_cases(CaseSets& sets);
 void add_attention_cases(CaseSets& sets);

@@ -7,10 +7,16 @@ namespace {
 
 using namespace kernels;
 
+/// Which operands begin where no vector may.
+struct Unaligned {
+    bool inputs = false, results = false, vectors = false;
+};
+
 struct Spec {
     Shape shape = {1, 1};
     bool scale = true, offset = true;
     Fill fill = Fill::normal;
+    Unaligned unaligned = {};
 };
 
 Shape rows(const Shape& shape) { return {shape.elements() / shape.back()}; }
@@ -20,11 +26,16 @@ Case<LayerNormForward> forward(std::string name, const Spec& spec, bool benchmar
             [=](Problem& problem) {
                 const DType wide = problem.wide();
                 problem.reduction(spec.shape.back());
+                const auto vector = [&](Fill fill) {
+                    return placed(spec.unaligned.vectors, {spec.shape.back()},
+                                  [&](const Shape& s) { return problem.input(s, fill, wide); });
+                };
                 LayerNormForward args;
-                args.x = problem.input(spec.shape, spec.fill);
-                if (spec.scale) args.scale = problem.input({spec.shape.back()}, Fill::positive, wide);
-                if (spec.offset) args.offset = problem.input({spec.shape.back()}, Fill::normal, wide);
-                args.y = problem.output(spec.shape);
+                args.x = placed(spec.unaligned.inputs, spec.shape,
+                                [&](const Shape& s) { return problem.input(s, spec.fill); });
+                if (spec.scale) args.scale = vector(Fill::positive);
+                if (spec.offset) args.offset = vector(Fill::normal);
+                args.y = placed(spec.unaligned.results, spec.shape, [&](const Shape& s) { return problem.output(s); });
                 args.mean = problem.output(rows(spec.shape), wide);
                 args.inverse_deviation = problem.output(rows(spec.shape), wide);
                 return args;
@@ -42,16 +53,22 @@ Case<LayerNormBackward> backward(std::string name, const Spec& spec, Wanted want
                 const DType wide = problem.wide();
                 problem.reduction(std::max(spec.shape.back(), rows(spec.shape)[0]));
                 problem.tolerance(4);  // dx is a difference of terms that are several times larger
+                const Unaligned off = spec.unaligned;
+                const auto input = [&](const Shape& s) { return problem.input(s); };
                 LayerNormBackward args;
-                args.x = problem.input(spec.shape);
-                args.dy = problem.input(spec.shape);
-                if (spec.scale) args.scale = problem.input({spec.shape.back()}, Fill::positive, wide);
+                args.x = placed(off.inputs, spec.shape, input);
+                args.dy = placed(off.inputs, spec.shape, input);
+                if (spec.scale)
+                    args.scale = placed(off.vectors, {spec.shape.back()},
+                                        [&](const Shape& s) { return problem.input(s, Fill::positive, wide); });
                 args.mean = problem.input(rows(spec.shape), Fill::normal, wide);
                 args.inverse_deviation = problem.input(rows(spec.shape), Fill::positive, wide);
-                if (wanted.dx) args.dx = problem.output(spec.shape);
+                if (wanted.dx)
+                    args.dx = placed(off.results, spec.shape, [&](const Shape& s) { return problem.output(s); });
                 if (wanted.vectors) {
-                    args.dscale = problem.output({spec.shape.back()}, wide);
-                    args.doffset = problem.output({spec.shape.back()}, wide);
+                    const auto vector = [&](const Shape& s) { return problem.output(s, wide); };
+                    args.dscale = placed(off.vectors, {spec.shape.back()}, vector);
+                    args.doffset = placed(off.vectors, {spec.shape.back()}, vector);
                 }
                 return args;
             },
@@ -63,12 +80,25 @@ struct NamedShape {
     Shape shape;
 };
 
-// One feature, fewer than a warp, a prime, a warp's longest row and more; one row, rows beyond a block and a tail.
+// One feature, fewer than a warp, a prime, a warp's longest row and more; one row, rows beyond a block and a tail; a
+// block's longest row of each number of threads; several blocks of short rows and a tail.
 const std::vector<NamedShape>& shapes() {
     static const std::vector<NamedShape> list = {
-        {"one", {1, 1}},          {"features3", {37, 3}},      {"features31", {2, 5, 31}},  {"features64", {129, 64}},
-        {"features67", {5, 67}},  {"features1024", {3, 1024}}, {"features1031", {3, 1031}}, {"features4099", {2, 4099}},
+        {"one", {1, 1}},
+        {"features3", {37, 3}},
+        {"features31", {2, 5, 31}},
+        {"features64", {129, 64}},
+        {"features67", {5, 67}},
+        {"features1024", {3, 1024}},
+        {"features1031", {3, 1031}},
+        {"features4099", {2, 4099}},
         {"many_rows", {4099, 8}},
+        {"features512", {9, 512}},
+        {"features4096", {2, 4096}},
+        {"features16416", {2, 16416}},
+        {"many_odd_rows", {1100, 10}},
+        {"features255", {19, 255}},
+        {"features257", {3, 257}},
     };
     return list;
 }
@@ -105,6 +135,17 @@ void add_layer_norm_cases(CaseSets& sets) {
     backwards.push_back(backward("without_scale", {.shape = plain, .scale = false}));
     backwards.push_back(backward("only_dx", {.shape = plain}, {.vectors = false}));
     backwards.push_back(backward("only_vectors", {.shape = plain}, {.dx = false}));
+    for (const Shape& shape : {Shape{37, 64}, Shape{3, 1032}}) {
+        const std::string size = std::to_string(shape.back());
+        const std::pair<const char*, Unaligned> ways[] = {{"unaligned_inputs_", {.inputs = true}},
+                                                          {"unaligned_results_", {.results = true}},
+                                                          {"unaligned_vectors_", {.vectors = true}},
+                                                          {"unaligned_all_", {true, true, true}}};
+        for (const auto& [name, unaligned] : ways) {
+            forwards.push_back(forward(name + size, {.shape = shape, .unaligned = unaligned}));
+            backwards.push_back(backward(name + size, {.shape = shape, .unaligned = unaligned}));
+        }
+    }
     for (const Shape& shape : {Shape{2048, 256}, Shape{4096, 1024}}) {
         const std::string name = std::to_string(shape[0]) + "x" + std::to_string(shape[1]);
         forwards.push_back(forward(name, {.shape = shape}, true));

@@ -17,7 +17,12 @@ struct Entropy {
     std::int64_t ignored = no_ignored_label;
     bool one_dloss = false;
     bool benchmark = false;
+    bool unaligned = false;  ///< the logits begin where no vector may
 };
+
+View logits_of(Problem& problem, const Entropy& o) {
+    return placed(o.unaligned, {o.rows, o.classes}, [&](const Shape& shape) { return problem.input(shape, o.fill); });
+}
 
 View labels_of(Problem& problem, const Entropy& o) {
     switch (o.labels) {
@@ -39,7 +44,7 @@ Case<CrossEntropyForward> forward(std::string name, const Entropy& o) {
                 problem.reduction(o.classes);
                 problem.tolerance(2);  // the exponential, and a difference of two logits
                 CrossEntropyForward args;
-                args.logits = problem.input({o.rows, o.classes}, o.fill);
+                args.logits = logits_of(problem, o);
                 args.labels = labels_of(problem, o);
                 args.label_smoothing = o.smoothing;
                 args.ignore_index = o.ignored;
@@ -57,7 +62,7 @@ Case<CrossEntropyBackward> backward(std::string name, const Entropy& o) {
                 problem.reduction(o.classes);
                 problem.tolerance(2);
                 CrossEntropyBackward args;
-                args.logits = problem.input({o.rows, o.classes}, o.fill);
+                args.logits = logits_of(problem, o);
                 args.labels = labels_of(problem, o);
                 args.label_smoothing = o.smoothing;
                 args.ignore_index = o.ignored;
@@ -219,6 +224,20 @@ void add_loss_cases(CaseSets& sets) {
         {"long_row_smoothed", {3, 1031, Labels::i64, Fill::normal, 0.1f}},
         {"long_row_dense", {3, 1031, Labels::dense, Fill::normal, 0.1f}},
         {"long_row_ignored", {17, 1031, Labels::u8, Fill::normal, 0, 46}},
+        {"vectors", {77, 8, Labels::i64, Fill::normal, 0.1f}},
+        {"vectors_dense", {37, 64, Labels::dense, Fill::normal, 0.1f}},
+        {"vectors_ignored", {9, 512, Labels::i64, Fill::normal, 0.1f, 300}},
+        {"vectors1024", {3, 1024, Labels::u8}},
+        {"many_rows", {1100, 10, Labels::i64, Fill::normal, 0.1f}},
+        {"many_rows_dense", {1100, 10, Labels::dense}},
+        {"classes255", {19, 255}},
+        {"classes257", {3, 257, Labels::i64, Fill::normal, 0.1f}},
+        {"long_row_of_vectors", {2, 8208, Labels::i64, Fill::normal, 0.1f}},
+        {"longest_row", {2, 50257}},
+        {"unaligned", {.rows = 37, .classes = 64, .smoothing = 0.1f, .unaligned = true}},
+        {"unaligned_dense", {.rows = 37, .classes = 64, .labels = Labels::dense, .unaligned = true}},
+        {"unaligned_long", {.rows = 3, .classes = 1032, .smoothing = 0.1f, .unaligned = true}},
+        {"unaligned_long_dense", {.rows = 3, .classes = 1032, .labels = Labels::dense, .unaligned = true}},
         {"large", {7, 33, Labels::i32, Fill::large}},
         {"tiny", {7, 33, Labels::i32, Fill::tiny}},
         {"denormal", {7, 33, Labels::i32, Fill::denormal}},

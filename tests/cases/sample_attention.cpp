@@ -59,6 +59,20 @@ View sums_of(const View& sums, Head at) {
     return {sums.as<double>() + (at.batch * s[1] + at.head) * s[2], {1, 1, s[2]}, DType::f64};
 }
 
+/// What the problem of one head has of the whole, forward or backward.
+template <class Args>
+Args of_head(const Args& whole, Head at, const Cropped& query, const Cropped& key, const Cropped& value,
+             const Cropped& output) {
+    Args one = whole;
+    one.query = query.view();
+    one.key = key.view();
+    one.value = value.view();
+    one.mask = mask_of(whole.mask, at.batch);
+    one.output = output.view();
+    one.log_sums = sums_of(whole.log_sums, at);
+    return one;
+}
+
 template <class Args>
 void run_reference(const KernelTable<Args>& table, const Args& args) {
     run_implementation(*table.find("reference", DeviceKind::cpu), args, Device::cpu(), 0);
@@ -70,13 +84,7 @@ void sample(Problem& want, const AttentionForward& a) {
     std::vector<std::int64_t> outputs, sums;
     for (const Head at : heads(a.query.shape)) {
         const Cropped query(a.query, at), key(a.key, at), value(a.value, at), output(a.output, at);
-        AttentionForward one = a;
-        one.query = query.view();
-        one.key = key.view();
-        one.value = value.view();
-        one.mask = mask_of(a.mask, at.batch);
-        one.output = output.view();
-        one.log_sums = sums_of(a.log_sums, at);
+        const AttentionForward one = of_head(a, at, query, key, value, output);
         run_reference(attention_forward(), one);
         output.give_back(outputs);
         const std::int64_t first = one.log_sums.as<double>() - a.log_sums.as<double>();
@@ -91,13 +99,7 @@ void sample(Problem& want, const AttentionBackward& a) {
     for (const Head at : heads(a.query.shape)) {
         const Cropped query(a.query, at), key(a.key, at), value(a.value, at), output(a.output, at),
             doutput(a.doutput, at), dquery(a.dquery, at), dkey(a.dkey, at), dvalue(a.dvalue, at);
-        AttentionBackward one = a;
-        one.query = query.view();
-        one.key = key.view();
-        one.value = value.view();
-        one.mask = mask_of(a.mask, at.batch);
-        one.output = output.view();
-        one.log_sums = sums_of(a.log_sums, at);
+        AttentionBackward one = of_head(a, at, query, key, value, output);
         one.doutput = doutput.view();
         one.dquery = dquery.view();
         one.dkey = dkey.view();

@@ -1,0 +1,157 @@
+#include "kernels/elementwise/elementwise.h"
+
+#include "tests/cases/families.h"
+#include "tests/cases/specials.h"
+
+namespace heddle::cases {
+namespace {
+
+using namespace kernels;
+
+struct NamedUnary {
+    const char* name;
+    UnaryOp op;
+    Fill fill = Fill::normal;
+};
+const NamedUnary unary_ops[] = {{"negate", UnaryOp::negate},
+                                {"abs", UnaryOp::abs},
+                                {"sign", UnaryOp::sign},
+                                {"square", UnaryOp::square},
+                                {"reciprocal", UnaryOp::reciprocal, Fill::positive},
+                                {"sqrt", UnaryOp::sqrt, Fill::positive},
+                                {"rsqrt", UnaryOp::rsqrt, Fill::positive},
+                                {"exp", UnaryOp::exp},
+                                {"expm1", UnaryOp::expm1},
+                                {"log", UnaryOp::log, Fill::positive},
+                                {"log1p", UnaryOp::log1p, Fill::uniform},
+                                {"sin", UnaryOp::sin},
+                                {"cos", UnaryOp::cos},
+                                {"floor", UnaryOp::floor},
+                                {"ceil", UnaryOp::ceil},
+                                {"round", UnaryOp::round},
+                                {"erf", UnaryOp::erf},
+                                {"relu", UnaryOp::relu},
+                                {"leaky_relu", UnaryOp::leaky_relu},
+                                {"elu", UnaryOp::elu},
+                                {"selu", UnaryOp::selu},
+                                {"sigmoid", UnaryOp::sigmoid},
+                                {"tanh", UnaryOp::tanh},
+                                {"gelu", UnaryOp::gelu},
+                                {"gelu_tanh", UnaryOp::gelu_tanh},
+                                {"silu", UnaryOp::silu},
+                                {"softplus", UnaryOp::softplus},
+                                {"softsign", UnaryOp::softsign}};
+
+// Vector functions are good to 3 units in the last place, and a few roundings follow.
+constexpr double vector_tolerance = 2;
+
+Case<Unary> unary_case(const NamedUnary& op, const char* name, Shape shape, Fill fill, bool benchmark = false) {
+    return {std::string(op.name) + "_" + name,
+            [=](Problem& problem) {
+                problem.tolerance(vector_tolerance);
+                const View x = problem.input(shape, fill);
+                return Unary{.op = op.op, .alpha = 0.25f, .x = x, .y = problem.output(shape)};
+            },
+            benchmark};
+}
+
+Case<Unary> unary_specials(const NamedUnary& op) {
+    return {std::string(op.name) + "_specials", [=](Problem& problem) {
+                problem.tolerance(vector_tolerance);
+                const Shape shape{static_cast<std::int64_t>(specials.size())};
+                const View x = problem.values(shape, specials);
+                return Unary{.op = op.op, .alpha = 0.25f, .x = x, .y = problem.output(shape)};
+            }};
+}
+
+Case<Unary> unary_in_place(const NamedUnary& op) {
+    return {std::string(op.name) + "_in_place", [=](Problem& problem) {
+                problem.tolerance(vector_tolerance);
+                const View x = problem.inout({67}, op.fill);
+                return Unary{.op = op.op, .alpha = 0.25f, .x = x, .y = x};
+            }};
+}
+
+Case<UnaryBackward> backward_case(const NamedUnary& op, const char* name, Shape shape, Fill fill,
+                                  bool benchmark = false) {
+    return {std::string(op.name) + "_" + name,
+            [=](Problem& problem) {
+                problem.tolerance(vector_tolerance);
+                UnaryBackward args{.op = op.op, .alpha = 0.25f, .x = {}, .y = {}, .dy = {}, .dx = {}};
+                if (needs(op.op) == DerivativeNeeds::x) args.x = problem.input(shape, fill);
+                if (needs(op.op) == DerivativeNeeds::y) args.y = problem.input(shape, fill);
+                args.dy = problem.input(shape);
+                args.dx = problem.output(shape);
+                return args;
+            },
+            benchmark};
+}
+
+Case<UnaryBackward> backward_in_place(const NamedUnary& op) {
+    return {std::string(op.name) + "_in_place", [=](Problem& problem) {
+                problem.tolerance(vector_tolerance);
+                const View s = problem.input({67}, op.fill), dy = problem.inout({67});
+                return UnaryBackward{.op = op.op, .alpha = 0.25f, .x = s, .y = s, .dy = dy, .dx = dy};
+            }};
+}
+
+}  // namespace
+
+void add_unary_cases(CaseSets& sets) {
+    std::vector<Case<Unary>> forwards;
+    std::vector<Case<UnaryBackward>> backwards;
+    for (const NamedUnary& op : unary_ops) {
+        forwards.push_back(unary_case(op, "one", {1}, op.fill));
+        forwards.push_back(unary_case(op, "odd", {7, 31, 5}, op.fill));
+        forwards.push_back(unary_specials(op));
+        forwards.push_back(unary_in_place(op));
+        backwards.push_back(backward_case(op, "odd", {7, 31, 5}, op.fill));
+        backwards.push_back(backward_in_place(op));
+    }
+    for (const bool input : {false, true}) {
+        forwards.push_back(
+            {input ? "relu_unaligned_input" : "relu_unaligned_output", [=](Problem& problem) {
+                 const Shape shape{7, 131}, more = one_more(shape);
+                 const View x = problem.input(input ? more : shape), y = problem.output(input ? shape : more);
+                 return Unary{
+                     .op = UnaryOp::relu, .x = input ? off_by_one(x, shape) : x, .y = input ? y : off_by_one(y, shape)};
+             }});
+        backwards.push_back({input ? "tanh_unaligned_input" : "tanh_unaligned_output", [=](Problem& problem) {
+                                 const Shape shape{7, 131}, more = one_more(shape);
+                                 const View y = problem.input(input ? more : shape), dy = problem.input(shape),
+                                            dx = problem.output(input ? shape : more);
+                                 return UnaryBackward{.op = UnaryOp::tanh,
+                                                      .alpha = 0,
+                                                      .x = {},
+                                                      .y = input ? off_by_one(y, shape) : y,
+                                                      .dy = dy,
+                                                      .dx = input ? dx : off_by_one(dx, shape)};
+                             }});
+    }
+    for (const UnaryOp op : {UnaryOp::exp, UnaryOp::relu, UnaryOp::sigmoid, UnaryOp::tanh, UnaryOp::gelu,
+                             UnaryOp::softplus, UnaryOp::sin, UnaryOp::erf}) {
+        const NamedUnary& named = unary_ops[static_cast<std::size_t>(op)];
+        forwards.push_back(unary_case(named, "threads", {70001}, Fill::normal));
+        forwards.push_back(unary_case(named, "large", {131}, Fill::large));
+        forwards.push_back(unary_case(named, "tiny", {131}, Fill::tiny));
+        forwards.push_back(unary_case(named, "denormal", {131}, Fill::denormal));
+        forwards.push_back(unary_case(named, "outliers", {331}, Fill::outliers));
+        forwards.push_back(unary_case(named, "infinities", {67}, Fill::infinities));
+        backwards.push_back(backward_case(named, "threads", {70001}, Fill::normal));
+        backwards.push_back(backward_case(named, "tiny", {131}, Fill::tiny));
+        forwards.push_back(unary_case(named, "128x32x32x32", {128, 32, 32, 32}, Fill::normal, true));
+        backwards.push_back(backward_case(named, "128x32x32x32", {128, 32, 32, 32}, Fill::normal, true));
+    }
+    for (const UnaryOp op : {UnaryOp::negate, UnaryOp::abs, UnaryOp::sign, UnaryOp::square, UnaryOp::relu})
+        for (const DType dtype : {DType::i32, DType::i64})
+            forwards.push_back(
+                {std::string(unary_ops[static_cast<std::size_t>(op)].name) + "_" + std::string(to_string(dtype)),
+                 [=](Problem& problem) {
+                     const View x = problem.integers({5, 13}, -100, 100, dtype);
+                     return Unary{.op = op, .x = x, .y = problem.output({5, 13}, dtype)};
+                 }});
+    sets.push_back(make_case_set(unary(), std::move(forwards)));
+    sets.push_back(make_case_set(unary_backward(), std::move(backwards)));
+}
+
+}  // namespace heddle::cases

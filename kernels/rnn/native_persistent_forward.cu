@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(Form::threads, 1) rnn_forward_steps(const __gr
     const std::int64_t units = in.layout.units, width = gates * units;
     const PersistentWeights<T, Form> weights(in.packed, in.layout, shared + 2 * tile);
 
-    float hidden[2][2], memory[2][2], bias[gates][2];  // [row][unit]
+    float hidden[2][2] = {}, memory[2][2] = {}, bias[gates][2];  // [row][unit]
     bool inside[2];
     int length[2];
     const auto pass_on = [&](T* states, int r) {

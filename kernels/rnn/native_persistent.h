@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 #include <initializer_list>
 #include <limits>
 #include <string>
@@ -39,14 +40,20 @@ inline constexpr int slab_terms = 32;                  // of a product's sums: w
 inline constexpr std::size_t multiprocessor_shared_bytes = 227 * 1024;
 
 /// Up to 128 units, all weights in registers; or, `wide`, up to 256 units. `held`: slabs of weights in registers, of
-/// which a thread has 255 and 128.
-template <RnnCell cell_, bool wide>
+/// which a thread has 255 and 128; where the backward step of an lstm needs the most for other things.
+template <RnnCell cell_, bool wide, bool backward>
 struct PersistentForm {
     static constexpr RnnCell cell = cell_;
     static constexpr int gates = static_cast<int>(gate_count(cell));
     static constexpr int warps = wide ? 16 : 8, threads = warps * warp_size, units = warps * warp_units;
     static constexpr int pieces = 2 * gates;  ///< of a slab: 16 units by 16 terms, 16 bytes of each lane
-    static constexpr int held = wide ? 8 / gates : units / slab_terms;
+    static constexpr int held = !wide ? units / slab_terms : backward && cell == RnnCell::lstm ? 1 : 8 / gates;
+    static constexpr bool transposed = backward;
+    static constexpr int vectors = backward ? gates : 1;  ///< of each row in shared memory: states, or gradients
+
+    /// From a row to the next in shared memory: 16 bytes more, so that the same 16 bytes of eight rows lie in different
+    /// banks.
+    static constexpr int pitch = vectors * units + 8, tile = block_rows * pitch;
 };
 
 /// Where things are. Units are filled up to whole slabs with weights of 0, which make states of 0.
@@ -54,12 +61,7 @@ struct PersistentLayout {
     int units, slabs;
     int shared_slabs;  ///< of weights, in shared memory
 
-    __host__ __device__ int padded() const { return slabs * slab_terms; }
-    __host__ __device__ int warps() const { return padded() / warp_units; }
-    /// The elements from one of the block's rows to the next in shared memory, with `vectors` states or gradients for
-    /// each unit: 16 bytes more, so that the same 16 bytes of eight rows lie in different banks.
-    __host__ __device__ int pitch(int vectors) const { return vectors * padded() + 8; }
-    __host__ __device__ int tile(int vectors) const { return block_rows * pitch(vectors); }
+    int warps() const { return slabs * slab_terms / warp_units; }
 };
 
 /// The row of a unit in a warp's product: a lane's rows, lane / 4 and 8 more, are neighbouring units.
@@ -111,58 +113,55 @@ class PersistentWeights {
         for (int i = 0; i < shared_slabs_ * Form::pieces; ++i)
             store_vector(to + i * piece_bits, load_vector<4>(from + i * piece_bits));
         in_shared_ = to;
-        streamed_ = from + shared_slabs_ * slab_bits;
+        packed_ = reinterpret_cast<const std::uint32_t*>(packed);
+        mine_ = warp * slabs_ * slab_bits + lane * 4;
     }
 
-    /// sums[g] += the warp's weights of gate g times the block's rows, which stand `pitch` apart; or, `by_gate`, times
-    /// that gate's vector of them, of `padded` elements. All lanes must call it.
-    template <bool by_gate>
-    __device__ void multiply(float (&sums)[gates][4], const T* rows, int pitch, int padded) const {
+    /// Forward: sums[g] += the warp's weights of gate g times the rows' states. Backward: sums[g % count] += those
+    /// times the gradients of that gate; two sums, that a product need not wait for the one before. All lanes must call
+    /// it.
+    template <int count>
+    __device__ void multiply(float (&sums)[count][4], const T* rows) const {
         const int lane = static_cast<int>(threadIdx.x) % warp_size;
-        const T* const row = rows + lane % 8 * pitch + lane / 8 * 8;
+        const T* const row = rows + lane % 8 * Form::pitch + lane / 8 * 8;
         HEDDLE_UNROLL
         for (int s = 0; s < Form::held; ++s)
-            if (s < slabs_)
-                add_slab<by_gate>(sums, row + s * slab_terms, padded,
-                                  [&](int p) -> const Piece& { return held_[s][p]; });
+            if (s < slabs_) add_slab(sums, row + s * slab_terms, [&](int p) -> const Piece& { return held_[s][p]; });
         const int near = Form::held + shared_slabs_;
 #pragma unroll 1
         for (int s = Form::held; s < near; ++s) {
             const std::uint32_t* const slab = in_shared_ + (s - Form::held) * slab_bits;
-            add_slab<by_gate>(sums, row + s * slab_terms, padded,
-                              [&](int p) { return load_vector<4>(slab + p * piece_bits); });
+            add_slab(sums, row + s * slab_terms, [&](int p) { return load_vector<4>(slab + p * piece_bits); });
         }
 #pragma unroll 1
         for (int s = near; s < slabs_; ++s) {
-            const std::uint32_t* const slab = streamed_ + (s - near) * slab_bits;
-            add_slab<by_gate>(sums, row + s * slab_terms, padded,
-                              [&](int p) { return load_vector<4>(slab + p * piece_bits); });
+            const std::uint32_t* const slab = packed_ + mine_ + s * slab_bits;
+            add_slab(sums, row + s * slab_terms, [&](int p) { return load_vector<4>(slab + p * piece_bits); });
         }
     }
 
   private:
     using Piece = Vector<std::uint32_t, 4>;
 
-    template <bool by_gate, class Weights>
-    __device__ static void add_slab(float (&sums)[gates][4], const T* row, int padded, const Weights& weights) {
-        std::uint32_t states[by_gate ? gates : 1][4];
-        HEDDLE_UNROLL
-        for (int g = 0; g < (by_gate ? gates : 1); ++g) load_matrix_x4(states[g], row + g * padded);
+    template <int count, class Weights>
+    __device__ static void add_slab(float (&sums)[count][4], const T* row, const Weights& weights) {
+        std::uint32_t right[Form::vectors][4];
         HEDDLE_UNROLL
         for (int half = 0; half < 2; ++half) {
             HEDDLE_UNROLL
             for (int g = 0; g < gates; ++g) {
-                const std::uint32_t(&slab)[4] = states[by_gate ? g : 0];
-                const std::uint32_t right[2] = {slab[2 * half], slab[2 * half + 1]};
+                const int v = g % Form::vectors;
+                if (half == 0 && v == g) load_matrix_x4(right[v], row + v * Form::units);
+                const std::uint32_t of_half[2] = {right[v][2 * half], right[v][2 * half + 1]};
                 const Piece left = weights(2 * g + half);
-                matrix_multiply_add<T>(sums[g], left.element, right);
+                matrix_multiply_add<T>(sums[g % count], left.element, of_half);
             }
         }
     }
 
     Piece held_[Form::held][Form::pieces];
-    const std::uint32_t *in_shared_, *streamed_;
-    int slabs_, shared_slabs_;
+    const std::uint32_t *packed_, *in_shared_;
+    int slabs_, shared_slabs_, mine_;
 };
 
 /// What a lane has: units `unit` and the next one, of the rows `row` of the block and the next one. Of a product's sums
@@ -175,14 +174,35 @@ struct PersistentLane {
     __device__ int batch_row(int r) const { return static_cast<int>(blockIdx.x) * block_rows + row + r; }
 };
 
-/// Two neighbouring elements, or zeros where there are none.
+/// Two neighbouring elements of 16 bits, in one register: as a Vector they would take two.
 template <class T>
-__device__ inline Vector<T, 2> load_pair(const T* from, std::int64_t at, bool inside) {
-    return from && inside ? load_vector<2>(from + at) : Vector<T, 2>{{from_f32<T>(0), from_f32<T>(0)}};
+struct Pair {
+    std::uint32_t bits = 0;
+
+    Pair() = default;
+    __device__ explicit Pair(std::uint32_t both) : bits(both) {}
+    __device__ Pair(float first, float second) {
+        const Vector<T, 2> both{{from_f32<T>(first), from_f32<T>(second)}};
+        std::memcpy(&bits, &both, sizeof(bits));
+    }
+    __device__ float operator[](int i) const {
+        Vector<T, 2> both;
+        std::memcpy(&both, &bits, sizeof(bits));
+        return to_f32(both[i]);
+    }
+};
+
+/// Zeros where there are none.
+template <class T>
+__device__ inline Pair<T> load_pair(const T* from, int at, bool inside) {
+    return Pair<T>(from && inside ? load_vector<1>(reinterpret_cast<const std::uint32_t*>(from + at))[0] : 0);
+}
+__device__ inline Vector<float, 2> load_pair(const float* from, int at, bool inside) {
+    return from && inside ? load_vector<2>(from + at) : Vector<float, 2>{};
 }
 template <class T>
-__device__ inline void store_pair(T* to, std::int64_t at, float first, float second) {
-    store_vector(to + at, Vector<T, 2>{{from_f32<T>(first), from_f32<T>(second)}});
+__device__ inline void store_pair(T* to, int at, Pair<T> pair) {
+    store_vector(reinterpret_cast<std::uint32_t*>(to + at), Vector<std::uint32_t, 1>{{pair.bits}});
 }
 
 /// A slab of all warps' weights.
@@ -194,27 +214,25 @@ template <class Form>
 std::size_t packed_bytes(const PersistentLayout& layout) {
     return static_cast<std::size_t>(layout.slabs) * slab_bytes<Form>(layout);
 }
-/// Of two tiles, which take turns.
-inline std::size_t tile_bytes(const PersistentLayout& layout, int vectors) {
-    return 2 * static_cast<std::size_t>(layout.tile(vectors)) * sizeof(std::uint16_t);
+/// Two tiles, which take turns, and weights.
+template <class Form>
+std::size_t shared_bytes(const PersistentLayout& layout) {
+    return 2 * static_cast<std::size_t>(Form::tile) * sizeof(std::uint16_t) +
+           static_cast<std::size_t>(layout.shared_slabs) * slab_bytes<Form>(layout);
 }
 template <class Form>
-std::size_t shared_bytes(const PersistentLayout& layout, int vectors) {
-    return tile_bytes(layout, vectors) + static_cast<std::size_t>(layout.shared_slabs) * slab_bytes<Form>(layout);
-}
-template <class Form>
-PersistentLayout persistent_layout(const RnnExtents& e, int vectors) {
+PersistentLayout persistent_layout(const RnnExtents& e) {
     PersistentLayout layout{.units = static_cast<int>(e.units),
                             .slabs = static_cast<int>((e.units + slab_terms - 1) / slab_terms),
                             .shared_slabs = 0};
-    const std::size_t room = multiprocessor_shared_bytes - tile_bytes(layout, vectors);
+    const std::size_t room = multiprocessor_shared_bytes - shared_bytes<Form>(layout);
     layout.shared_slabs = std::clamp(layout.slabs - Form::held, 0, static_cast<int>(room / slab_bytes<Form>(layout)));
     return layout;
 }
 
-template <class T, class Form, bool transposed>
+template <class T, class Form>
 void launch_pack(const View& weights, T* packed, const PersistentLayout& layout, KernelContext& context) {
-    launch(pack_weights<T, Form::gates, transposed>,
+    launch(pack_weights<T, Form::gates, Form::transposed>,
            dim3(blocks_for(static_cast<std::int64_t>(packed_bytes<Form>(layout) / 16), 256)), dim3(256), 0, context,
            weights.as<const T>(), packed, layout.units, layout.slabs);
 }
@@ -228,14 +246,14 @@ inline dim3 persistent_block(const PersistentLayout& layout) {
 inline constexpr int persistent_priority = priority::plain - 1;
 
 /// Calls body(T{}, PersistentForm{}).
-template <class Body>
+template <bool backward, class Body>
 void with_persistent_form(DType dtype, RnnCell cell, std::int64_t units, const Body& body) {
     with_cell(cell, [&](auto constant) {
         const auto with_type = [&](auto form) {
             dtype == DType::f16 ? body(__half{}, form) : body(__nv_bfloat16{}, form);
         };
-        using Small = PersistentForm<constant.value, false>;
-        units <= Small::units ? with_type(Small{}) : with_type(PersistentForm<constant.value, true>{});
+        using Small = PersistentForm<constant.value, false, backward>;
+        units <= Small::units ? with_type(Small{}) : with_type(PersistentForm<constant.value, true, backward>{});
     });
 }
 
@@ -256,24 +274,23 @@ inline Support shared_memory_suffices([[maybe_unused]] const void* data, [[maybe
 }
 
 /// `pairs`: the operands that lanes access two elements at a time.
-template <class Args>
-Support persistent_supports(const Args& args, int vectors, std::initializer_list<const View*> pairs) {
+template <bool backward, class Args>
+Support persistent_supports(const Args& args, std::initializer_list<const View*> pairs) {
     if (const Support support = floating(args.x.dtype); !support) return support;
     if (size_of(args.x.dtype) != 2) return Support::no("dtype f32 (tensor cores take f16 and bf16)");
     const RnnExtents e(args);
-    constexpr int most = PersistentForm<RnnCell::lstm, true>::units;
+    constexpr int most = PersistentForm<RnnCell::lstm, true, backward>::units;
     if (e.units > most || e.units % 2 != 0)
         return Support::no(std::to_string(e.units) + " units (an even number, at most " + std::to_string(most) + ")");
-    if (e.batch > std::numeric_limits<int>::max() - block_rows || e.time > std::numeric_limits<int>::max())
-        return Support::no("a batch or a sequence of 2^31 or more");
+    if ((e.batch + block_rows) * e.time * e.width > std::numeric_limits<int>::max())
+        return Support::no("gates of 2^31 elements or more");
     for (const View* view : pairs)
         if (!is_aligned(view->data, 2 * size_of(view->dtype)))
             return Support::no("an operand that is not aligned to two elements");
     Support support = Support::yes();
-    with_persistent_form(args.x.dtype, args.cell, e.units, [&](auto, auto form) {
+    with_persistent_form<backward>(args.x.dtype, args.cell, e.units, [&](auto, auto form) {
         using Form = decltype(form);
-        support =
-            shared_memory_suffices(args.gates.data, shared_bytes<Form>(persistent_layout<Form>(e, vectors), vectors));
+        support = shared_memory_suffices(args.gates.data, shared_bytes<Form>(persistent_layout<Form>(e)));
     });
     return support;
 }

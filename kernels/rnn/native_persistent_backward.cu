@@ -35,23 +35,22 @@ __global__ void __launch_bounds__(Form::threads, 1) rnn_backward_steps(const __g
     constexpr int gates = Form::gates;
     HEDDLE_SHARED_DYNAMIC(T, shared);
     const PersistentLane lane;
-    const int pitch = in.layout.pitch(gates), tile = in.layout.tile(gates), padded = in.layout.padded();
-    const std::int64_t units = in.layout.units, width = gates * units;
+    constexpr int pitch = Form::pitch, tile = Form::tile;
+    const int units = in.layout.units, width = gates * units;
     const PersistentWeights<T, Form> weights(in.packed, in.layout, shared + 2 * tile);
 
     float dhidden[2][2], dmemory[2][2];  // [row][unit], of the state behind the step, but for what goes through V
-    bool inside[2];
-    int length[2];
+    int length[2];                       // of a row; -1 outside
     HEDDLE_UNROLL
     for (int r = 0; r < 2; ++r) {
         const int row = lane.batch_row(r);
-        inside[r] = row < in.batch && lane.unit < units;
-        length[r] = inside[r] ? (in.lengths ? in.lengths[row] : in.time) : 0;
-        const auto last = load_pair(in.dhidden, row * units + lane.unit, inside[r]);
-        const auto last_cell = load_pair(in.dfinal_cell, row * units + lane.unit, inside[r]);
+        const bool inside = row < in.batch && lane.unit < units;
+        length[r] = inside ? (in.lengths ? max(in.lengths[row], 0) : in.time) : -1;
+        const auto last = load_pair(in.dhidden, row * units + lane.unit, inside);
+        const auto last_cell = load_pair(in.dfinal_cell, row * units + lane.unit, inside);
         HEDDLE_UNROLL
         for (int u = 0; u < 2; ++u) {
-            dhidden[r][u] = to_f32(last[u]);
+            dhidden[r][u] = last[u];
             dmemory[r][u] = last_cell[u];
         }
     }
@@ -59,13 +58,13 @@ __global__ void __launch_bounds__(Form::threads, 1) rnn_backward_steps(const __g
     // Behind the first step, as s = -1, only the product remains.
     for (int s = in.time - 1; s >= -1; --s) {
         const int t = in.reverse ? in.time - 1 - s : s;
-        std::int64_t place[2];
-        Vector<T, 2> of_gates[2][gates], dy[2], before[2], candidate[2];
+        int place[2];
+        Pair<T> of_gates[2][gates], dy[2], before[2], candidate[2];
         Vector<float, 2> cell_before[2];
         HEDDLE_UNROLL
         for (int r = 0; r < 2; ++r) {
-            place[r] = static_cast<std::int64_t>(lane.batch_row(r)) * in.time + t;
-            const std::int64_t at = place[r] * units + lane.unit;
+            place[r] = lane.batch_row(r) * in.time + t;
+            const int at = place[r] * units + lane.unit;
             const bool counts = s >= 0 && t < length[r];
             HEDDLE_UNROLL
             for (int g = 0; g < gates; ++g)
@@ -78,14 +77,11 @@ __global__ void __launch_bounds__(Form::threads, 1) rnn_backward_steps(const __g
             if constexpr (cell == RnnCell::lstm) cell_before[r] = load_pair(in.previous_cell, at, counts);
         }
         if (s + 1 < in.time) {
-            float through[gates][4] = {};
+            float through[2][4] = {};
             __syncthreads();  // the gradients are there, and everyone is done with those whose place the next ones take
-            weights.template multiply<true>(through, shared + (s + 1) % 2 * tile, pitch, padded);
+            weights.multiply(through, shared + (s + 1) % 2 * tile);
             HEDDLE_UNROLL
-            for (int e = 0; e < 4; ++e) {
-                HEDDLE_UNROLL
-                for (int g = 0; g < gates; ++g) dhidden[e % 2][e / 2] += through[g][e];
-            }
+            for (int e = 0; e < 4; ++e) dhidden[e % 2][e / 2] += through[0][e] + through[1][e];
         }
         if (s < 0) break;
 
@@ -97,12 +93,12 @@ __global__ void __launch_bounds__(Form::threads, 1) rnn_backward_steps(const __g
                 for (int u = 0; u < 2; ++u) {
                     float gate[gates], of_inputs[gates], of_states[gates];
                     HEDDLE_UNROLL
-                    for (int g = 0; g < gates; ++g) gate[g] = to_f32(of_gates[r][g][u]);
-                    const float d = dhidden[r][u] + to_f32(dy[r][u]);
-                    retreat<cell, FastFunctions>(gate, cell == RnnCell::gru ? to_f32(before[r][u]) : 0.0f,
+                    for (int g = 0; g < gates; ++g) gate[g] = of_gates[r][g][u];
+                    const float d = dhidden[r][u] + dy[r][u];
+                    retreat<cell, FastFunctions>(gate, cell == RnnCell::gru ? before[r][u] : 0.0f,
                                                  cell == RnnCell::lstm ? cell_before[r][u] : 0.0f,
-                                                 cell == RnnCell::gru ? to_f32(candidate[r][u]) : 0.0f, d, of_inputs,
-                                                 of_states, dhidden[r][u], dmemory[r][u]);
+                                                 cell == RnnCell::gru ? candidate[r][u] : 0.0f, d, of_inputs, of_states,
+                                                 dhidden[r][u], dmemory[r][u]);
                     HEDDLE_UNROLL
                     for (int g = 0; g < gates; ++g) {
                         sums_inputs[g][u] = of_inputs[g];
@@ -113,22 +109,24 @@ __global__ void __launch_bounds__(Form::threads, 1) rnn_backward_steps(const __g
             T* const row = shared + s % 2 * tile + (lane.row + r) * pitch;
             HEDDLE_UNROLL
             for (int g = 0; g < gates; ++g)
-                store_pair(row, g * padded + lane.unit, sums_states[g][0], sums_states[g][1]);
-            if (!inside[r]) continue;
+                store_pair(row, g * Form::units + lane.unit, Pair<T>(sums_states[g][0], sums_states[g][1]));
+            if (length[r] < 0) continue;
             HEDDLE_UNROLL
             for (int g = 0; g < gates; ++g) {
-                const std::int64_t at = place[r] * width + g * units + lane.unit;
-                store_pair(in.of_inputs, at, sums_inputs[g][0], sums_inputs[g][1]);
-                if constexpr (cell == RnnCell::gru) store_pair(in.of_states, at, sums_states[g][0], sums_states[g][1]);
+                const int at = place[r] * width + g * units + lane.unit;
+                store_pair(in.of_inputs, at, Pair<T>(sums_inputs[g][0], sums_inputs[g][1]));
+                if constexpr (cell == RnnCell::gru)
+                    store_pair(in.of_states, at, Pair<T>(sums_states[g][0], sums_states[g][1]));
             }
         }
     }
     HEDDLE_UNROLL
     for (int r = 0; r < 2; ++r) {
-        const std::int64_t at = lane.batch_row(r) * units + lane.unit;
-        if (!inside[r]) continue;
-        if (in.dinitial_hidden) store_pair(in.dinitial_hidden, at, dhidden[r][0], dhidden[r][1]);
-        if (cell == RnnCell::lstm && in.dinitial_cell) store_pair(in.dinitial_cell, at, dmemory[r][0], dmemory[r][1]);
+        const int at = lane.batch_row(r) * units + lane.unit;
+        if (length[r] < 0) continue;
+        if (in.dinitial_hidden) store_pair(in.dinitial_hidden, at, Pair<T>(dhidden[r][0], dhidden[r][1]));
+        if (cell == RnnCell::lstm && in.dinitial_cell)
+            store_vector(in.dinitial_cell + at, Vector<float, 2>{{dmemory[r][0], dmemory[r][1]}});
     }
 }
 
@@ -147,32 +145,31 @@ struct PersistentMemory {
 };
 
 Support supports(const RnnBackward& args) {
-    return persistent_supports(
-        args, static_cast<int>(gate_count(args.cell)),
-        {&args.weight_hidden, &args.gates, &args.previous_hidden, &args.previous_cell, &args.candidate, &args.dy,
-         &args.dhidden, &args.dfinal_cell, &args.dinitial_hidden, &args.dinitial_cell});
+    return persistent_supports<true>(
+        args, {&args.weight_hidden, &args.gates, &args.previous_hidden, &args.previous_cell, &args.candidate, &args.dy,
+               &args.dhidden, &args.dfinal_cell, &args.dinitial_hidden, &args.dinitial_cell});
 }
 
 std::size_t workspace_bytes(const RnnBackward& args) {
     const RnnExtents e(args);
     std::size_t bytes = 0;
-    with_persistent_form(args.x.dtype, args.cell, e.units, [&](auto, auto form) {
+    with_persistent_form<true>(args.x.dtype, args.cell, e.units, [&](auto, auto form) {
         using Form = decltype(form);
-        bytes = PersistentMemory<Form>(args, persistent_layout<Form>(e, Form::gates)).bytes;
+        bytes = PersistentMemory<Form>(args, persistent_layout<Form>(e)).bytes;
     });
     return bytes;
 }
 
 void run(const RnnBackward& args, KernelContext& context) {
     const RnnExtents e(args);
-    with_persistent_form(args.x.dtype, args.cell, e.units, [&](auto zero, auto form) {
+    with_persistent_form<true>(args.x.dtype, args.cell, e.units, [&](auto zero, auto form) {
         using T = decltype(zero);
         using Form = decltype(form);
-        const PersistentLayout layout = persistent_layout<Form>(e, Form::gates);
+        const PersistentLayout layout = persistent_layout<Form>(e);
         const PersistentMemory<Form> memory(args, layout);
         auto* const start = static_cast<std::byte*>(context.workspace);
         T* const packed = reinterpret_cast<T*>(start + memory.packed);
-        launch_pack<T, Form, true>(args.weight_hidden, packed, layout, context);
+        launch_pack<T, Form>(args.weight_hidden, packed, layout, context);
         const BackwardSteps<T> steps{.packed = packed,
                                      .lengths = e.lengths,
                                      .gates = args.gates.as<const T>(),
@@ -190,8 +187,8 @@ void run(const RnnBackward& args, KernelContext& context) {
                                      .time = static_cast<int>(e.time),
                                      .reverse = e.reverse,
                                      .layout = layout};
-        launch(rnn_backward_steps<T, Form>, persistent_grid(e), persistent_block(layout),
-               shared_bytes<Form>(layout, Form::gates), context, steps);
+        launch(rnn_backward_steps<T, Form>, persistent_grid(e), persistent_block(layout), shared_bytes<Form>(layout),
+               context, steps);
         const Shape& sums = args.gates.shape;
         finish_gradients(args, View(steps.of_inputs, sums, args.x.dtype), View(steps.of_states, sums, args.x.dtype),
                          context);

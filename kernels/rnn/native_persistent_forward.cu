@@ -30,113 +30,110 @@ __global__ void __launch_bounds__(Form::threads, 1) rnn_forward_steps(const __gr
     constexpr int gates = Form::gates;
     HEDDLE_SHARED_DYNAMIC(T, shared);
     const PersistentLane lane;
-    const int pitch = in.layout.pitch(1), tile = in.layout.tile(1);
-    const std::int64_t units = in.layout.units, width = gates * units;
+    constexpr int pitch = Form::pitch, tile = Form::tile;
+    const int units = in.layout.units, width = gates * units;
     const PersistentWeights<T, Form> weights(in.packed, in.layout, shared + 2 * tile);
 
-    float hidden[2][2] = {}, memory[2][2] = {}, bias[gates][2];  // [row][unit]
-    bool inside[2];
-    int length[2];
-    const auto pass_on = [&](T* states, int r) {
-        store_pair(states, (lane.row + r) * pitch + lane.unit, hidden[r][0], hidden[r][1]);
-    };
+    Pair<T> hidden[2];   // of a row
+    float memory[2][2];  // [row][unit]
+    int length[2];       // of a row; -1 outside
+    const auto pass_on = [&](T* states, int r) { store_pair(states, (lane.row + r) * pitch + lane.unit, hidden[r]); };
     HEDDLE_UNROLL
     for (int r = 0; r < 2; ++r) {
         const int row = lane.batch_row(r);
-        inside[r] = row < in.batch && lane.unit < units;
-        length[r] = inside[r] ? (in.lengths ? in.lengths[row] : in.time) : 0;
-        const auto first = load_pair(in.initial_hidden, row * units + lane.unit, inside[r]);
-        const auto first_cell = load_pair(in.initial_cell, row * units + lane.unit, inside[r]);
+        const bool inside = row < in.batch && lane.unit < units;
+        length[r] = inside ? (in.lengths ? max(in.lengths[row], 0) : in.time) : -1;
+        hidden[r] = load_pair(in.initial_hidden, row * units + lane.unit, inside);
+        const auto cell_state = load_pair(in.initial_cell, row * units + lane.unit, inside);
         HEDDLE_UNROLL
-        for (int u = 0; u < 2; ++u) {
-            hidden[r][u] = to_f32(first[u]);
-            memory[r][u] = first_cell[u];
-        }
+        for (int u = 0; u < 2; ++u) memory[r][u] = cell_state[u];
         pass_on(shared, r);
     }
-    HEDDLE_UNROLL
-    for (int g = 0; g < gates; ++g) {
-        const auto two = load_pair(in.bias, g * units + lane.unit, lane.unit < units);
-        HEDDLE_UNROLL
-        for (int u = 0; u < 2; ++u) bias[g][u] = to_f32(two[u]);
-    }
 
-    for (int s = 0; s < in.time; ++s) {
-        const int t = in.reverse ? in.time - 1 - s : s;
-        std::int64_t place[2];
-        Vector<T, 2> of_inputs[2][gates];
+    Pair<T> of_inputs[2][gates];  // of a row and a gate
+    const auto time_of = [&](int s) { return in.reverse ? in.time - 1 - s : s; };
+    const auto load_inputs = [&](int s) {
         HEDDLE_UNROLL
         for (int r = 0; r < 2; ++r) {
-            place[r] = static_cast<std::int64_t>(lane.batch_row(r)) * in.time + t;
+            const int at = (lane.batch_row(r) * in.time + time_of(s)) * width + lane.unit;
             HEDDLE_UNROLL
             for (int g = 0; g < gates; ++g)
-                of_inputs[r][g] = load_pair(in.gates, place[r] * width + g * units + lane.unit, inside[r]);
+                of_inputs[r][g] = load_pair(in.gates, at + g * units, length[r] >= 0 && s < in.time);
         }
-        float of_states[gates][4];
+    };
+    load_inputs(0);
+
+    for (int s = 0; s < in.time; ++s) {
+        const int t = time_of(s);
+        // The sums begin with what is known; but gru's last gate keeps the two apart.
+        constexpr bool gru = cell == RnnCell::gru;
+        float sums[gates][4];
         HEDDLE_UNROLL
         for (int g = 0; g < gates; ++g) {
+            const Pair<T> bias = load_pair(in.bias, g * units + lane.unit, lane.unit < units);
             HEDDLE_UNROLL
-            for (int e = 0; e < 4; ++e) of_states[g][e] = bias[g][e / 2];
+            for (int e = 0; e < 4; ++e) sums[g][e] = bias[e / 2] + (gru && g == 2 ? 0.0f : of_inputs[e % 2][g][e / 2]);
         }
+        const Pair<T> of_candidate[2] = {of_inputs[0][gates - 1], of_inputs[1][gates - 1]};
         __syncthreads();  // the state is there, and everyone is done with the one whose place the next one takes
-        weights.template multiply<false>(of_states, shared + s % 2 * tile, pitch, in.layout.padded());
+        weights.multiply(sums, shared + s % 2 * tile);
+        load_inputs(s + 1);
 
         HEDDLE_UNROLL
         for (int r = 0; r < 2; ++r) {
-            const std::int64_t at = place[r] * units + lane.unit;
+            const int place = lane.batch_row(r) * in.time + t, at = place * units + lane.unit;
             const bool counts = t < length[r];
-            if (inside[r]) {
-                store_pair(in.previous_hidden, at, hidden[r][0], hidden[r][1]);
-                if constexpr (cell == RnnCell::lstm) store_pair(in.previous_cell, at, memory[r][0], memory[r][1]);
+            if (length[r] >= 0) {
+                store_pair(in.previous_hidden, at, hidden[r]);
+                if constexpr (cell == RnnCell::lstm)
+                    store_vector(in.previous_cell + at, Vector<float, 2>{{memory[r][0], memory[r][1]}});
             }
-            float values[gates][2] = {}, candidate[2] = {}, y[2] = {};
+            float values[gates][2] = {}, candidate[2] = {}, state[2] = {hidden[r][0], hidden[r][1]};
             if (counts) {
                 HEDDLE_UNROLL
                 for (int u = 0; u < 2; ++u) {
-                    float sums[gates], states[gates];
+                    float gate[gates] = {}, of_states[gates];
                     HEDDLE_UNROLL
-                    for (int g = 0; g < gates; ++g) {
-                        sums[g] = to_f32(of_inputs[r][g][u]);
-                        states[g] = of_states[g][2 * u + r];
-                    }
-                    advance<cell, FastFunctions>(sums, states, hidden[r][u], memory[r][u]);
+                    for (int g = 0; g < gates; ++g) of_states[g] = sums[g][2 * u + r];
+                    if constexpr (gru) gate[2] = of_candidate[r][u];
+                    advance<cell, FastFunctions>(gate, of_states, state[u], memory[r][u]);
                     HEDDLE_UNROLL
-                    for (int g = 0; g < gates; ++g) values[g][u] = sums[g];
-                    if constexpr (cell == RnnCell::gru) candidate[u] = states[2];
-                    y[u] = hidden[r][u];
+                    for (int g = 0; g < gates; ++g) values[g][u] = gate[g];
+                    if constexpr (cell == RnnCell::gru) candidate[u] = of_states[2];
                 }
+                hidden[r] = Pair<T>(state[0], state[1]);
             }
             pass_on(shared + (s + 1) % 2 * tile, r);
-            if (!inside[r]) continue;
+            if (length[r] < 0) continue;
             HEDDLE_UNROLL
             for (int g = 0; g < gates; ++g)
-                store_pair(in.gates, place[r] * width + g * units + lane.unit, values[g][0], values[g][1]);
-            if constexpr (cell == RnnCell::gru) store_pair(in.candidate, at, candidate[0], candidate[1]);
-            store_pair(in.y, at, y[0], y[1]);
+                store_pair(in.gates, place * width + g * units + lane.unit, Pair<T>(values[g][0], values[g][1]));
+            if constexpr (cell == RnnCell::gru) store_pair(in.candidate, at, Pair<T>(candidate[0], candidate[1]));
+            store_pair(in.y, at, counts ? hidden[r] : Pair<T>());
         }
     }
     HEDDLE_UNROLL
     for (int r = 0; r < 2; ++r) {
-        const std::int64_t at = lane.batch_row(r) * units + lane.unit;
-        if (!inside[r]) continue;
-        store_pair(in.hidden, at, hidden[r][0], hidden[r][1]);
-        if constexpr (cell == RnnCell::lstm) store_pair(in.final_cell, at, memory[r][0], memory[r][1]);
+        const int at = lane.batch_row(r) * units + lane.unit;
+        if (length[r] < 0) continue;
+        store_pair(in.hidden, at, hidden[r]);
+        if constexpr (cell == RnnCell::lstm)
+            store_vector(in.final_cell + at, Vector<float, 2>{{memory[r][0], memory[r][1]}});
     }
 }
 
 Support supports(const RnnForward& args) {
-    return persistent_supports(
-        args, 1,
-        {&args.weight_hidden, &args.bias_hidden, &args.initial_hidden, &args.initial_cell, &args.y, &args.hidden,
-         &args.final_cell, &args.gates, &args.previous_hidden, &args.previous_cell, &args.candidate});
+    return persistent_supports<false>(
+        args, {&args.weight_hidden, &args.bias_hidden, &args.initial_hidden, &args.initial_cell, &args.y, &args.hidden,
+               &args.final_cell, &args.gates, &args.previous_hidden, &args.previous_cell, &args.candidate});
 }
 
 std::size_t workspace_bytes(const RnnForward& args) {
     const RnnExtents e(args);
     std::size_t bytes = 0;
-    with_persistent_form(args.x.dtype, args.cell, e.units, [&](auto, auto form) {
+    with_persistent_form<false>(args.x.dtype, args.cell, e.units, [&](auto, auto form) {
         using Form = decltype(form);
-        bytes = packed_bytes<Form>(persistent_layout<Form>(e, 1));
+        bytes = packed_bytes<Form>(persistent_layout<Form>(e));
     });
     return bytes;
 }
@@ -144,12 +141,12 @@ std::size_t workspace_bytes(const RnnForward& args) {
 void run(const RnnForward& args, KernelContext& context) {
     project_inputs(args, context);
     const RnnExtents e(args);
-    with_persistent_form(args.x.dtype, args.cell, e.units, [&](auto zero, auto form) {
+    with_persistent_form<false>(args.x.dtype, args.cell, e.units, [&](auto zero, auto form) {
         using T = decltype(zero);
         using Form = decltype(form);
-        const PersistentLayout layout = persistent_layout<Form>(e, 1);
+        const PersistentLayout layout = persistent_layout<Form>(e);
         T* const packed = static_cast<T*>(context.workspace);
-        launch_pack<T, Form, false>(args.weight_hidden, packed, layout, context);
+        launch_pack<T, Form>(args.weight_hidden, packed, layout, context);
         const ForwardSteps<T> steps{.packed = packed,
                                     .bias = args.bias_hidden.as<const T>(),
                                     .lengths = e.lengths,
@@ -166,7 +163,7 @@ void run(const RnnForward& args, KernelContext& context) {
                                     .time = static_cast<int>(e.time),
                                     .reverse = e.reverse,
                                     .layout = layout};
-        launch(rnn_forward_steps<T, Form>, persistent_grid(e), persistent_block(layout), shared_bytes<Form>(layout, 1),
+        launch(rnn_forward_steps<T, Form>, persistent_grid(e), persistent_block(layout), shared_bytes<Form>(layout),
                context, steps);
     });
 }

@@ -21,18 +21,21 @@
 // rest, if any, comes from the second cache in every step. A lane gets the sums of all gates of two neighbouring units
 // in two rows, and keeps their state.
 //
-// Of a step, in a multiprocessor of an H100 (a product m16n8k16 taken to need 8 cycles of a tensor core by mma.sync, a
-// function two results of the special unit, 16 of which it gives in a cycle):
-//                                  lstm 128    lstm 256    gru 256
-//   weights                          128 KB      512 KB     384 KB
-//   thereof from shared memory            0      192 KB     192 KB    128 bytes a cycle
-//   thereof from the second cache         0      192 KB      96 KB    about 45 bytes a cycle
-//   products                     512 cycles        2048       1536
-//   functions of the gates       640 cycles        1280        768
-// The cycles of a row of this table run beside those of the others but for the functions, which need the products. With
-// 150 for the barrier and the way of the state through shared memory: about 1300 cycles, 6000 and 4000 (0.8, 3.4 and
-// 2.3 us at 1.755 GHz) a step, however many rows, while a block finds a multiprocessor of its own (132 * 8 rows).
-// Not measured.
+// Cycles of a step, in a multiprocessor of an H100. A product m16n8k16 is taken to need 8 of a tensor core by mma.sync;
+// a function, two results of the special unit, which gives 16 in a cycle; shared memory gives 128 bytes in a cycle, the
+// second cache 45.
+//                                        lstm 128         lstm 256         gru 256
+//   weights                                128 KB           512 KB          384 KB
+//   thereof from shared memory                  0    192 KB   1536   192 KB   1536
+//   thereof from the second cache               0    192 KB   4300    96 KB   2150
+//   products                                  512             2048            1536
+//   functions of the gates, forward           640             1280             768
+// All run beside each other but for the functions, which need the products. With 150 for the barrier and the way of the
+// state through shared memory that makes about 1300, 5700 and 3100 cycles (0.8, 3.3 and 1.8 us at 1.755 GHz) a step,
+// however many rows there are, while each block finds a multiprocessor of its own (132 * 8 rows). Not measured. Left
+// out for simplicity: to share the units among the blocks of a cluster, which would keep all of 256 units' weights on
+// the chip. Without the second cache go lstm up to 192 units forward and 160 backward (256 KB of 256 units come from
+// there), gru up to 224 and 192.
 HEDDLE_KERNELS_BEGIN
 
 inline constexpr int block_rows = 8, warp_units = 16;  // of a product's result: columns and rows
@@ -40,7 +43,7 @@ inline constexpr int slab_terms = 32;                  // of a product's sums: w
 inline constexpr std::size_t multiprocessor_shared_bytes = 227 * 1024;
 
 /// Up to 128 units, all weights in registers; or, `wide`, up to 256 units. `held`: slabs of weights in registers, of
-/// which a thread has 255 and 128; where the backward step of an lstm needs the most for other things.
+/// which a thread has 255, or 128: with a slab more, wide kernels of lstm and gru would spill.
 template <RnnCell cell_, bool wide, bool backward>
 struct PersistentForm {
     static constexpr RnnCell cell = cell_;
@@ -48,6 +51,7 @@ struct PersistentForm {
     static constexpr int warps = wide ? 16 : 8, threads = warps * warp_size, units = warps * warp_units;
     static constexpr int pieces = 2 * gates;  ///< of a slab: 16 units by 16 terms, 16 bytes of each lane
     static constexpr int held = !wide ? units / slab_terms : backward && cell == RnnCell::lstm ? 1 : 8 / gates;
+    static constexpr bool all_held = held * slab_terms >= units;
     static constexpr bool transposed = backward;
     static constexpr int vectors = backward ? gates : 1;  ///< of each row in shared memory: states, or gradients
 
@@ -107,12 +111,14 @@ class PersistentWeights {
             for (int p = 0; p < Form::pieces; ++p)
                 held_[s][p] = s < slabs_ ? load_vector<4>(from + (s * Form::pieces + p) * piece_bits) : Piece{};
         }
-        from += Form::held * slab_bits;
-        std::uint32_t* const to =
-            reinterpret_cast<std::uint32_t*>(shared) + warp * shared_slabs_ * slab_bits + lane * 4;
-        for (int i = 0; i < shared_slabs_ * Form::pieces; ++i)
-            store_vector(to + i * piece_bits, load_vector<4>(from + i * piece_bits));
-        in_shared_ = to;
+        if constexpr (!Form::all_held) {
+            from += Form::held * slab_bits;
+            std::uint32_t* const to =
+                reinterpret_cast<std::uint32_t*>(shared) + warp * shared_slabs_ * slab_bits + lane * 4;
+            for (int i = 0; i < shared_slabs_ * Form::pieces; ++i)
+                store_vector(to + i * piece_bits, load_vector<4>(from + i * piece_bits));
+            in_shared_ = to;
+        }
         packed_ = reinterpret_cast<const std::uint32_t*>(packed);
         mine_ = warp * slabs_ * slab_bits + lane * 4;
     }
@@ -127,16 +133,18 @@ class PersistentWeights {
         HEDDLE_UNROLL
         for (int s = 0; s < Form::held; ++s)
             if (s < slabs_) add_slab(sums, row + s * slab_terms, [&](int p) -> const Piece& { return held_[s][p]; });
-        const int near = Form::held + shared_slabs_;
+        if constexpr (!Form::all_held) {
+            const int near = Form::held + shared_slabs_;
 #pragma unroll 1
-        for (int s = Form::held; s < near; ++s) {
-            const std::uint32_t* const slab = in_shared_ + (s - Form::held) * slab_bits;
-            add_slab(sums, row + s * slab_terms, [&](int p) { return load_vector<4>(slab + p * piece_bits); });
-        }
+            for (int s = Form::held; s < near; ++s) {
+                const std::uint32_t* const slab = in_shared_ + (s - Form::held) * slab_bits;
+                add_slab(sums, row + s * slab_terms, [&](int p) { return load_vector<4>(slab + p * piece_bits); });
+            }
 #pragma unroll 1
-        for (int s = near; s < slabs_; ++s) {
-            const std::uint32_t* const slab = packed_ + mine_ + s * slab_bits;
-            add_slab(sums, row + s * slab_terms, [&](int p) { return load_vector<4>(slab + p * piece_bits); });
+            for (int s = near; s < slabs_; ++s) {
+                const std::uint32_t* const slab = packed_ + mine_ + s * slab_bits;
+                add_slab(sums, row + s * slab_terms, [&](int p) { return load_vector<4>(slab + p * piece_bits); });
+            }
         }
     }
 
@@ -160,7 +168,7 @@ class PersistentWeights {
     }
 
     Piece held_[Form::held][Form::pieces];
-    const std::uint32_t *packed_, *in_shared_;
+    const std::uint32_t *packed_, *in_shared_ = nullptr;
     int slabs_, shared_slabs_, mine_;
 };
 

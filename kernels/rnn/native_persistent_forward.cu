@@ -2,8 +2,8 @@
 #include "kernels/rnn/native_persistent.h"
 
 // All steps forward in one launch, behind one product for all inputs. A step needs the whole state of its rows, which
-// goes through shared memory, in turns through one of two places: one barrier a step. What a step reads of the inputs'
-// product it asks for before its own product, which takes about as long as memory.
+// goes through shared memory, in turns through one of two places: one barrier a step. A step's part of the inputs'
+// product is asked for while the functions of the step before are computed, and its own sums begin with that.
 //
 // Floor of a launch: the steps one after another, each as native_persistent.h says; of memory, for each row, step and
 // unit, the gates read and written and the states written: 2 * gates + 2 elements, and lstm's cell states in f32. With

@@ -110,6 +110,8 @@ Suite lstm() {
     };
     add("series", 32, 30, 1, 50, 2);
     add("series gru", 32, 30, 1, 50, 3);
+    add("signals", 64, 100, 64, 128, 2);
+    add("signals gru", 64, 100, 64, 128, 3);
     add("characters", 64, 100, 64, 256, 2);
     add("words", 32, 35, 650, 650, 2);  // the medium model of Zaremba et al. 2014, arXiv:1409.2329
     return s;

@@ -23,6 +23,8 @@ void register_native_kernels() {
     register_reduce();
     register_rnn_backward();
     register_rnn_forward();
+    register_rnn_persistent_backward();
+    register_rnn_persistent_forward();
     register_softmax();
     register_top_k();
     register_binary();

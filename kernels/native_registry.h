@@ -25,6 +25,8 @@ void register_point_losses();
 void register_reduce();
 void register_rnn_backward();
 void register_rnn_forward();
+void register_rnn_persistent_backward();
+void register_rnn_persistent_forward();
 void register_softmax();
 void register_top_k();
 void register_binary();

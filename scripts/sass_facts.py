@@ -30,7 +30,8 @@ PAGE = ROOT / "docs" / "sass.md"
 TOOLS = ROOT / "build" / "sass" / "lib"
 
 # Kernels whose variants for f16 and bf16 multiply on tensor cores.
-MATRIX = ["multiply_tiles", "attend_mma", "query_gradients_mma", "key_gradients_mma", "multiply_hopper"]
+MATRIX = ["multiply_tiles", "attend_mma", "query_gradients_mma", "key_gradients_mma", "multiply_hopper",
+          "rnn_forward_steps", "rnn_backward_steps"]
 
 # Why a kernel does not move 16 bytes at a time.
 CHAINS = "pairs of an index and a place, all over memory"
@@ -39,6 +40,7 @@ HALVED = "four sums in f32 become four results of 2 bytes"
 JOINS = "joins the partial sums of another kernel: a small part of the bytes"
 KEYS = "keys of 8 bytes, or the elements that they are made of; could be wider"
 LABELS = "labels, a small part of the bytes"
+PACKED = "gathers weights in the order in which the matrix instruction wants them, once a call"
 PIXELS = "pixels of 1 byte and indices of 8, shifted and mirrored: no run of them is aligned"
 PLACES = "a warp reads neighbouring elements; could be wider where rows are whole vectors"
 SCATTERED = "looks for its indices, of up to 8 bytes, and adds lines of any length"
@@ -99,6 +101,10 @@ NARROW = {
     ("kernels/rnn/native_backward.cu", "rnn_backward_step"): (4, 4, TILES),
     ("kernels/rnn/native_forward.cu", "place_state"): (4, 4, STATE),
     ("kernels/rnn/native_forward.cu", "rnn_forward_step"): (4, 4, TILES),
+    ("kernels/rnn/native_persistent_backward.cu", "pack_weights"): (2, 16, PACKED),
+    ("kernels/rnn/native_persistent_backward.cu", "rnn_backward_steps"): (16, 8, FRAGMENTS),
+    ("kernels/rnn/native_persistent_forward.cu", "pack_weights"): (2, 16, PACKED),
+    ("kernels/rnn/native_persistent_forward.cu", "rnn_forward_steps"): (16, 8, FRAGMENTS),
 }
 
 HEAD = """# Machine code of the kernels

@@ -20,36 +20,6 @@ struct BackwardStep {
     int behind;  // the time of the step that was taken behind this one; -1: none
 };
 
-/// From d, the gradient of h', to those of the gates' sums; `dhidden` and `dmemory` become those before the step.
-template <RnnCell cell, int gates>
-__device__ inline void retreat(const float (&gate)[gates], float before, float cell_before, float candidate, float d,
-                               float (&of_inputs)[gates], float (&of_states)[gates], float& dhidden, float& dmemory) {
-    dhidden = 0;
-    if constexpr (cell == RnnCell::relu) {
-        of_inputs[0] = gate[0] > 0 ? d : 0;
-    } else if constexpr (cell == RnnCell::tanh) {
-        of_inputs[0] = d * (1 - gate[0] * gate[0]);
-    } else if constexpr (cell == RnnCell::lstm) {
-        const float i = gate[0], f = gate[1], g = gate[2], o = gate[3];
-        const float squashed = tanhf(f * cell_before + i * g);
-        const float dcell = dmemory + d * o * (1 - squashed * squashed);
-        of_inputs[0] = dcell * g * i * (1 - i);
-        of_inputs[1] = dcell * cell_before * f * (1 - f);
-        of_inputs[2] = dcell * i * (1 - g * g);
-        of_inputs[3] = d * squashed * o * (1 - o);
-        dmemory = dcell * f;
-    } else {
-        const float r = gate[0], z = gate[1], n = gate[2], dn = d * (1 - z) * (1 - n * n);
-        of_inputs[0] = dn * candidate * r * (1 - r);
-        of_inputs[1] = d * (before - n) * z * (1 - z);
-        of_inputs[2] = dn;
-        dhidden = d * z;
-    }
-    HEDDLE_UNROLL
-    for (int k = 0; k < gates; ++k)
-        of_states[k] = cell == RnnCell::gru && k == 2 ? of_inputs[k] * gate[0] : of_inputs[k];
-}
-
 template <class T, RnnCell cell>
 __global__ void __launch_bounds__(step_threads) rnn_backward_step(const __grid_constant__ BackwardStep<T> step) {
     constexpr int gates = static_cast<int>(gate_count(cell));

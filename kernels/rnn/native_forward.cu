@@ -19,33 +19,6 @@ struct ForwardStep {
     int batch, time, units, t;
 };
 
-__device__ inline float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
-
-/// From sums[g] = (W x + b) and of_states[g] = (V h + d) to the gates, which take the place of the sums, and the state.
-template <RnnCell cell, int gates>
-__device__ inline void advance(float (&sums)[gates], const float (&of_states)[gates], float& hidden, float& memory) {
-    HEDDLE_UNROLL
-    for (int g = 0; g < gates; ++g)
-        if (cell != RnnCell::gru || g < 2) sums[g] += of_states[g];
-    if constexpr (cell == RnnCell::relu) {
-        hidden = sums[0] = sums[0] < 0 ? 0 : sums[0];
-    } else if constexpr (cell == RnnCell::tanh) {
-        hidden = sums[0] = tanhf(sums[0]);
-    } else if constexpr (cell == RnnCell::lstm) {
-        sums[0] = sigmoid(sums[0]);
-        sums[1] = sigmoid(sums[1]);
-        sums[2] = tanhf(sums[2]);
-        sums[3] = sigmoid(sums[3]);
-        memory = sums[1] * memory + sums[0] * sums[2];
-        hidden = sums[3] * tanhf(memory);
-    } else {
-        sums[0] = sigmoid(sums[0]);
-        sums[1] = sigmoid(sums[1]);
-        sums[2] = tanhf(sums[2] + sums[0] * of_states[2]);
-        hidden = (1 - sums[1]) * sums[2] + sums[1] * hidden;
-    }
-}
-
 template <class T, RnnCell cell>
 __global__ void __launch_bounds__(step_threads) rnn_forward_step(const __grid_constant__ ForwardStep<T> step) {
     constexpr int gates = static_cast<int>(gate_count(cell));

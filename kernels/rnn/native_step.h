@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/native_registry.h"
+#include "kernels/rnn/native_cell.h"
 #include "kernels/rnn/products.h"
 #include "kernels/simt/native.h"
 
@@ -70,21 +71,6 @@ template <class From, class To>
 void launch_place_state(const From* from, To* to, const RnnExtents& e, std::int64_t step, KernelContext& context) {
     launch(place_state<From, To>, dim3(blocks_for(e.batch * e.units, step_threads)), dim3(step_threads), 0, context,
            from, to, e.batch, e.units, step);
-}
-
-/// Calls `body(std::integral_constant<RnnCell, ...>)`.
-template <class Body>
-void with_cell(RnnCell cell, const Body& body) {
-    switch (cell) {
-        case RnnCell::relu:
-            return body(std::integral_constant<RnnCell, RnnCell::relu>{});
-        case RnnCell::tanh:
-            return body(std::integral_constant<RnnCell, RnnCell::tanh>{});
-        case RnnCell::lstm:
-            return body(std::integral_constant<RnnCell, RnnCell::lstm>{});
-        case RnnCell::gru:
-            return body(std::integral_constant<RnnCell, RnnCell::gru>{});
-    }
 }
 
 HEDDLE_KERNELS_END

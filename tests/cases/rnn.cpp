@@ -166,8 +166,18 @@ void add_rnn_cases(CaseSets& sets) {
             {.batch = 5, .time = 5, .inputs = 3, .units = 6, .lengths = lengths, .reverse = true, .initial = true});
         // Two tiles and a tail of the rows, of the units and of the sums; enough work for packed weights and threads.
         add("tiles_and_tail", {.batch = 67, .time = 5, .inputs = 13, .units = 37, .initial = true});
+        // Units in pairs, as tensor cores want them: within a slab of 32, slabs and a tail, more than registers hold,
+        // more than a multiprocessor holds; rows of two blocks of eight and a tail.
+        add("pairs", {.batch = 3, .time = 4, .inputs = 5, .units = 10, .initial = true});
+        add("slabs_and_tail", {.batch = 19, .time = 5, .inputs = 6, .units = 70, .initial = true});
+        add("slabs_and_lengths",
+            {.batch = 5, .time = 5, .inputs = 4, .units = 64, .lengths = lengths, .reverse = true, .initial = true});
+        add("slabs_partial", {.batch = 9, .time = 3, .inputs = 4, .units = 36, .partial = true});
+        add("units_162", {.batch = 9, .time = 3, .inputs = 4, .units = 162, .initial = true});
+        add("units_256", {.batch = 3, .time = 3, .inputs = 8, .units = 256, .bias = false});
         add("large", {.batch = 4, .time = 3, .inputs = 5, .units = 6, .fill = Fill::large});
         add("outliers", {.batch = 4, .time = 3, .inputs = 70, .units = 6, .fill = Fill::outliers});
+        add("batch64x100_128", {.batch = 64, .time = 100, .inputs = 64, .units = 128}, true);
         add("batch32x64_256", {.batch = 32, .time = 64, .inputs = 128, .units = 256}, true);
     }
     sets.push_back(make_case_set(rnn_forward(), std::move(forwards), {.dims = dims(), .from_dims = [](const Dims& d) {

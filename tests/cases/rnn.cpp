@@ -166,6 +166,14 @@ void add_rnn_cases(CaseSets& sets) {
             {.batch = 5, .time = 5, .inputs = 3, .units = 6, .lengths = lengths, .reverse = true, .initial = true});
         // Two tiles and a tail of the rows, of the units and of the sums; enough work for packed weights and threads.
         add("tiles_and_tail", {.batch = 67, .time = 5, .inputs = 13, .units = 37, .initial = true});
+        // More rows than a block of steps has, and a shorter last block.
+        add("blocks", {.batch = 67,
+                       .time = 17,
+                       .inputs = 13,
+                       .units = 9,
+                       .lengths = {17, 0, 11, 1, 16},
+                       .reverse = true,
+                       .initial = true});
         add("large", {.batch = 4, .time = 3, .inputs = 5, .units = 6, .fill = Fill::large});
         add("outliers", {.batch = 4, .time = 3, .inputs = 70, .units = 6, .fill = Fill::outliers});
         add("batch32x64_256", {.batch = 32, .time = 64, .inputs = 128, .units = 256}, true);

@@ -47,6 +47,20 @@ inline constexpr std::int64_t widened_chunk = 1024;
 void widen(const BFloat16* from, float* to, std::int64_t count);
 void narrow(const float* from, BFloat16* to, std::int64_t count);
 
+// The same for loops that are written for f32 alone, whatever lies in memory: f32 is worked on where it stands.
+
+/// `count` elements in f32: there, or a copy of them in `buffer`.
+inline const float* widened(const float* from, float*, std::int64_t) { return from; }
+inline const float* widened(const BFloat16* from, float* buffer, std::int64_t count) {
+    widen(from, buffer, count);
+    return buffer;
+}
+/// Where to put elements that belong to `to`: there, or into `buffer`, until `put_back` rounds them.
+inline float* wide_place(float* to, float*) { return to; }
+inline float* wide_place(BFloat16*, float* buffer) { return buffer; }
+inline void put_back(const float*, float*, std::int64_t) {}
+inline void put_back(const float* buffer, BFloat16* to, std::int64_t count) { narrow(buffer, to, count); }
+
 /// Elements [first, last) of y = f(x), chunk by chunk: `body(const float* x, float* y, count)`. y may be x.
 template <class Body>
 void map_widened(const BFloat16* x, BFloat16* y, std::int64_t first, std::int64_t last, const Body& body) {

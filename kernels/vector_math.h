@@ -62,6 +62,19 @@ HEDDLE_VECTOR_FUNCTION float expm1(float x) {
 }
 
 namespace detail {
+/// For -87.3 <= x <= 89: e^x = scale * p + scale and e^x - 1 = scale * p + (scale - 1). From x = 88.38 on, where 1 /
+/// e^x is denormal, scale is +inf. NaN stays NaN.
+struct Exponential {
+    float scale, p;
+};
+HEDDLE_VECTOR_FUNCTION Exponential exponential(float x) {
+    const float n = __builtin_rintf(x * 1.44269504f);
+    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    const float p =
+        horner(r, 1.98910805e-4f, 1.39337307e-3f, 8.33331084e-3f, 4.16664642e-2f, 1.66666667e-1f, 0.5f) * (r * r) + r;
+    return {from_bits((static_cast<std::int32_t>(n) + 127) << 23), p};
+}
+
 /// The logarithm of a positive normal number.
 HEDDLE_VECTOR_FUNCTION float log_of_normal(float x) {
     // x = 2^e m with m in [sqrt(1/2), sqrt(2)).
@@ -93,11 +106,17 @@ HEDDLE_VECTOR_FUNCTION float log1p(float x) {
 }
 
 /// Below 3 ulp.
-HEDDLE_VECTOR_FUNCTION float sigmoid(float x) { return 1.0f / (1.0f + exp(-x)); }
+HEDDLE_VECTOR_FUNCTION float sigmoid(float x) {
+    const float low = -x < -87.33654f ? -87.33654f : -x;
+    const auto [scale, p] = detail::exponential(low > 89.0f ? 89.0f : low);  // e^89 counts as inf, the result is 0
+    return 1.0f / ((scale * p + scale) + 1.0f);
+}
 
 /// Below 3 ulp.
 HEDDLE_VECTOR_FUNCTION float tanh(float x) {
-    const float a = vec::abs(x), t = expm1(2.0f * (a > 10.0f ? 10.0f : a));
+    const float a = vec::abs(x);
+    const auto [scale, p] = detail::exponential(2.0f * (a > 10.0f ? 10.0f : a));
+    const float t = scale * p + (scale - 1.0f);
     return detail::copy_sign(t / (t + 2.0f), x);
 }
 

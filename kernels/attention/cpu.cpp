@@ -5,6 +5,7 @@
 #include "core/parallel.h"
 #include "kernels/attention/extents.h"
 #include "kernels/attention/implementations.h"
+#include "kernels/bf16_memory.h"
 #include "kernels/dispatch.h"
 #include "kernels/onednn.h"
 #include "kernels/row_sums.h"
@@ -14,23 +15,60 @@
 // heads * size apart. A block of queries meets all keys that it may see, so its scores stay in cache while there are
 // fewer than some 2,000 keys, and softmax needs no second pass. Floor: 2 products forward and 5 backward of
 // 2 * queries * keys * size operations a head, half of that if causal. Threads share out the heads of the batch: with
-// fewer of them than threads, some threads rest.
+// fewer of them than threads, some threads rest. A head of bf16 is widened first, its results are narrowed at the end.
 namespace heddle::kernels {
 namespace {
 
 constexpr std::int64_t block_queries = 64;
 
-/// One head of an operand [batch, time, heads, size], as a matrix.
 struct Matrix {
     float* data;
     std::int64_t step;
 
-    Matrix(float* first, std::int64_t row_step) : data(first), step(row_step) {}
-    Matrix(const View& view, std::int64_t task)
-        : data(view.as<float>() +
-               (task / view.shape[2] * view.shape[1] * view.shape[2] + task % view.shape[2]) * view.shape[3]),
-          step(view.shape[2] * view.shape[3]) {}
     Matrix from(std::int64_t row) const { return {data + row * step, step}; }
+};
+
+/// One head of an operand [batch, time, heads, size] in memory.
+template <class T>
+struct Head {
+    T* data;
+    std::int64_t rows, step, size;
+
+    Head(const View& view, std::int64_t task)
+        : data(view.as<T>() +
+               (task / view.shape[2] * view.shape[1] * view.shape[2] + task % view.shape[2]) * view.shape[3]),
+          rows(view.shape[1]),
+          step(view.shape[2] * view.shape[3]),
+          size(view.shape[3]) {}
+};
+
+/// Heads in f32: where they stand, or in bf16 copies one behind the other in the scratch memory.
+class WideHeads {
+  public:
+    explicit WideHeads(float* scratch) : free_(scratch) {}
+
+    Matrix read(const Head<float>& head) { return write(head); }
+    Matrix read(const Head<BFloat16>& head) {
+        const Matrix copy = write(head);
+        for (std::int64_t row = 0; row < head.rows; ++row)
+            widen(head.data + row * head.step, copy.from(row).data, head.size);
+        return copy;
+    }
+    /// A place for results, until `put_back`.
+    Matrix write(const Head<float>& head) { return {head.data, head.step}; }
+    Matrix write(const Head<BFloat16>& head) {
+        float* const first = free_;
+        free_ += head.rows * head.size;
+        return {first, head.size};
+    }
+    static void put_back(const Matrix&, const Head<float>&) {}
+    static void put_back(const Matrix& from, const Head<BFloat16>& head) {
+        for (std::int64_t row = 0; row < head.rows; ++row)
+            narrow(from.from(row).data, head.data + row * head.step, head.size);
+    }
+
+  private:
+    float* free_;
 };
 
 /// c [m, n] = alpha * op(a) op(b) [+ c], on the calling thread.
@@ -84,18 +122,31 @@ std::size_t block_floats(const AttentionExtents& e) {
     return static_cast<std::size_t>(std::min(block_queries, e.queries) * e.keys + 15) / 16 * 16;
 }
 
-template <int matrices, class Args>
+/// Floats of scratch of one head: its blocks' matrices of scores, and the wide copies.
+std::size_t head_floats(const AttentionForward& args) {
+    const AttentionExtents e(args);
+    const std::int64_t copies = (e.queries + e.keys) * (e.size + e.value_size);
+    return block_floats(e) + (args.query.dtype == DType::f32 ? 0 : static_cast<std::size_t>(copies));
+}
+std::size_t head_floats(const AttentionBackward& args) {
+    const AttentionExtents e(args);
+    const std::int64_t copies = 2 * (e.queries + e.keys) * (e.size + e.value_size);
+    return 2 * block_floats(e) + (args.query.dtype == DType::f32 ? 0 : static_cast<std::size_t>(copies));
+}
+
+template <class Args>
 std::size_t workspace(const Args& args) {
     const AttentionExtents e(args);
     const auto parts = std::max<std::int64_t>(1, std::min<std::int64_t>(thread_count(), e.batch * e.heads));
-    return static_cast<std::size_t>(parts) * matrices * block_floats(e) * sizeof(float);
+    return static_cast<std::size_t>(parts) * head_floats(args) * sizeof(float);
 }
 
 /// Calls body(task, scratch) for every head of the batch, on as many threads as the workspace serves.
-template <int matrices, class Body>
-void for_heads(const AttentionExtents& e, const KernelContext& context, const Body& body) {
+template <class Args, class Body>
+void for_heads(const Args& args, const KernelContext& context, const Body& body) {
+    const AttentionExtents e(args);
     const std::int64_t tasks = e.batch * e.heads;
-    const auto floats = static_cast<std::int64_t>(matrices * block_floats(e));
+    const auto floats = static_cast<std::int64_t>(head_floats(args));
     const std::int64_t parts =
         floats > 0 ? static_cast<std::int64_t>(context.workspace_bytes / sizeof(float)) / floats : 1;
     parallel_for(parts, 1, [&](std::int64_t first, std::int64_t last) {
@@ -119,14 +170,18 @@ const std::uint8_t* mask_of(const View& mask, std::int64_t row) {
     return mask ? mask.as<std::uint8_t>() + row * mask.shape[1] : nullptr;
 }
 
-void forward(const AttentionForward& args, KernelContext& context) {
+template <class T>
+void forward_in(const AttentionForward& args, KernelContext& context) {
     const AttentionExtents e(args);
-    for_heads<1>(e, context, [&](std::int64_t task, float* scratch) {
-        const Matrix query(args.query, task), key(args.key, task), value(args.value, task), output(args.output, task);
+    for_heads(args, context, [&](std::int64_t task, float* scratch) {
+        WideHeads heads(scratch + block_floats(e));
+        const Head<T> result(args.output, task);
+        const Matrix query = heads.read(Head<T>(args.query, task)), key = heads.read(Head<T>(args.key, task)),
+                     value = heads.read(Head<T>(args.value, task)), output = heads.write(result);
         const std::uint8_t* mask = mask_of(args.mask, task / e.heads);
         for (std::int64_t q = 0; q < e.queries; q += block_queries) {
             const Block block(e, q);
-            const Matrix scores(scratch, std::max<std::int64_t>(block.keys, 1));
+            const Matrix scores{scratch, std::max<std::int64_t>(block.keys, 1)};
             if (block.keys > 0)
                 multiply(false, true, block.queries, block.keys, e.size, args.scale, query.from(q), key, false, scores);
             for (std::int64_t i = 0; i < block.queries; ++i)
@@ -138,14 +193,24 @@ void forward(const AttentionForward& args, KernelContext& context) {
             else
                 clear(output.from(q), block.queries, e.value_size);
         }
+        heads.put_back(output, result);
     });
 }
 
-void backward(const AttentionBackward& args, KernelContext& context) {
+void forward(const AttentionForward& args, KernelContext& context) {
+    with_f32_or_bf16(args.query.dtype, [&](auto zero) { forward_in<decltype(zero)>(args, context); });
+}
+
+template <class T>
+void backward_in(const AttentionBackward& args, KernelContext& context) {
     const AttentionExtents e(args);
-    for_heads<2>(e, context, [&](std::int64_t task, float* scratch) {
-        const Matrix query(args.query, task), key(args.key, task), value(args.value, task), output(args.output, task),
-            doutput(args.doutput, task), dquery(args.dquery, task), dkey(args.dkey, task), dvalue(args.dvalue, task);
+    for_heads(args, context, [&](std::int64_t task, float* scratch) {
+        WideHeads heads(scratch + 2 * block_floats(e));
+        const Head<T> query_result(args.dquery, task), key_result(args.dkey, task), value_result(args.dvalue, task);
+        const Matrix query = heads.read(Head<T>(args.query, task)), key = heads.read(Head<T>(args.key, task)),
+                     value = heads.read(Head<T>(args.value, task)), output = heads.read(Head<T>(args.output, task)),
+                     doutput = heads.read(Head<T>(args.doutput, task)), dquery = heads.write(query_result),
+                     dkey = heads.write(key_result), dvalue = heads.write(value_result);
         const std::uint8_t* mask = mask_of(args.mask, task / e.heads);
         clear(dkey, e.keys, e.size);
         clear(dvalue, e.keys, e.value_size);
@@ -155,7 +220,7 @@ void backward(const AttentionBackward& args, KernelContext& context) {
                 clear(dquery.from(q), block.queries, e.size);
                 continue;
             }
-            const Matrix p(scratch, block.keys), g(scratch + block_floats(e), block.keys);
+            const Matrix p{scratch, block.keys}, g{scratch + block_floats(e), block.keys};
             multiply(false, true, block.queries, block.keys, e.size, args.scale, query.from(q), key, false, p);
             multiply(false, true, block.queries, block.keys, e.value_size, 1, doutput.from(q), value, false, g);
             for (std::int64_t i = 0; i < block.queries; ++i)
@@ -166,7 +231,14 @@ void backward(const AttentionBackward& args, KernelContext& context) {
             multiply(true, false, block.keys, e.size, block.queries, 1, g, query.from(q), true, dkey);
             multiply(true, false, block.keys, e.value_size, block.queries, 1, p, doutput.from(q), true, dvalue);
         }
+        heads.put_back(dquery, query_result);
+        heads.put_back(dkey, key_result);
+        heads.put_back(dvalue, value_result);
     });
+}
+
+void backward(const AttentionBackward& args, KernelContext& context) {
+    with_f32_or_bf16(args.query.dtype, [&](auto zero) { backward_in<decltype(zero)>(args, context); });
 }
 
 }  // namespace
@@ -174,16 +246,16 @@ void backward(const AttentionBackward& args, KernelContext& context) {
 void add_cpu(KernelTable<AttentionForward>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const AttentionForward& args) { return only_f32(args.query.dtype); },
-               .workspace_bytes = workspace<1, AttentionForward>,
+               .supports = [](const AttentionForward& args) { return f32_or_bf16(args.query.dtype); },
+               .workspace_bytes = workspace<AttentionForward>,
                .run = forward});
 }
 
 void add_cpu(KernelTable<AttentionBackward>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const AttentionBackward& args) { return only_f32(args.query.dtype); },
-               .workspace_bytes = workspace<2, AttentionBackward>,
+               .supports = [](const AttentionBackward& args) { return f32_or_bf16(args.query.dtype); },
+               .workspace_bytes = workspace<AttentionBackward>,
                .run = backward});
 }
 

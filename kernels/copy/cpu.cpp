@@ -211,22 +211,30 @@ void fold_axis(PadMode mode, float* y, const Shape& shape, int axis, std::int64_
                  });
 }
 
-void run_pad_backward(const PadBackward& args, KernelContext& context) {
-    if (args.dx.elements() == 0) return;
+template <class T>
+void pad_backward_in(const PadBackward& args, void* workspace) {
     const Shape& outside = args.dy.shape;
-    if (args.dy.dtype == DType::bf16)  // constant: nothing is added up
-        return read_box(args.dy.as<const BFloat16>(), args.dx.as<BFloat16>(), args.dx.shape,
-                        slice_box(outside, args.before, ones()));
-    const float* dy = args.dy.as<const float>();
+    const T* dy = args.dy.as<const T>();
     if (args.mode != PadMode::constant) {
-        float* folded = static_cast<float*>(context.workspace);
-        std::memcpy(folded, dy, static_cast<std::size_t>(outside.elements()) * sizeof(float));
+        float* folded = static_cast<float*>(workspace);
+        std::transform(dy, dy + outside.elements(), folded, [](T value) { return load(value); });
         for (int axis = 0; axis < outside.rank(); ++axis)
             fold_axis(args.mode, folded, outside, axis, args.before[static_cast<std::size_t>(axis)],
                       args.dx.shape[axis]);
-        dy = folded;
+        if constexpr (std::is_same_v<T, float>) {
+            dy = folded;
+        } else {
+            T* result = reinterpret_cast<T*>(folded + outside.elements());
+            narrow(folded, result, outside.elements());
+            dy = result;
+        }
     }
-    read_box(dy, args.dx.as<float>(), args.dx.shape, slice_box(outside, args.before, ones()));
+    read_box(dy, args.dx.as<T>(), args.dx.shape, slice_box(outside, args.before, ones()));
+}
+
+void run_pad_backward(const PadBackward& args, KernelContext& context) {
+    if (args.dx.elements() == 0) return;
+    with_f32_or_bf16(args.dy.dtype, [&](auto zero) { pad_backward_in<decltype(zero)>(args, context.workspace); });
 }
 
 void run_broadcast_to(const BroadcastTo& args, KernelContext&) {
@@ -260,16 +268,12 @@ void add_cpu(KernelTable<BroadcastTo>& table) { add(table, run_broadcast_to); }
 void add_cpu(KernelTable<PadBackward>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports =
-                   [](const PadBackward& args) {
-                       return args.mode == PadMode::constant ? f32_or_bf16(args.dy.dtype) : only_f32(args.dy.dtype);
-                   },
-               .workspace_bytes =
-                   [](const PadBackward& args) {
-                       return args.mode == PadMode::constant
-                                  ? std::size_t{0}
-                                  : static_cast<std::size_t>(args.dy.elements()) * sizeof(float);
-                   },
+               .supports = [](const PadBackward& args) { return f32_or_bf16(args.dy.dtype); },
+               .workspace_bytes = [](const PadBackward& args) -> std::size_t {
+                   if (args.mode == PadMode::constant) return 0;
+                   const std::size_t each = args.dy.dtype == DType::f32 ? sizeof(float) : sizeof(float) + 2;
+                   return static_cast<std::size_t>(args.dy.elements()) * each;
+               },
                .run = run_pad_backward});
 }
 

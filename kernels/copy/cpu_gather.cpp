@@ -1,12 +1,13 @@
 #include <algorithm>
 
 #include "core/parallel.h"
+#include "kernels/bf16_memory.h"
 #include "kernels/copy/implementations.h"
 #include "kernels/dispatch.h"
 #include "kernels/element_types.h"
 
 // Gathering and its transposition. Scattered sums are split by destination, so that each has one writer, who adds in
-// the order of the indices.
+// the order of the indices; sums of bf16 are in f32, rounded at the end.
 namespace heddle::kernels {
 namespace {
 
@@ -42,32 +43,43 @@ void run_gather(const Gather& args, KernelContext&) {
     });
 }
 
-HEDDLE_SIMD_CLONES void add_run(const float* x, float* y, std::int64_t n) {
+template <class T>
+[[gnu::always_inline]] inline void add_run_in(const T* x, float* y, std::int64_t n) {
 #pragma GCC ivdep
-    for (std::int64_t i = 0; i < n; ++i) y[i] += x[i];
+    for (std::int64_t i = 0; i < n; ++i) y[i] += load(x[i]);
+}
+HEDDLE_SIMD_CLONES void add_run(const float* x, float* y, std::int64_t n) { add_run_in(x, y, n); }
+HEDDLE_SIMD_CLONES void add_run(const BFloat16* x, float* y, std::int64_t n) { add_run_in(x, y, n); }
+
+/// Where the sums of dx in f32 are made: in dx, or in the workspace.
+template <class Args>
+std::size_t sums_bytes(const Args& args) {
+    return args.dx.dtype == DType::f32 ? 0 : static_cast<std::size_t>(args.dx.elements()) * sizeof(float);
 }
 
-void run_gather_backward(const GatherBackward& args, KernelContext&) {
+template <class T>
+void gather_backward_in(const GatherBackward& args, float* wide) {
     const Shape& shape = args.dx.shape;
     const std::int64_t count = args.indices.elements(), extent = shape[args.axis],
                        inner = shape.elements(args.axis + 1, shape.rank()), outer = shape.elements(0, args.axis);
-    const float* dy = args.dy.as<const float>();
-    float* dx = args.dx.as<float>();
+    const T* dy = args.dy.as<const T>();
+    float* sums = wide_place(args.dx.as<T>(), wide);
     with_index_type(args.indices.dtype, [&](auto zero) {
         const auto* indices = args.indices.as<const decltype(zero)>();
         // The part of one slab of dx that lies in [low, high) along the axis.
         const auto scatter = [&](std::int64_t o, std::int64_t low, std::int64_t high) {
-            float* slab = dx + o * extent * inner;
+            float* slab = sums + o * extent * inner;
             std::fill(slab + low * inner, slab + high * inner, 0.0f);
             for (std::int64_t j = 0; j < count; ++j) {
                 const std::int64_t to = indices[j];
                 if (to < low || to >= high) continue;
-                const float* from = dy + (o * count + j) * inner;
+                const T* from = dy + (o * count + j) * inner;
                 if (inner == 1)
-                    slab[to] += *from;
+                    slab[to] += load(*from);
                 else
                     add_run(from, slab + to * inner, inner);
             }
+            put_back(slab + low * inner, args.dx.as<T>() + (o * extent + low) * inner, (high - low) * inner);
         };
         if (outer >= thread_count())
             parallel_for(outer, grain(count * inner), [&](std::int64_t first, std::int64_t last) {
@@ -77,6 +89,12 @@ void run_gather_backward(const GatherBackward& args, KernelContext&) {
             for (std::int64_t o = 0; o < outer; ++o)
                 parallel_for(extent, grain((count / std::max<std::int64_t>(extent, 1) + 1) * inner),
                              [&](std::int64_t low, std::int64_t high) { scatter(o, low, high); });
+    });
+}
+
+void run_gather_backward(const GatherBackward& args, KernelContext& context) {
+    with_f32_or_bf16(args.dy.dtype, [&](auto zero) {
+        gather_backward_in<decltype(zero)>(args, static_cast<float*>(context.workspace));
     });
 }
 
@@ -96,17 +114,27 @@ void run_take_along(const TakeAlong& args, KernelContext&) {
     });
 }
 
-void run_take_along_backward(const TakeAlongBackward& args, KernelContext&) {
+template <class T>
+void take_along_backward_in(const TakeAlongBackward& args, float* wide) {
     const std::int64_t n = args.dx.shape.back(), k = args.indices.shape.back(),
                        rows = args.indices.shape.elements(0, args.indices.shape.rank() - 1);
+    T* dx = args.dx.as<T>();
+    float* sums = wide_place(dx, wide);
     with_index_type(args.indices.dtype, [&](auto zero) {
         const auto* indices = args.indices.as<const decltype(zero)>();
         parallel_for(rows, grain(n + k), [&](std::int64_t first, std::int64_t last) {
-            std::fill(args.dx.as<float>() + first * n, args.dx.as<float>() + last * n, 0.0f);
+            std::fill(sums + first * n, sums + last * n, 0.0f);
             for (std::int64_t row = first; row < last; ++row)
                 for (std::int64_t j = 0; j < k; ++j)
-                    args.dx.as<float>()[row * n + indices[row * k + j]] += args.dy.as<float>()[row * k + j];
+                    sums[row * n + indices[row * k + j]] += load(args.dy.as<T>()[row * k + j]);
+            put_back(sums + first * n, dx + first * n, (last - first) * n);
         });
+    });
+}
+
+void run_take_along_backward(const TakeAlongBackward& args, KernelContext& context) {
+    with_f32_or_bf16(args.dy.dtype, [&](auto zero) {
+        take_along_backward_in<decltype(zero)>(args, static_cast<float*>(context.workspace));
     });
 }
 
@@ -139,7 +167,8 @@ template <class Args>
 void add_sum(KernelTable<Args>& table, void (*run)(const Args&, KernelContext&)) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const Args& args) { return only_f32(args.dy.dtype); },
+               .supports = [](const Args& args) { return f32_or_bf16(args.dy.dtype); },
+               .workspace_bytes = sums_bytes<Args>,
                .run = run});
 }
 

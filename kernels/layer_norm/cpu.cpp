@@ -1,13 +1,16 @@
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "core/parallel.h"
+#include "kernels/bf16_memory.h"
 #include "kernels/dispatch.h"
 #include "kernels/layer_norm/implementations.h"
 #include "kernels/row_sums.h"
 
 // A row stays in cache between its passes, so memory is read once and written once. Backward reads a row twice: once
-// for its sums and the vectors' gradients, once for dx. Partial sums in float are joined in double.
+// for its sums and the vectors' gradients, once for dx. Partial sums in float are joined in double. Rows of bf16 are
+// widened, computed on and narrowed.
 namespace heddle::kernels {
 namespace {
 
@@ -91,17 +94,31 @@ HEDDLE_SIMD_CLONES void add_parts(const float* parts, std::int64_t count, std::i
 
 const float* floats(const View& view) { return view ? view.as<float>() : nullptr; }
 
-void forward(const LayerNormForward& args, KernelContext&) {
+/// Memory for a wide copy of a row of T; f32 needs none.
+template <class T>
+std::vector<float> wide_row(std::int64_t size) {
+    return std::vector<float>(std::is_same_v<T, float> ? 0 : static_cast<std::size_t>(size));
+}
+
+template <class T>
+void forward_in(const LayerNormForward& args) {
     const std::int64_t size = args.x.shape.back(), rows = args.x.elements() / size;
     parallel_for(rows, std::max<std::int64_t>(1, 16384 / size), [&](std::int64_t first, std::int64_t last) {
+        std::vector<float> wide_x = wide_row<T>(size), wide_y = wide_row<T>(size);
         for (std::int64_t row = first; row < last; ++row) {
-            const Moments moments =
-                normalize_row(args.x.as<float>() + row * size, floats(args.scale), floats(args.offset), args.epsilon,
-                              args.y.as<float>() + row * size, size);
+            T* const y = args.y.as<T>() + row * size;
+            float* const result = wide_place(y, wide_y.data());
+            const Moments moments = normalize_row(widened(args.x.as<T>() + row * size, wide_x.data(), size),
+                                                  floats(args.scale), floats(args.offset), args.epsilon, result, size);
+            put_back(result, y, size);
             args.mean.as<float>()[row] = moments.mean;
             args.inverse_deviation.as<float>()[row] = moments.inverse_deviation;
         }
     });
+}
+
+void forward(const LayerNormForward& args, KernelContext&) {
+    with_f32_or_bf16(args.x.dtype, [&](auto zero) { forward_in<decltype(zero)>(args); });
 }
 
 /// Rows whose gradients of the vectors are added up in float; such sums are joined in double, in order, so that the
@@ -117,7 +134,8 @@ std::size_t workspace(const LayerNormBackward& args) {
     return static_cast<std::size_t>((2 * parts_of(args) + 1) * args.x.shape.back()) * sizeof(float);
 }
 
-void backward(const LayerNormBackward& args, KernelContext& context) {
+template <class T>
+void backward_in(const LayerNormBackward& args, KernelContext& context) {
     const std::int64_t size = args.x.shape.back(), rows = args.x.elements() / size, parts = parts_of(args);
     auto* ones = static_cast<float*>(context.workspace);
     float *dscale = ones + size, *doffset = dscale + parts * size;
@@ -126,16 +144,21 @@ void backward(const LayerNormBackward& args, KernelContext& context) {
     const bool vectors = args.dscale || args.doffset;
     const std::int64_t grain = std::max<std::int64_t>(1, 16384 / (size * rows_of_part));
     parallel_for(parts, grain, [&](std::int64_t first, std::int64_t last) {
+        std::vector<float> wide_x = wide_row<T>(size), wide_dy = wide_row<T>(size);
         for (std::int64_t part = first; part < last; ++part) {
             if (vectors) {
                 std::fill_n(dscale + part * size, size, 0.0f);
                 std::fill_n(doffset + part * size, size, 0.0f);
             }
             for (std::int64_t row = part * rows_of_part; row < std::min(rows, (part + 1) * rows_of_part); ++row) {
-                const float *x = args.x.as<float>() + row * size, *dy = args.dy.as<float>() + row * size;
+                const float* x = widened(args.x.as<T>() + row * size, wide_x.data(), size);
+                const float* dy = widened(args.dy.as<T>() + row * size, wide_dy.data(), size);
+                T* const dx = args.dx ? args.dx.as<T>() + row * size : nullptr;
+                float* const result = dx ? wide_place(dx, wide_dy.data()) : nullptr;
                 const Moments moments{args.mean.as<float>()[row], args.inverse_deviation.as<float>()[row]};
-                backward_row(x, dy, scale, moments, args.dx ? args.dx.as<float>() + row * size : nullptr,
-                             vectors ? dscale + part * size : nullptr, vectors ? doffset + part * size : nullptr, size);
+                backward_row(x, dy, scale, moments, result, vectors ? dscale + part * size : nullptr,
+                             vectors ? doffset + part * size : nullptr, size);
+                if (dx) put_back(result, dx, size);
             }
         }
     });
@@ -143,19 +166,23 @@ void backward(const LayerNormBackward& args, KernelContext& context) {
     if (args.doffset) add_parts(doffset, parts, size, args.doffset.as<float>());
 }
 
+void backward(const LayerNormBackward& args, KernelContext& context) {
+    with_f32_or_bf16(args.x.dtype, [&](auto zero) { backward_in<decltype(zero)>(args, context); });
+}
+
 }  // namespace
 
 void add_cpu(KernelTable<LayerNormForward>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const LayerNormForward& args) { return only_f32(args.x.dtype); },
+               .supports = [](const LayerNormForward& args) { return f32_or_bf16(args.x.dtype); },
                .run = forward});
 }
 
 void add_cpu(KernelTable<LayerNormBackward>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const LayerNormBackward& args) { return only_f32(args.x.dtype); },
+               .supports = [](const LayerNormBackward& args) { return f32_or_bf16(args.x.dtype); },
                .workspace_bytes = workspace,
                .run = backward});
 }

@@ -51,44 +51,61 @@ HEDDLE_SIMD_CLONES void add_columns(const BFloat16* x, std::int64_t stride, std:
     add_columns_in(x, stride, rows, n, totals);
 }
 
-HEDDLE_SIMD_CLONES float largest(const float* x, std::int64_t n) {
-    float best = x[0];
+template <class T>
+[[gnu::always_inline]] inline float largest_in(const T* x, std::int64_t n) {
+    float best = load(x[0]);
     int nan = 0;
 #pragma omp simd reduction(max : best) reduction(| : nan)
     for (std::int64_t i = 0; i < n; ++i) {
-        nan |= x[i] != x[i];
-        best = x[i] > best ? x[i] : best;
+        const float value = load(x[i]);
+        nan |= value != value;
+        best = value > best ? value : best;
     }
     return nan ? std::numeric_limits<float>::quiet_NaN() : best;
 }
+HEDDLE_SIMD_CLONES float largest(const float* x, std::int64_t n) { return largest_in(x, n); }
+HEDDLE_SIMD_CLONES float largest(const BFloat16* x, std::int64_t n) { return largest_in(x, n); }
 
-HEDDLE_SIMD_CLONES float smallest(const float* x, std::int64_t n) {
-    float best = x[0];
+template <class T>
+[[gnu::always_inline]] inline float smallest_in(const T* x, std::int64_t n) {
+    float best = load(x[0]);
     int nan = 0;
 #pragma omp simd reduction(min : best) reduction(| : nan)
     for (std::int64_t i = 0; i < n; ++i) {
-        nan |= x[i] != x[i];
-        best = x[i] < best ? x[i] : best;
+        const float value = load(x[i]);
+        nan |= value != value;
+        best = value < best ? value : best;
     }
     return nan ? std::numeric_limits<float>::quiet_NaN() : best;
 }
+HEDDLE_SIMD_CLONES float smallest(const float* x, std::int64_t n) { return smallest_in(x, n); }
+HEDDLE_SIMD_CLONES float smallest(const BFloat16* x, std::int64_t n) { return smallest_in(x, n); }
 
-HEDDLE_SIMD_CLONES void largest_columns(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t n,
-                                        float* best) {
+template <bool max, class T>
+[[gnu::always_inline]] inline void extreme_columns_in(const T* x, std::int64_t stride, std::int64_t rows,
+                                                      std::int64_t n, float* best) {
     for (std::int64_t row = 0; row < rows; ++row)
         for (std::int64_t i = 0; i < n; ++i) {
-            const float value = x[row * stride + i];
-            best[i] = (value > best[i]) | (value != value) ? value : best[i];
+            const float value = load(x[row * stride + i]);
+            const bool better = max ? value > best[i] : value < best[i];
+            best[i] = better | (value != value) ? value : best[i];
         }
 }
-
+HEDDLE_SIMD_CLONES void largest_columns(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t n,
+                                        float* best) {
+    extreme_columns_in<true>(x, stride, rows, n, best);
+}
+HEDDLE_SIMD_CLONES void largest_columns(const BFloat16* x, std::int64_t stride, std::int64_t rows, std::int64_t n,
+                                        float* best) {
+    extreme_columns_in<true>(x, stride, rows, n, best);
+}
 HEDDLE_SIMD_CLONES void smallest_columns(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t n,
                                          float* best) {
-    for (std::int64_t row = 0; row < rows; ++row)
-        for (std::int64_t i = 0; i < n; ++i) {
-            const float value = x[row * stride + i];
-            best[i] = (value < best[i]) | (value != value) ? value : best[i];
-        }
+    extreme_columns_in<false>(x, stride, rows, n, best);
+}
+HEDDLE_SIMD_CLONES void smallest_columns(const BFloat16* x, std::int64_t stride, std::int64_t rows, std::int64_t n,
+                                         float* best) {
+    extreme_columns_in<false>(x, stride, rows, n, best);
 }
 
 /// What a reduction folds with: a total per output, `range` for a dense run, `columns` for rows below each other.
@@ -114,22 +131,22 @@ struct FloatSum {
     }
 };
 
-template <bool max>
+template <bool max, class T>
 struct FloatExtremum {
-    using Element = float;
+    using Element = T;
     using Total = float;
     static constexpr Total start = (max ? -1 : 1) * std::numeric_limits<float>::infinity();
     static void join(Total& total, Total other) {
         const bool better = max ? other > total : other < total;  // without branches: which wins is chance
         total = (other != other) | better ? other : total;
     }
-    static Total range(const float* x, std::int64_t n) {
+    static Total range(const T* x, std::int64_t n) {
         if (n > short_row) return max ? largest(x, n) : smallest(x, n);
-        float total = x[0];
-        for (std::int64_t i = 1; i < n; ++i) join(total, x[i]);
+        float total = load(x[0]);
+        for (std::int64_t i = 1; i < n; ++i) join(total, load(x[i]));
         return total;
     }
-    static void columns(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t n, Total* totals) {
+    static void columns(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t n, Total* totals) {
         if constexpr (max)
             largest_columns(x, stride, rows, n, totals);
         else
@@ -271,26 +288,32 @@ void reduce_with(const View& x, const View& y, std::uint32_t axes, const Finish&
 }
 
 template <class T>
+T stored(float value) {
+    T result;
+    store(result, value);
+    return result;
+}
+
+template <class T>
 void reduce_sums(ReduceOp op, const View& x, const View& y, std::uint32_t axes) {
     const double count =
         op == ReduceOp::mean ? static_cast<double>(x.elements()) / static_cast<double>(y.elements()) : 1;
-    reduce_with<FloatSum<T>>(x, y, axes, [=](double total) {
-        T result;
-        store(result, static_cast<float>(total / count));
-        return result;
-    });
+    reduce_with<FloatSum<T>>(x, y, axes, [=](double total) { return stored<T>(static_cast<float>(total / count)); });
 }
 
 void reduce_floats(ReduceOp op, const View& x, const View& y, std::uint32_t axes) {
-    switch (op) {
-        case ReduceOp::sum:
-        case ReduceOp::mean:
-            return with_f32_or_bf16(x.dtype, [&](auto zero) { reduce_sums<decltype(zero)>(op, x, y, axes); });
-        case ReduceOp::max:
-            return reduce_with<FloatExtremum<true>>(x, y, axes, [](float total) { return total; });
-        case ReduceOp::min:
-            return reduce_with<FloatExtremum<false>>(x, y, axes, [](float total) { return total; });
-    }
+    with_f32_or_bf16(x.dtype, [&](auto zero) {
+        using T = decltype(zero);
+        switch (op) {
+            case ReduceOp::sum:
+            case ReduceOp::mean:
+                return reduce_sums<T>(op, x, y, axes);
+            case ReduceOp::max:
+                return reduce_with<FloatExtremum<true, T>>(x, y, axes, stored<T>);
+            case ReduceOp::min:
+                return reduce_with<FloatExtremum<false, T>>(x, y, axes, stored<T>);
+        }
+    });
 }
 
 template <class T>
@@ -330,8 +353,7 @@ void add_cpu(KernelTable<Reduce>& table) {
                    [](const Reduce& args) {
                        const bool integer = args.x.dtype == DType::i32 || args.x.dtype == DType::i64;
                        if (integer && args.op != ReduceOp::mean) return Support::yes();
-                       const bool sums = args.op == ReduceOp::sum || args.op == ReduceOp::mean;
-                       return sums ? f32_or_bf16(args.x.dtype) : only_f32(args.x.dtype);
+                       return f32_or_bf16(args.x.dtype);
                    },
                .run = run_reduce});
 }

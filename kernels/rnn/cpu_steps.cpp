@@ -12,7 +12,7 @@ HEDDLE_SIMD_CLONES void relu_forward(const ForwardRow& row, std::int64_t units) 
     const ForwardRow r = row;
 #pragma GCC ivdep
     for (std::int64_t u = 0; u < units; ++u) {
-        const float sum = r.gates[u] + (r.of_state[u] + r.bias[u]), h = sum < 0 ? 0 : sum;
+        const float sum = r.sums[u] + r.bias[u], h = sum < 0 ? 0 : sum;
         r.previous_hidden[u] = r.hidden[u];
         r.gates[u] = r.hidden[u] = r.y[u] = h;
     }
@@ -22,7 +22,7 @@ HEDDLE_SIMD_CLONES void tanh_forward(const ForwardRow& row, std::int64_t units) 
     const ForwardRow r = row;
 #pragma GCC ivdep
     for (std::int64_t u = 0; u < units; ++u) {
-        const float h = vec::tanh(r.gates[u] + (r.of_state[u] + r.bias[u]));
+        const float h = vec::tanh(r.sums[u] + r.bias[u]);
         r.previous_hidden[u] = r.hidden[u];
         r.gates[u] = r.hidden[u] = r.y[u] = h;
     }
@@ -33,10 +33,10 @@ HEDDLE_SIMD_CLONES void lstm_forward(const ForwardRow& row, std::int64_t units) 
     const std::int64_t f_at = units, g_at = 2 * units, o_at = 3 * units;
 #pragma GCC ivdep
     for (std::int64_t u = 0; u < units; ++u) {
-        const float i = vec::sigmoid(r.gates[u] + (r.of_state[u] + r.bias[u]));
-        const float f = vec::sigmoid(r.gates[f_at + u] + (r.of_state[f_at + u] + r.bias[f_at + u]));
-        const float g = vec::tanh(r.gates[g_at + u] + (r.of_state[g_at + u] + r.bias[g_at + u]));
-        const float o = vec::sigmoid(r.gates[o_at + u] + (r.of_state[o_at + u] + r.bias[o_at + u]));
+        const float i = vec::sigmoid(r.sums[u] + r.bias[u]);
+        const float f = vec::sigmoid(r.sums[f_at + u] + r.bias[f_at + u]);
+        const float g = vec::tanh(r.sums[g_at + u] + r.bias[g_at + u]);
+        const float o = vec::sigmoid(r.sums[o_at + u] + r.bias[o_at + u]);
         const float before = r.memory[u], c = f * before + i * g, h = o * vec::tanh(c);
         r.previous_hidden[u] = r.hidden[u];
         r.previous_cell[u] = before;
@@ -51,13 +51,13 @@ HEDDLE_SIMD_CLONES void lstm_forward(const ForwardRow& row, std::int64_t units) 
 
 HEDDLE_SIMD_CLONES void gru_forward(const ForwardRow& row, std::int64_t units) {
     const ForwardRow w = row;
-    const std::int64_t z_at = units, n_at = 2 * units;
+    const std::int64_t z_at = units, n_at = 2 * units, d_at = 3 * units;
 #pragma GCC ivdep
     for (std::int64_t u = 0; u < units; ++u) {
-        const float r = vec::sigmoid(w.gates[u] + (w.of_state[u] + w.bias[u]));
-        const float z = vec::sigmoid(w.gates[z_at + u] + (w.of_state[z_at + u] + w.bias[z_at + u]));
-        const float candidate = w.of_state[n_at + u] + w.bias[n_at + u];
-        const float n = vec::tanh(w.gates[n_at + u] + r * candidate);
+        const float r = vec::sigmoid(w.sums[u] + w.of_state[u] + w.bias[u]);
+        const float z = vec::sigmoid(w.sums[z_at + u] + w.of_state[z_at + u] + w.bias[z_at + u]);
+        const float candidate = w.of_state[n_at + u] + w.bias[d_at + u];
+        const float n = vec::tanh(w.sums[n_at + u] + w.bias[n_at + u] + r * candidate);
         const float before = w.hidden[u], h = (1 - z) * n + z * before;
         w.previous_hidden[u] = before;
         w.gates[u] = r;
@@ -74,7 +74,7 @@ HEDDLE_SIMD_CLONES void relu_backward(const BackwardRow& row, std::int64_t units
     for (std::int64_t u = 0; u < units; ++u) {
         const float d = r.dhidden[u] + r.dy[u];
         r.dhidden[u] = 0;
-        r.of_inputs[u] = r.compact[u] = r.gates[u] > 0 ? d : 0;
+        r.of_inputs[u] = r.gates[u] > 0 ? d : 0;
     }
 }
 
@@ -84,7 +84,7 @@ HEDDLE_SIMD_CLONES void tanh_backward(const BackwardRow& row, std::int64_t units
     for (std::int64_t u = 0; u < units; ++u) {
         const float d = r.dhidden[u] + r.dy[u];
         r.dhidden[u] = 0;
-        r.of_inputs[u] = r.compact[u] = d * (1 - r.gates[u] * r.gates[u]);
+        r.of_inputs[u] = d * (1 - r.gates[u] * r.gates[u]);
     }
 }
 
@@ -99,10 +99,10 @@ HEDDLE_SIMD_CLONES void lstm_backward(const BackwardRow& row, std::int64_t units
         const float dcell = r.dmemory[u] + d * o * (1 - squashed * squashed);
         r.dhidden[u] = 0;
         r.dmemory[u] = dcell * f;
-        r.of_inputs[u] = r.compact[u] = dcell * g * i * (1 - i);
-        r.of_inputs[f_at + u] = r.compact[f_at + u] = dcell * before * f * (1 - f);
-        r.of_inputs[g_at + u] = r.compact[g_at + u] = dcell * i * (1 - g * g);
-        r.of_inputs[o_at + u] = r.compact[o_at + u] = d * squashed * o * (1 - o);
+        r.of_inputs[u] = dcell * g * i * (1 - i);
+        r.of_inputs[f_at + u] = dcell * before * f * (1 - f);
+        r.of_inputs[g_at + u] = dcell * i * (1 - g * g);
+        r.of_inputs[o_at + u] = d * squashed * o * (1 - o);
     }
 }
 
@@ -115,10 +115,10 @@ HEDDLE_SIMD_CLONES void gru_backward(const BackwardRow& row, std::int64_t units)
         const float d = w.dhidden[u] + w.dy[u], dn = d * (1 - z) * (1 - n * n);
         const float dr = dn * w.candidate[u] * r * (1 - r), dz = d * (w.previous_hidden[u] - n) * z * (1 - z);
         w.dhidden[u] = d * z;
-        w.of_inputs[u] = w.of_states[u] = w.compact[u] = dr;
-        w.of_inputs[z_at + u] = w.of_states[z_at + u] = w.compact[z_at + u] = dz;
+        w.of_inputs[u] = w.of_states[u] = dr;
+        w.of_inputs[z_at + u] = w.of_states[z_at + u] = dz;
         w.of_inputs[n_at + u] = dn;
-        w.of_states[n_at + u] = w.compact[n_at + u] = dn * r;
+        w.of_states[n_at + u] = dn * r;
     }
 }
 

@@ -4,7 +4,7 @@
 #include "kernels/matmul/matmul.h"
 #include "kernels/rnn/extents.h"
 
-// What does not depend on the state, one product over all steps each: the host's side, for every device.
+// What does not depend on the state, one product over all steps each: the host's side, for devices.
 namespace heddle::kernels {
 
 template <class Args>

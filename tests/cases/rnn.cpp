@@ -175,6 +175,14 @@ void add_rnn_cases(CaseSets& sets) {
         add("slabs_partial", {.batch = 9, .time = 3, .inputs = 4, .units = 36, .partial = true});
         add("units_162", {.batch = 9, .time = 3, .inputs = 4, .units = 162, .initial = true});
         add("units_256", {.batch = 3, .time = 3, .inputs = 8, .units = 256, .bias = false});
+        // More rows than a block of steps has, and a shorter last block.
+        add("blocks", {.batch = 67,
+                       .time = 17,
+                       .inputs = 13,
+                       .units = 9,
+                       .lengths = {17, 0, 11, 1, 16},
+                       .reverse = true,
+                       .initial = true});
         add("large", {.batch = 4, .time = 3, .inputs = 5, .units = 6, .fill = Fill::large});
         add("outliers", {.batch = 4, .time = 3, .inputs = 70, .units = 6, .fill = Fill::outliers});
         add("batch64x100_128", {.batch = 64, .time = 100, .inputs = 64, .units = 128}, true);

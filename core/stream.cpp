@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <mutex>
 
 #include "core/check.h"
@@ -224,11 +225,20 @@ void StreamScheduler::begin_capture(StreamId stream) {
 GraphId StreamScheduler::end_capture(StreamId stream) {
     State& state = *state_;
     const std::lock_guard lock(state.mutex);
-    for (const StreamId companion : state.companions(stream)) state.wait(stream, state.record(companion));
+    // A spoiled capture refuses even these, and its streams refuse everything until it is ended.
+    std::exception_ptr spoiled;
+    try {
+        for (const StreamId companion : state.companions(stream)) state.wait(stream, state.record(companion));
+    } catch (...) {
+        spoiled = std::current_exception();
+    }
     state.forget_events();
     // Replays come behind everything on their stream: whoever asks for a captured ticket has nothing to wait for.
     for (StreamId id = 0; id < state.streams.size(); ++id) raise(state.completed, id, state.streams[id].newest);
-    return state.driver.end_capture(stream);
+    const GraphId graph = state.driver.end_capture(stream);
+    if (!spoiled) return graph;
+    state.driver.destroy_graph(graph);
+    std::rethrow_exception(spoiled);
 }
 
 void StreamScheduler::synchronize(StreamId stream) {

@@ -172,6 +172,38 @@ TEST_P(DeviceTraining, AMetricThatReadsTheDeviceIsNoObstacle) {
     EXPECT_TRUE(std::isfinite(history.at("largest").back()));
 }
 
+// Batches come on a stream of their own, which takes part in the capture that the loss spoils.
+TEST_P(DeviceTraining, ALossThatReadsTheDeviceTrainsWithoutGraphs) {
+    set_seed(2);
+    Sequential model{Flatten(), Dense(3)};
+    const Data data = pictures(64, Shape{2, 2, 1});
+    model.build(Shape{2, 2, 1});
+    model.to(GetParam());
+    const SparseCategoricalCrossentropy loss({.from_logits = true});
+    model.compile({.optimizer = SGD({.learning_rate = 0.1}),
+                   .loss = Loss("reading", [loss](const Tensor& prediction, const Tensor& target) {
+                       const Tensor value = loss(prediction, target);
+                       EXPECT_GT(value.detach().item(), 0);
+                       return value;
+                   })});
+    const History history =
+        model.fit(data.x, data.y, {.epochs = 2, .batch_size = 16, .verbose = 0, .resident_bytes = 0});
+    EXPECT_EQ(history.replayed_steps, 0);
+    EXPECT_LT(history.at("loss").back(), history.at("loss").front());
+}
+
+// As after a kernel that failed: what the graph's end finds is not what ends the process.
+TEST_P(DeviceTraining, AGraphOnAFailedDeviceGoesQuietly) {
+    if (GetParam().kind != DeviceKind::sim) GTEST_SKIP() << "a GPU would be lost to the tests behind";
+    const Tensor x = Tensor::full(Shape{10}, 1, {DType::f32, GetParam()});
+    Tensor y;
+    Graph graph = Graph::capture(GetParam(), [&] { y = x * 2.0; });
+    driver(GetParam()).launch(0, "fails", [] { throw Error("the kernel failed"); });
+    graph = Graph();
+    y = Tensor();
+    EXPECT_EQ((x + x).to_vector<float>()[7], 2.0f);
+}
+
 TEST_P(DeviceTraining, EvaluationMatchesTheCpu) {
     set_seed(3);
     Sequential model = cnn();

@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <thread>
 
 #include "core/allocator.h"
 #include "core/graph.h"
+#include "core/stream.h"
 #include "heddle.h"
 #include "tests/devices.h"
 
@@ -190,6 +192,37 @@ TEST_P(DeviceTraining, ALossThatReadsTheDeviceTrainsWithoutGraphs) {
         model.fit(data.x, data.y, {.epochs = 2, .batch_size = 16, .verbose = 0, .resident_bytes = 0});
     EXPECT_EQ(history.replayed_steps, 0);
     EXPECT_LT(history.at("loss").back(), history.at("loss").front());
+}
+
+// Each captures, on the stream that they share.
+TEST_P(DeviceTraining, ThreadsPredictWithOneModel) {
+    set_seed(3);
+    Sequential model = cnn();
+    const Data data = pictures(40, Shape{8, 8, 2});
+    model.build(Shape{8, 8, 2});
+    model.to(GetParam());
+    const std::vector<float> wanted = model.predict(data.x, 8).to_vector<float>();
+    std::vector<std::vector<float>> got(12);
+    std::vector<std::thread> threads;
+    for (std::size_t t = 0; t < 4; ++t)
+        threads.emplace_back([&, t] {
+            for (std::size_t i = t; i < got.size(); i += 4) got[i] = model.predict(data.x, 8).to_vector<float>();
+        });
+    for (std::thread& thread : threads) thread.join();
+    for (const std::vector<float>& values : got) EXPECT_EQ(values, wanted);
+}
+
+// With HEDDLE_SIM_STREAMS=latest the read comes first unless it waits.
+TEST_P(DeviceTraining, OtherStreamsWaitForZeros) {
+    const Device device = GetParam();
+    const StreamId side = scheduler(device).create();
+    Tensor zeros;
+    {
+        const StreamGuard guard(device, side);
+        Tensor::full(Shape{1000}, 7, {DType::f32, device}).to_vector<float>();  // what the memory holds
+        zeros = Tensor::zeros(Shape{1000}, {DType::f32, device});
+    }
+    EXPECT_EQ((zeros + 1.0).to_vector<float>(), std::vector<float>(1000, 1.0f));
 }
 
 // As after a kernel that failed: what the graph's end finds is not what ends the process.

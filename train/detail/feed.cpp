@@ -80,6 +80,7 @@ void DeviceFeed::fetch() {
         return;
     }
     Slot& slot = ring_[(first_ + under_way_) % slots];
+    const StreamOperation operation(scheduler(device_), stream_, {}, {});  // no capture begins in between
     // The slot's last copy has left the pinned memory three batches ago, as a rule.
     if (slot.used && !driver(device_).query(slot.copied)) driver(device_).synchronize(stream_);
     const StreamGuard guard(device_, stream_);

@@ -18,8 +18,9 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// A sample shorter than this would measure the clock.
-constexpr double shortest_sample = 50e-6;
+/// A sample shorter than this would measure the clock; on a GPU the start and the end of a graph (the time of a run by
+/// which it is divided holds a launch and a wait, so that the sample is shorter still).
+constexpr double shortest_sample = 50e-6, shortest_sample_on_gpu = 1e-3;
 constexpr std::size_t most_runs = 1000;
 
 /// The last-level caches of all processors together, in bytes; 0 where the system does not say. (sysconf counts caches
@@ -58,6 +59,11 @@ Timing summarize(std::vector<double> samples) {
     return timing;
 }
 
+std::size_t runs_to_capture(std::size_t wanted, std::size_t copies) {
+    const std::size_t runs = std::clamp<std::size_t>(wanted, 10, 200);
+    return (runs + copies - 1) / copies * copies;
+}
+
 Sampler::Sampler(Device device, std::size_t copies, Run run) : device_(device), copies_(copies), run_(std::move(run)) {
     check(can_measure(device), "{} keeps no time: nothing can be measured on it", device);
     if (device.kind == DeviceKind::cpu) return;
@@ -94,13 +100,14 @@ void Sampler::warm_up(double seconds) {
         ++runs;
     } while (seconds_since(start) < seconds);
     const double each = seconds_since(start) / static_cast<double>(runs);
-    runs_ = std::clamp<std::size_t>(static_cast<std::size_t>(std::ceil(shortest_sample / each)), 1, most_runs);
+    const double shortest = device_.kind == DeviceKind::cpu ? shortest_sample : shortest_sample_on_gpu;
+    runs_ = std::clamp<std::size_t>(static_cast<std::size_t>(std::ceil(shortest / each)), 1, most_runs);
     if (device_.kind != DeviceKind::cpu) capture();
 }
 
 /// Without a graph the runs of a sample are queued one by one.
 void Sampler::capture() {
-    runs_ = std::min<std::size_t>(std::max<std::size_t>({runs_, copies_, 10}), 200);
+    runs_ = runs_to_capture(runs_, copies_);
     if (!Graph::can_capture(device_)) {
         note_ = "not captured: times hold launches";
         return;
@@ -122,6 +129,7 @@ double Sampler::sample() {
     }
     Driver& gpu = driver(device_);
     const StreamId stream = current_stream(device_);
+    if (graph_) graph_.replay();  // keeps the GPU busy until the host has queued what is timed
     gpu.record(begin_, stream);
     if (graph_)
         graph_.replay();

@@ -39,6 +39,7 @@ import json
 import os
 import pathlib
 import random
+import signal
 import statistics
 import struct
 import subprocess
@@ -232,15 +233,25 @@ def child(spec):
 # The two sides, as the rounds see them.
 
 
-def output_of(command, environment):
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(command)}\nexits with {done.returncode}:\n{done.stderr or done.stdout}")
-    return done.stdout
+def output_of(command, environment, seconds=None):
+    """What the command prints; its processes are ended after so many seconds."""
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=seconds)
+        except BaseException as error:
+            os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise SystemExit(f"{' '.join(command)}\ntakes more than {seconds} s") from None
+            raise
+    if process.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}\nexits with {process.returncode}:\n{errors or output}")
+    return output
 
 
-def checked(command, environment):
-    return json.loads(output_of(command, environment).strip().splitlines()[-1])
+def checked(command, environment, seconds=None):
+    return json.loads(output_of(command, environment, seconds).strip().splitlines()[-1])
 
 
 def run_example(arguments, spec):
@@ -267,14 +278,14 @@ def run_heddle(arguments, spec):
     return {"images_per_second": record["images_per_second"], "peak_memory": peak}
 
 
-def run_pytorch(python, spec, threads, library_path=""):
+def run_pytorch(python, spec, threads, library_path="", seconds=None):
     environment = dict(os.environ)
     environment.pop("OMP_NUM_THREADS", None)
     if threads:
         environment["OMP_NUM_THREADS"] = str(threads)
     if library_path:
         environment["LD_LIBRARY_PATH"] = library_path + ":" + environment.get("LD_LIBRARY_PATH", "")
-    return checked([python, __file__, "--child", json.dumps(dict(spec, threads=threads))], environment)
+    return checked([python, __file__, "--child", json.dumps(dict(spec, threads=threads))], environment, seconds)
 
 
 def summarize(rounds, rate):
@@ -327,7 +338,9 @@ def compare(arguments, name, folders, tuned_libraries):
         sides = {
             "heddle": lambda: run_heddle(arguments, spec),
             "pytorch": lambda: run_pytorch(arguments.python, spec, 0),
-            "pytorch_compiled": lambda: run_pytorch(arguments.python, dict(spec, compiled=True), 0),
+            "pytorch_compiled": lambda: run_pytorch(
+                arguments.python, dict(spec, compiled=True), 0, seconds=arguments.compile_seconds or None
+            ),
         }
     else:
         sides = {
@@ -354,7 +367,13 @@ def rounds_of(arguments, sides, record, spec, rate):
     for number in range(arguments.rounds):
         # Every other round backwards, so that no side is always first.
         for side in list(sides)[:: 1 if number % 2 == 0 else -1]:
-            rounds[side].append(sides[side]())
+            try:
+                rounds[side].append(sides[side]())
+            except SystemExit as failure:  # torch.compile needs more than PyTorch: the others count without it
+                if side != "pytorch_compiled":
+                    raise
+                print(failure, file=sys.stderr)
+                del sides[side]
     heddle = [result[rate] for result in rounds["heddle"]]
     record["ratio"] = 0.0
     record["heddle"] = {rate: statistics.median(heddle), "rounds": heddle}
@@ -397,6 +416,8 @@ def main():
     parser.add_argument("--idx-data", default="", metavar="DIR", help="IDX files for mlp; default: random pictures")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="[%(default)s]")
     parser.add_argument("--precision", choices=("f32", "bf16"), default="f32", help="bf16: on a GPU [%(default)s]")
+    parser.add_argument("--compile-seconds", type=int, default=0,
+                        help="on a GPU: after so many the compiled PyTorch is given up; 0: never [%(default)s]")
     parser.add_argument("--json", action="store_true", help="one JSON object a model")
     parser.add_argument("--child", default="", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

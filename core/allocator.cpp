@@ -238,12 +238,15 @@ Allocator::Allocator(Driver& driver, StreamOrder* order, AllocatorMode mode) : s
 
 Allocator::~Allocator() {
     State& state = *state_;
-    if (state.driver.asynchronous())
-        for (const auto& both : state.pools)
-            if (both) state.driver.synchronize(both->small.stream());
-    state.for_each_pool([&](const Pool& pool) {
-        for (const auto& segment : pool.segments()) state.release(*segment);
-    });
+    try {
+        if (state.driver.asynchronous())
+            for (const auto& both : state.pools)
+                if (both) state.driver.synchronize(both->small.stream());
+        state.for_each_pool([&](const Pool& pool) {
+            for (const auto& segment : pool.segments()) state.release(*segment);
+        });
+    } catch (const Error&) {  // the device has failed: whoever waits next for it hears of it
+    }
 }
 
 void* Allocator::allocate(std::size_t bytes, StreamId stream, const char* tag) {

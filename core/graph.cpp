@@ -13,9 +13,16 @@ struct Graph::State {
     bool captured = false;
 
     ~State() {
-        if (!captured) return;
-        scheduler(device).synchronize();
-        driver(device).destroy_graph(graph);
+        // Giving memory back waits for the device, and no other thread may capture meanwhile.
+        const StreamOperation operation(scheduler(device), current_stream(device), {}, {});
+        try {
+            if (captured) {
+                scheduler(device).synchronize();
+                driver(device).destroy_graph(graph);
+            }
+        } catch (const Error&) {  // a replay failed: whoever waits next for the device hears of it
+        }
+        memory.reset();
     }
 };
 

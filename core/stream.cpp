@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <condition_variable>
+#include <exception>
 #include <mutex>
+#include <thread>
 
 #include "core/check.h"
 
@@ -15,6 +18,9 @@ constinit thread_local StreamId current[3][64] = {};
 StreamId& current_of(Device device) {
     return current[static_cast<std::size_t>(device.kind)][static_cast<std::size_t>(device.index)];
 }
+
+// How much of what a capture has to wait for is this thread's.
+constinit thread_local std::size_t own_open = 0;
 
 /// For each stream, the ticket up to which its work is known to come before.
 using Clock = std::vector<std::uint64_t>;
@@ -63,7 +69,31 @@ struct StreamScheduler::State {
     std::vector<StreamUse> needed;
     std::uint64_t waits = 0, events = 0;
 
+    // What any thread queues on a stream that is being captured becomes part of the graph, and waiting for one spoils
+    // the capture: so the others wait until it is over, and it begins when they are in the middle of nothing.
+    std::condition_variable changed;
+    std::thread::id capturing;  // the thread that captures, or is about to
+    std::size_t open = 0;       // operations that are begun and not queued, and waits of the host
+
     explicit State(Driver& its_driver) : driver(its_driver) {}
+
+    void let_capture_pass(std::unique_lock<std::mutex>& lock) {
+        if (capturing == std::thread::id() || own_open > 0) return;  // what is in the middle of something goes on
+        changed.wait(lock, [&] { return capturing == std::thread::id() || capturing == std::this_thread::get_id(); });
+    }
+    void start() {
+        ++open;
+        ++own_open;
+    }
+    void finish() {
+        --open;
+        --own_open;
+        if (capturing != std::thread::id()) changed.notify_all();
+    }
+    void end_turn() {
+        capturing = std::thread::id();
+        changed.notify_all();
+    }
 
     Stream& stream(StreamId id) {
         if (streams.size() <= id) streams.resize(id + 1);
@@ -169,7 +199,8 @@ std::uint64_t StreamScheduler::begin(StreamId stream, std::span<StreamHistory* c
                                      std::span<StreamHistory* const> writes) {
     State& state = *state_;
     if (!state.asynchronous) return 0;
-    const std::lock_guard lock(state.mutex);
+    std::unique_lock lock(state.mutex);
+    state.let_capture_pass(lock);
     state.needed.clear();
     for (const StreamHistory* history : reads)
         if (history->written) state.need(stream, history->writer);
@@ -182,6 +213,7 @@ std::uint64_t StreamScheduler::begin(StreamId stream, std::span<StreamHistory* c
     Stream& own = state.stream(stream);
     const std::uint64_t ticket = ++own.newest;
     own.begun.push_back(ticket);
+    state.start();
     const StreamUse use{stream, ticket};
     for (StreamHistory* history : reads) {
         const auto known = std::find_if(history->readers.begin(), history->readers.end(),
@@ -203,42 +235,79 @@ void StreamScheduler::queued(StreamId stream, std::uint64_t ticket) {
     if (!state_->asynchronous) return;
     const std::lock_guard lock(state_->mutex);
     std::erase(state_->stream(stream).begun, ticket);
+    state_->finish();
 }
 
 void StreamScheduler::join(StreamId to, StreamId from) {
     State& state = *state_;
     if (!state.asynchronous || to == from) return;
-    const std::lock_guard lock(state.mutex);
+    std::unique_lock lock(state.mutex);
+    state.let_capture_pass(lock);
     state.wait(to, state.record(from));  // always: `from` may hold work that has no tickets
 }
 
 void StreamScheduler::begin_capture(StreamId stream) {
-    synchronize();
     State& state = *state_;
-    const std::lock_guard lock(state.mutex);
-    state.forget_events();
-    state.driver.begin_capture(stream);
-    for (const StreamId companion : state.companions(stream)) state.wait(companion, state.record(stream));
+    {
+        std::unique_lock lock(state.mutex);
+        check(state.capturing != std::this_thread::get_id(), "a capture is under way on this thread");
+        state.let_capture_pass(lock);
+        state.capturing = std::this_thread::get_id();
+        state.changed.wait(lock, [&] { return state.open <= own_open; });
+    }
+    try {
+        synchronize();
+        const std::lock_guard lock(state.mutex);
+        state.forget_events();
+        state.driver.begin_capture(stream);
+        for (const StreamId companion : state.companions(stream)) state.wait(companion, state.record(stream));
+    } catch (...) {
+        const std::lock_guard lock(state.mutex);
+        state.end_turn();
+        throw;
+    }
 }
 
 GraphId StreamScheduler::end_capture(StreamId stream) {
     State& state = *state_;
     const std::lock_guard lock(state.mutex);
-    for (const StreamId companion : state.companions(stream)) state.wait(stream, state.record(companion));
+    struct Turn {
+        State& state;
+        ~Turn() { state.end_turn(); }
+    } const turn{state};
+    // A spoiled capture refuses even these, and its streams refuse everything until it is ended.
+    std::exception_ptr spoiled;
+    try {
+        for (const StreamId companion : state.companions(stream)) state.wait(stream, state.record(companion));
+    } catch (...) {
+        spoiled = std::current_exception();
+    }
     state.forget_events();
     // Replays come behind everything on their stream: whoever asks for a captured ticket has nothing to wait for.
     for (StreamId id = 0; id < state.streams.size(); ++id) raise(state.completed, id, state.streams[id].newest);
-    return state.driver.end_capture(stream);
+    const GraphId graph = state.driver.end_capture(stream);
+    if (!spoiled) return graph;
+    state.driver.destroy_graph(graph);
+    std::rethrow_exception(spoiled);
 }
 
 void StreamScheduler::synchronize(StreamId stream) {
     State& state = *state_;
     Clock done;
     {
-        const std::lock_guard lock(state.mutex);
+        std::unique_lock lock(state.mutex);
+        state.let_capture_pass(lock);
+        state.start();
         done = state.stream(stream).before;
         raise(done, stream, state.stream(stream).queued());
     }
+    struct Wait {
+        State& state;
+        ~Wait() {
+            const std::lock_guard lock(state.mutex);
+            state.finish();
+        }
+    } const wait{state};
     state.driver.synchronize(stream);  // without the lock: other threads go on
     const std::lock_guard lock(state.mutex);
     raise(state.completed, done);

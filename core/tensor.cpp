@@ -1,6 +1,7 @@
 #include "core/tensor.h"
 
 #include <cstring>
+#include <span>
 
 #include "core/check.h"
 
@@ -61,7 +62,10 @@ Tensor Tensor::empty(const Shape& shape, TensorOptions options) {
 
 Tensor Tensor::zeros(const Shape& shape, TensorOptions options) {
     Tensor tensor = empty(shape, options);
-    driver(options.device).fill_zero(tensor.raw(), tensor.bytes(), current_stream(options.device));
+    const StreamId stream = current_stream(options.device);
+    StreamHistory* const written = &tensor.impl()->storage->history();
+    const StreamOperation operation(scheduler(options.device), stream, {}, std::span(&written, 1));
+    driver(options.device).fill_zero(tensor.raw(), tensor.bytes(), stream);
     return tensor;
 }
 

@@ -7,33 +7,47 @@ import pathlib
 import sys
 
 
-def lines(path):
-    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()] if path.exists() else []
-
-
-def tests(path):
-    """(passed, [names of failed tests with the first line of the message]) of a googletest result."""
-    if not path.exists():
+def parsed(text):
+    """None for what a stage that was cut, or has failed, left half done."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
         return None
-    passed, failed = 0, []
-    for suite in json.loads(path.read_text())["testsuites"]:
-        for test in suite["testsuite"]:
-            if test.get("failures"):
-                message = test["failures"][0]["failure"].strip().splitlines()
-                failed.append(f'{suite["name"]}.{test["name"]}: {message[-1] if message else ""}')
-            elif test.get("status") == "RUN":
-                passed += 1
-    return passed, failed
+
+
+def lines(path):
+    records = map(parsed, path.read_text().splitlines()) if path.exists() else []
+    return [record for record in records if record is not None]
+
+
+def tests(paths):
+    """(passed, [names of failed tests with the first line of the message]) of googletest results; None without any."""
+    passed, failed, seen = 0, [], False
+    for path in paths:
+        if not path.exists():
+            continue
+        seen = True
+        result = parsed(path.read_text())
+        if result is None:  # a note of the stage, or a result that was cut
+            failed.append(path.read_text().strip().splitlines()[0] if path.suffix == ".missing" else f"{path.name}: cut")
+            continue
+        for suite in result["testsuites"]:
+            for test in suite["testsuite"]:
+                if test.get("failures"):
+                    message = test["failures"][0]["failure"].strip().splitlines()
+                    failed.append(f'{suite["name"]}.{test["name"]}: {message[-1] if message else ""}')
+                elif test.get("status") == "RUN":
+                    passed += 1
+    return (passed, failed) if seen else None
 
 
 def benchmarks(path):
     """One row per operation, dtype and case: implementations side by side."""
     if not path.exists():
         return []
-    try:
-        entries = json.loads(path.read_text())["benchmarks"]
-    except json.JSONDecodeError:  # the stage was cut
-        return []
+    text = path.read_text()
+    whole = parsed(text) or parsed(text[: text.rfind("},") + 1] + "]}")  # the stage was cut: the entries that are complete
+    entries = whole["benchmarks"] if whole else []
     rows = collections.OrderedDict()
     for entry in entries:
         parts = entry["name"].removesuffix("/real_time").split("/")
@@ -60,15 +74,15 @@ def main():
     if (folder / "commit.txt").exists():
         report["commit"] = (folder / "commit.txt").read_text().strip()
     if (folder / "info.json").exists():
-        info = json.loads((folder / "info.json").read_text())
+        info = parsed((folder / "info.json").read_text()) or {}
         report["libraries"] = info.get("libraries", [])
         report["devices"] = info.get("devices", [])
     report["tests"] = {}
-    for name in ("kernels", "suite_ops", "suite_train"):
-        if (result := tests(folder / f"{name}.json")) is not None:
+    for name, pattern in (("kernels", "kernels/*.json*"), ("suite_ops", "suite_ops.json"), ("suite_train", "suite_train.json")):
+        if (result := tests(sorted(folder.glob(pattern)))) is not None:
             report["tests"][name] = {"passed": result[0], "failed": result[1]}
     report["benchmarks"] = benchmarks(folder / "benchmarks.json")
-    report["training"] = [record for precision in ("f32", "bf16") for record in lines(folder / f"training_{precision}.jsonl")]
+    report["training"] = [record for path in sorted(folder.glob("training/*.json")) for record in lines(path)]
     (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
 
     page = ["# Heddle on a GPU", ""]
@@ -86,9 +100,9 @@ def main():
                  "| Model | Precision | Heddle | PyTorch | PyTorch compiled | Ratio to eager | Ratio to compiled |",
                  "|---|---|---:|---:|---:|---:|---:|"]
         for record in report["training"]:
-            own, eager, compiled = (record[side]["images_per_second"] for side in ("heddle", "pytorch", "pytorch_compiled"))
-            page.append(f"| {record['model']} | {record['precision']} | {own:.0f} | {eager:.0f} | {compiled:.0f} | "
-                        f"{own / eager:.2f} | {own / compiled:.2f} |")
+            own, eager, compiled = (record.get(side, {}).get("images_per_second") for side in ("heddle", "pytorch", "pytorch_compiled"))
+            page.append(f"| {record['model']} | {record['precision']} | {own:.0f} | {eager:.0f} | " +
+                        (f"{compiled:.0f} | {own / eager:.2f} | {own / compiled:.2f} |" if compiled else f"failed | {own / eager:.2f} | |"))
     if report["benchmarks"]:
         page += ["", "## Kernels", "", "Microseconds a run, launch and wait included; error against f64 in brackets.", "",
                  "| Operation | Type | Case | Implementations |", "|---|---|---|---|"]

@@ -7,7 +7,8 @@
 #   --python  an interpreter with PyTorch, to compare with [python3]
 #   --data    CIFAR-10's binary files [random pictures]
 # Stages, each within 8 minutes: facts, layouts, kernels, suite, sanitizer, benchmarks, bench, training. All of them by default;
-# one that has its result is skipped (remove DIR/STAGE.done to repeat it). Needs neither network nor root.
+# one that has its result is skipped (remove DIR/STAGE.done to repeat it; kernels and training then do what has no result
+# yet). Needs neither network nor root.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -57,6 +58,16 @@ fi
 
 # within COMMAND...: with this stage's time limit; the exit code tells what was cut (124).
 within() { timeout --kill-after=10 "$limit" "$@"; }
+# part_of END COMMAND...: with a quarter of the limit, or what is left until second END of this shell.
+part_of() {
+    local left=$(($1 - SECONDS)) most=$((limit / 4))
+    shift
+    if [ "$left" -le 0 ]; then
+        echo "no time was left for: $*" >&2
+        return 124
+    fi
+    timeout --kill-after=10 $((left < most ? left : most)) "$@"
+}
 
 facts() {
     nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm,clocks.max.mem,power.limit --format=csv >"$out/gpu.csv"
@@ -65,7 +76,19 @@ facts() {
 }
 # What the simulator assumes of the hardware, recorded as test vectors: fragment layouts, device properties.
 layouts() { within "$build/tests/record_gpu" "$out"; }
-kernels() { within env GTEST_OUTPUT="json:$out/kernels.json" "$build/tests/test_kernels" --gtest_filter='*/cuda*' --gtest_brief=1; }
+# A process for each implementation: one that hangs, or fails such that CUDA works no more in its process, takes no other along.
+kernels() {
+    local program="$build/tests/test_kernels" implementation result failed=0 end=$((SECONDS + limit))
+    mkdir -p "$out/kernels"
+    while read -r implementation; do
+        result=$out/kernels/${implementation//\//.}.json
+        if [ -e "$result" ]; then continue; fi
+        rm -f "$result.missing"
+        part_of "$end" env GTEST_OUTPUT="json:$result" "$program" --gtest_filter="$implementation/cuda*" --gtest_brief=1 </dev/null || failed=1
+        if [ ! -e "$result" ]; then echo "$implementation: ended without a result" | tee "$result.missing"; fi
+    done < <("$program" --gtest_list_tests --gtest_filter='*/cuda*' | sed -n 's,^\([a-z0-9_]*/[a-z0-9_]*\)/cuda[^ ]*$,\1,p' | sort -u)
+    return $failed
+}
 suite() {
     local program failed=0
     for program in ops train; do
@@ -95,12 +118,17 @@ bench() {
     done
     return $failed
 }
+# Model by model, the most telling first: one that fails or is cut leaves the others. (Most of the time goes to torch.compile.)
 training() {
-    local precision
-    for precision in f32 bf16; do
-        timeout --kill-after=10 $((limit / 2)) "$python" benchmarks/compare_pytorch.py --device cuda --precision "$precision" --rounds 3 --json \
-            --heddle "$build/cli/heddle" --python "$(command -v "$python")" "${data[@]}" >"$out/training_$precision.jsonl"
+    local of precision model result failed=0 end=$((SECONDS + limit))
+    mkdir -p "$out/training"
+    for of in bf16.resnet20 f32.resnet20 bf16.speednet94 bf16.resnet18 bf16.cnn f32.resnet18 f32.speednet94 f32.cnn bf16.mlp f32.mlp; do
+        precision=${of%.*} model=${of#*.} result=$out/training/$of.json
+        if [ -s "$result" ]; then continue; fi
+        part_of "$end" "$python" benchmarks/compare_pytorch.py --models "$model" --device cuda --precision "$precision" --rounds 1 --json \
+            --compile-seconds $((limit / 6)) --heddle "$build/cli/heddle" --python "$(command -v "$python")" "${data[@]}" >"$result" || failed=1
     done
+    return $failed
 }
 
 failed=()

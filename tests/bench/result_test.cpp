@@ -63,6 +63,14 @@ TEST(Result, SummaryOfSamples) {
     EXPECT_EQ(summarize({}).samples, 0u);
 }
 
+TEST(Result, AGraphHoldsEachCopyEquallyOften) {
+    EXPECT_EQ(runs_to_capture(1, 1), 10u);
+    EXPECT_EQ(runs_to_capture(5000, 1), 200u);
+    EXPECT_EQ(runs_to_capture(1, 64), 64u);
+    EXPECT_EQ(runs_to_capture(200, 64), 256u);
+    EXPECT_EQ(runs_to_capture(200, 1000), 1000u);  // however many there are: fewer would stay in the cache
+}
+
 TEST(Result, JsonThereAndBack) {
     Contender wrong = left_out("b", Contender::State::wrong, "operand 2, element 3");
     wrong.has_error = true;

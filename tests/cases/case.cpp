@@ -154,6 +154,14 @@ void take_values(Operand& operand, Operand& origin) {
     });
 }
 
+/// A device of this kind, or the CPU where the machine has none.
+Device there_or_cpu(DeviceKind kind) {
+    static const std::vector<DeviceStatus>& all = *new std::vector<DeviceStatus>(device_status());
+    for (const DeviceStatus& status : all)
+        if (status.kind == kind && status.count > 0) return {kind};
+    return Device::cpu();
+}
+
 }  // namespace
 
 struct Problem::State {
@@ -167,8 +175,12 @@ struct Problem::State {
 
     View add(Role role, const Shape& shape, DType type, const std::function<double(std::int64_t)>& value) {
         if (!with_memory) {
-            operands.push_back(std::make_unique<Operand>());
-            return {reinterpret_cast<void*>(operands.size() << 40), shape, type};  // far from each other
+            Operand& operand = *operands.emplace_back(std::make_unique<Operand>());
+            if (device.kind == DeviceKind::cpu)
+                return {reinterpret_cast<void*>(operands.size() << 40), shape, type};  // far from each other
+            operand.device = static_cast<std::byte*>(
+                allocator(device).allocate(static_cast<std::size_t>(shape.elements()) * size_of(type), 0, "case"));
+            return {operand.device, shape, type};
         }
         auto operand = std::make_unique<Operand>();
         operand->role = role;
@@ -194,7 +206,8 @@ struct Problem::State {
 Problem::Problem(DType dtype, DType rounded_to, Device device)
     : state_(std::make_unique<State>(State{dtype, rounded_to, device})) {}
 
-Problem::Problem(DType dtype) : state_(std::make_unique<State>(State{dtype, dtype, Device::cpu(), false})) {}
+Problem::Problem(DType dtype, DeviceKind kind)
+    : state_(std::make_unique<State>(State{dtype, dtype, there_or_cpu(kind), false})) {}
 
 Problem::Problem(DType dtype, const Problem& origin, Device device)
     : state_(std::make_unique<State>(State{dtype, origin.state_->rounded_to, device})) {

@@ -39,9 +39,10 @@ class Problem {
   public:
     /// `dtype`: what floating operands are stored as; `rounded_to`: what their values are rounded to first.
     Problem(DType dtype, DType rounded_to, Device device);
-    /// Operands with a shape, a dtype and an aligned address that nothing may use: to ask what an implementation
-    /// supports.
-    explicit Problem(DType dtype);
+    /// Operands with a shape, a dtype and an aligned address that nothing may use: to ask what an implementation for
+    /// devices of this kind supports. Where the machine has such a device they are in its memory: NVIDIA's libraries
+    /// look where operands lie.
+    explicit Problem(DType dtype, DeviceKind kind = DeviceKind::cpu);
     /// Operands with the values of another problem's, made by the same function.
     Problem(DType dtype, const Problem& origin, Device device);
     ~Problem();
@@ -107,7 +108,7 @@ class CaseSet {
     virtual const std::string& name(std::size_t index) const = 0;
     virtual bool is_benchmark(std::size_t index) const = 0;
     virtual Outcome check(std::size_t index, const std::string& implementation, Device device, DType dtype) const = 0;
-    /// Whether an implementation for devices of this kind takes the case, asked without such a device.
+    /// Whether an implementation for devices of this kind takes the case; the machine need not have such a device.
     virtual Support offer(std::size_t index, const std::string& implementation, DeviceKind kind, DType dtype) const = 0;
     /// Median seconds of one run, and what `Problem` was told about flops and bytes.
     struct Timing {
@@ -134,7 +135,7 @@ class CaseSet {
     /// The numbers of a call (`args` points to the operation's arguments); nothing where no numbers describe it.
     virtual std::optional<Dims> dims_of(const void* args) const = 0;
     virtual std::uint64_t key(std::size_t index, DType dtype) const = 0;
-    /// What dispatch would do with the case, asked without such a device.
+    /// What dispatch would do with the case; likewise.
     virtual Choice choice(std::size_t index, DeviceKind kind, DType dtype) const = 0;
     virtual std::unique_ptr<Trial> trial(std::size_t index, Device device, DType dtype,
                                          const TrialOptions& options) const = 0;
@@ -192,7 +193,7 @@ class TypedCaseSet final : public CaseSet {
     }
 
     Support offer(std::size_t index, const std::string& implementation, DeviceKind kind, DType dtype) const override {
-        Problem problem(dtype);
+        Problem problem(dtype, kind);
         return table_.find(implementation, kind)->supports(cases_[index].make(problem));
     }
 
@@ -231,7 +232,7 @@ class TypedCaseSet final : public CaseSet {
         return table_.key(cases_[index].make(problem));
     }
     Choice choice(std::size_t index, DeviceKind kind, DType dtype) const override {
-        Problem problem(dtype);
+        Problem problem(dtype, kind);
         return table_.explain(cases_[index].make(problem), {kind});
     }
     std::unique_ptr<Trial> trial(std::size_t index, Device device, DType dtype,
@@ -256,7 +257,7 @@ class TypedTrial final : public Trial {
           dtype_(dtype),
           options_(options),
           origin_(dtype, dtype, Device::cpu()) {
-        origin_args_ = case_.make(origin_);
+        case_.make(origin_);
         flops = Runner::flops(origin_);
         bytes = Runner::bytes(origin_);
         memory = Runner::memory(origin_);
@@ -265,11 +266,13 @@ class TypedTrial final : public Trial {
 
     std::vector<Candidate> candidates() const override {
         std::vector<Candidate> result;
+        Problem there(dtype_, device_.kind);
+        const Args args = case_.make(there);
         for (const auto& implementation : table_.implementations(device_.kind)) {
-            const Support support = implementation.supports(origin_args_);
+            const Support support = implementation.supports(args);
             const bool asks = support && implementation.workspace_bytes;
             result.push_back({implementation.name, implementation.priority, static_cast<bool>(support),
-                              support.reason(), asks ? implementation.workspace_bytes(origin_args_) : 0});
+                              support.reason(), asks ? implementation.workspace_bytes(args) : 0});
         }
         return result;
     }
@@ -317,7 +320,6 @@ class TypedTrial final : public Trial {
     DType dtype_;
     TrialOptions options_;
     Problem origin_;
-    Args origin_args_;
     std::unique_ptr<Problem> want_;
     std::vector<std::unique_ptr<Problem>> problems_;
     std::vector<Args> copies_;

@@ -255,10 +255,21 @@ TEST_P(SimDriverTest, ACaptureRefusesWhatCudaRefuses) {
     const StreamId side = driver.create_stream();
     const EventId outside = driver.create_event(), inside = driver.create_event();
     driver.record(outside, side);
+    const std::function<void()> refused[] = {
+        [&] { driver.synchronize(0); },
+        [&] { driver.copy(&host, a, sizeof host, CopyKind::device_to_host, 0); },
+        [&] { driver.wait(0, outside); },
+    };
+    for (const auto& call : refused) {
+        driver.begin_capture(0);
+        EXPECT_THROW(call(), Error);
+        EXPECT_THROW(set(a, 1, 0), Error);  // it has spoiled the capture
+        EXPECT_THROW(driver.record(inside, 0), Error);
+        EXPECT_THROW(driver.end_capture(0), Error);
+        set(a, 4, 0);
+        EXPECT_EQ(read(a), 4);
+    }
     driver.begin_capture(0);
-    EXPECT_THROW(driver.synchronize(0), Error);
-    EXPECT_THROW(driver.copy(&host, a, sizeof host, CopyKind::device_to_host, 0), Error);
-    EXPECT_THROW(driver.wait(0, outside), Error);
     EXPECT_THROW(driver.begin_capture(side), Error);
     set(a, 1, 0);
     driver.record(inside, 0);

@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <thread>
 
 #include "core/allocator.h"
 #include "core/graph.h"
+#include "core/stream.h"
 #include "heddle.h"
 #include "tests/devices.h"
 
@@ -170,6 +172,69 @@ TEST_P(DeviceTraining, AMetricThatReadsTheDeviceIsNoObstacle) {
     const History history = model.fit(data.x, data.y, {.batch_size = 16, .verbose = 0});
     EXPECT_EQ(history.replayed_steps, 0);
     EXPECT_TRUE(std::isfinite(history.at("largest").back()));
+}
+
+// Batches come on a stream of their own, which takes part in the capture that the loss spoils.
+TEST_P(DeviceTraining, ALossThatReadsTheDeviceTrainsWithoutGraphs) {
+    set_seed(2);
+    Sequential model{Flatten(), Dense(3)};
+    const Data data = pictures(64, Shape{2, 2, 1});
+    model.build(Shape{2, 2, 1});
+    model.to(GetParam());
+    const SparseCategoricalCrossentropy loss({.from_logits = true});
+    model.compile({.optimizer = SGD({.learning_rate = 0.1}),
+                   .loss = Loss("reading", [loss](const Tensor& prediction, const Tensor& target) {
+                       const Tensor value = loss(prediction, target);
+                       EXPECT_GT(value.detach().item(), 0);
+                       return value;
+                   })});
+    const History history =
+        model.fit(data.x, data.y, {.epochs = 2, .batch_size = 16, .verbose = 0, .resident_bytes = 0});
+    EXPECT_EQ(history.replayed_steps, 0);
+    EXPECT_LT(history.at("loss").back(), history.at("loss").front());
+}
+
+// Each captures, on the stream that they share.
+TEST_P(DeviceTraining, ThreadsPredictWithOneModel) {
+    set_seed(3);
+    Sequential model = cnn();
+    const Data data = pictures(40, Shape{8, 8, 2});
+    model.build(Shape{8, 8, 2});
+    model.to(GetParam());
+    const std::vector<float> wanted = model.predict(data.x, 8).to_vector<float>();
+    std::vector<std::vector<float>> got(12);
+    std::vector<std::thread> threads;
+    for (std::size_t t = 0; t < 4; ++t)
+        threads.emplace_back([&, t] {
+            for (std::size_t i = t; i < got.size(); i += 4) got[i] = model.predict(data.x, 8).to_vector<float>();
+        });
+    for (std::thread& thread : threads) thread.join();
+    for (const std::vector<float>& values : got) EXPECT_EQ(values, wanted);
+}
+
+// With HEDDLE_SIM_STREAMS=latest the read comes first unless it waits.
+TEST_P(DeviceTraining, OtherStreamsWaitForZeros) {
+    const Device device = GetParam();
+    const StreamId side = scheduler(device).create();
+    Tensor zeros;
+    {
+        const StreamGuard guard(device, side);
+        Tensor::full(Shape{1000}, 7, {DType::f32, device}).to_vector<float>();  // what the memory holds
+        zeros = Tensor::zeros(Shape{1000}, {DType::f32, device});
+    }
+    EXPECT_EQ((zeros + 1.0).to_vector<float>(), std::vector<float>(1000, 1.0f));
+}
+
+// As after a kernel that failed: what the graph's end finds is not what ends the process.
+TEST_P(DeviceTraining, AGraphOnAFailedDeviceGoesQuietly) {
+    if (GetParam().kind != DeviceKind::sim) GTEST_SKIP() << "a GPU would be lost to the tests behind";
+    const Tensor x = Tensor::full(Shape{10}, 1, {DType::f32, GetParam()});
+    Tensor y;
+    Graph graph = Graph::capture(GetParam(), [&] { y = x * 2.0; });
+    driver(GetParam()).launch(0, "fails", [] { throw Error("the kernel failed"); });
+    graph = Graph();
+    y = Tensor();
+    EXPECT_EQ((x + x).to_vector<float>()[7], 2.0f);
 }
 
 TEST_P(DeviceTraining, EvaluationMatchesTheCpu) {

@@ -1,15 +1,47 @@
 #include "train/detail/feed.h"
 
 #include <cstring>
+#include <map>
+#include <mutex>
 
 #include "core/check.h"
 #include "ops/detail/run.h"
 
 namespace heddle::detail {
+namespace {
+
+/// The streams of feeds that are gone, for the next ones: a scheduler's stream is never destroyed, and each takes part
+/// in every capture.
+class SpareStreams {
+  public:
+    StreamId take(Device device) {
+        const std::lock_guard lock(mutex_);
+        std::vector<StreamId>& spare = streams_[{device.kind, device.index}];
+        if (spare.empty()) return scheduler(device).create();
+        const StreamId stream = spare.back();
+        spare.pop_back();
+        return stream;
+    }
+    void give_back(Device device, StreamId stream) {
+        const std::lock_guard lock(mutex_);
+        streams_[{device.kind, device.index}].push_back(stream);
+    }
+
+    static SpareStreams& instance() {
+        static SpareStreams& all = *new SpareStreams;
+        return all;
+    }
+
+  private:
+    std::mutex mutex_;
+    std::map<std::pair<DeviceKind, int>, std::vector<StreamId>> streams_;
+};
+
+}  // namespace
 
 DeviceFeed::DeviceFeed(DataLoader& loader, Device device) : loader_(loader), device_(device) {
     if (device.kind == DeviceKind::cpu) return;
-    stream_ = scheduler(device).create();
+    stream_ = SpareStreams::instance().take(device);
     for (Slot& slot : ring_) slot.copied = driver(device).create_event();
 }
 
@@ -23,6 +55,7 @@ DeviceFeed::~DeviceFeed() {
         driver(device_).destroy_event(slot.copied);
         for (const auto& [memory, bytes] : slot.pinned) driver(device_).free_pinned(memory);
     }
+    SpareStreams::instance().give_back(device_, stream_);
 }
 
 void DeviceFeed::start(std::uint64_t epoch, std::int64_t first_step) {
@@ -47,6 +80,7 @@ void DeviceFeed::fetch() {
         return;
     }
     Slot& slot = ring_[(first_ + under_way_) % slots];
+    const StreamOperation operation(scheduler(device_), stream_, {}, {});  // no capture begins in between
     // The slot's last copy has left the pinned memory three batches ago, as a rule.
     if (slot.used && !driver(device_).query(slot.copied)) driver(device_).synchronize(stream_);
     const StreamGuard guard(device_, stream_);

@@ -104,6 +104,7 @@ void SimDriver::launch(StreamId stream, const char* name, const std::function<vo
 void SimDriver::push(StreamId stream, Item item) {
     check_stream(stream);
     if (capture_ && capture_->has(stream)) {
+        check_not_spoiled();
         capture_->add(stream, std::move(item));
         return;
     }
@@ -122,9 +123,15 @@ void SimDriver::check_stream(StreamId stream) const {
     check(streams_.contains(stream), "sim: there is no stream {}", stream);
 }
 
-void SimDriver::check_not_capturing(StreamId stream, const char* call) const {
-    check(!capture_ || !capture_->has(stream), "sim: {} is not possible while stream {} is being captured", call,
-          stream);
+void SimDriver::check_not_capturing(StreamId stream, const char* call) {
+    if (!capture_ || !capture_->has(stream)) return;
+    check_not_spoiled();
+    capture_->spoil();
+    fail(fmt::format("sim: {} is not possible while stream {} is being captured", call, stream));
+}
+
+void SimDriver::check_not_spoiled() const {
+    check(!capture_->spoiled(), "sim: an earlier call that a capture cannot record has spoiled it");
 }
 
 StreamId SimDriver::create_stream() {
@@ -170,6 +177,7 @@ void SimDriver::wait(StreamId stream, EventId id) {
     const auto& event = events_.at(id);
     if (event->recorded == 0) return;  // never recorded: nothing to wait for, as in CUDA
     if (capture_ && event->captured) {
+        check_not_spoiled();
         check(capture_->has(stream) || queue_.empty(stream),
               "sim: capture: stream {} joins it with work queued that was not captured", stream);
         capture_->add(stream, {Item::Kind::wait, "wait", {}, event, event->recorded});
@@ -199,6 +207,7 @@ GraphId SimDriver::end_capture(StreamId stream) {
     capture_.reset();
     for (const auto& [id, event] : events_)
         if (event->captured) *event = Event();  // it happened in no stream
+    check(!graph.spoiled(), "sim: capture: an earlier call that it cannot record has spoiled it");
     graph.finish();
     graphs_.emplace(next_graph_, std::move(graph));
     return next_graph_++;

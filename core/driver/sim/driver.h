@@ -53,7 +53,9 @@ class SimDriver final : public Driver {
   private:
     void push(StreamId stream, Item item);
     void check_stream(StreamId stream) const;
-    void check_not_capturing(StreamId stream, const char* call) const;
+    /// A call that CUDA's captures refuse spoils the one that `stream` takes part in.
+    void check_not_capturing(StreamId stream, const char* call);
+    void check_not_spoiled() const;
     bool pinned(const void* address) const;
     template <class Done>
     void run_until(const Done& done);

@@ -65,6 +65,9 @@ class Graph {
     /// Whether a stream takes part: the origin does, and every stream that waited for an event recorded in one that
     /// does.
     bool has(StreamId stream) const { return clocks_.contains(stream); }
+    /// Something was called that a capture cannot record: until it is ended nothing more can be captured, as in CUDA.
+    void spoil() { spoiled_ = true; }
+    bool spoiled() const { return spoiled_; }
     void add(StreamId stream, Item item);
     /// Throws `Error` unless the origin has waited for all that was captured on other streams.
     void finish() const;
@@ -76,6 +79,7 @@ class Graph {
     using Clock = std::map<StreamId, int>;  // how many items of each stream come before
 
     StreamId origin_;
+    bool spoiled_ = false;
     std::vector<std::pair<StreamId, Item>> items_;
     std::map<StreamId, Clock> clocks_;
     std::map<std::pair<const Event*, int>, Clock> recorded_;

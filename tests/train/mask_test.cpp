@@ -46,7 +46,7 @@ void expect_masked(const Loss& loss, const Tensor& prediction, const Tensor& tar
     with_mask.backward();
     of_rows.backward();
     const std::vector<double> x = a.grad().to_vector<double>(), y = b.grad().to_vector<double>();
-    for (std::size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(x[i], y[i], 1e-12) << i;
+    for (std::size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(x[i], y[i], 1e-8) << i;  // scales are f32
 }
 
 TEST(MaskedLoss, IsThatOfTheStepsThatCount) {
@@ -97,13 +97,13 @@ class MaskedMetric : public ::testing::TestWithParam<Device> {
         metric.update(rows_of(prediction), rows_of(target));
         const double expected = metric.result();
         metric.reset();
-        const Tensor x = prediction.to(device);
+        const Tensor x = prediction.clone().to(device);
         ops::set_mask(x, mask().to(device));
         metric.update(x, target.to(device));
         EXPECT_NEAR(metric.result(), expected, 1e-6);
         metric.reset();
         metric.update(prediction, target);
-        EXPECT_GT(std::abs(metric.result() - expected), 1e-3);  // without the mask
+        EXPECT_GT(std::abs(metric.result() - expected), 1e-4);  // without the mask
     }
     static void expect_all(Device device) {
         const Tensor p = numbers_in({2, 4, 3}, 1).to(DType::f32), t = numbers_in({2, 4, 3}, 2).to(DType::f32);
@@ -115,7 +115,7 @@ class MaskedMetric : public ::testing::TestWithParam<Device> {
             if (i == 0 || mask().to_vector<std::int64_t>()[i] == 0) labels[i] = (labels[i] + 1) % 3;
         const Tensor y = Tensor::from(labels, Shape{2, 4});
         for (const char* name : {"accuracy", "sparse_categorical_accuracy"}) expect_masked(name, p, y, device);
-        expect_masked(SparseCategoricalAccuracy(labels[3]), p, y, device);
+        expect_masked(SparseCategoricalAccuracy(labels[0]), p, y, device);
         expect_masked(TopKCategoricalAccuracy(1), p, y, device);
         const Tensor one = numbers_in({2, 4, 1}, 3).to(DType::f32);
         const Tensor side = Tensor::from<float>({1, 1, 0, 0, 1, 0, 1, 1}, Shape{2, 4, 1});

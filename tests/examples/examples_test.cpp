@@ -314,9 +314,9 @@ TEST_F(TextExamples, ShortTextsGetTheirSpaces) {
     std::filesystem::create_directories(folder);
     {
         std::ofstream text(folder + "/input.txt");
-        for (int i = 0; i < 400; ++i) text << line;
+        for (int i = 0; i < 800; ++i) text << line;
     }
-    run("sequence_labelling", "--data " + folder + " --epochs 12");  // the folder in place of the file
+    run("sequence_labelling", "--data " + folder + " --epochs 30");  // the folder in place of the file
     std::string expected;
     for (std::size_t i = 0; i < line.size(); ++i)
         if (line[i] != ' ')

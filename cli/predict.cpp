@@ -37,17 +37,6 @@ std::string class_name(const Model& model, std::size_t index) {
     return index < model.class_names().size() ? model.class_names()[index] : fmt::format("class {}", index);
 }
 
-void print_prediction(const PredictArguments& a, const Model& model, const std::string& path,
-                      const std::vector<float>& probabilities) {
-    if (a.json) {
-        Config record;
-        record.set("event", "prediction").set("file", path).set("predictions", class_records(a, model, probabilities));
-        print_json(record);
-    } else {
-        print(fmt::format("{}: {}\n", path, listed_classes(a, model, probabilities)));
-    }
-}
-
 /// Some at a time: memory stays small however many there are.
 void predict_pictures(const PredictArguments& a, const Model& model) {
     check(model.preprocessing().has_value(),
@@ -70,7 +59,7 @@ void predict_pictures(const PredictArguments& a, const Model& model) {
             continue;
         }
         for (std::size_t i = first; i < last; ++i)
-            print_prediction(a, model, a.pictures[i], probabilities(output[static_cast<std::int64_t>(i - first)]));
+            print_classes(a, model, "file", a.pictures[i], output[static_cast<std::int64_t>(i - first)]);
     }
     if (!all.empty()) save_outputs(a, ops::concat(all, 0));
 }
@@ -134,12 +123,18 @@ std::vector<float> probabilities(const Tensor& outputs) {
     return {1 - second, second};
 }
 
-std::string listed_classes(const PredictArguments& a, const Model& model, const std::vector<float>& probabilities) {
+void print_classes(const PredictArguments& a, const Model& model, const std::string& kind, const std::string& example,
+                   const Tensor& outputs) {
+    const std::vector<float> p = probabilities(outputs);
+    if (a.json) {
+        Config record;
+        record.set("event", "prediction").set(kind, example).set("predictions", class_records(a, model, p));
+        return print_json(record);
+    }
     std::string line;
-    for (const std::size_t index : best_classes(probabilities, a.top))
-        line += fmt::format("{}{} {:.1f} %", line.empty() ? "" : ", ", class_name(model, index),
-                            100 * probabilities[index]);
-    return line;
+    for (const std::size_t index : best_classes(p, a.top))
+        line += fmt::format("{}{} {:.1f} %", line.empty() ? "" : ", ", class_name(model, index), 100 * p[index]);
+    print(fmt::format("{}: {}\n", kind == "text" ? "\"" + example + "\"" : example, line));
 }
 
 Config::Array class_records(const PredictArguments& a, const Model& model, const std::vector<float>& probabilities) {

@@ -28,14 +28,18 @@ bool gives_classes(const Model& model, const Shape& outputs);
 /// The probability of each class from the outputs of one example or of one place in it.
 std::vector<float> probabilities(const Tensor& outputs);
 
-/// The most probable classes, best first: as text "shoe 97.1 %, shirt 2.0 %", or as JSON.
-std::string listed_classes(const PredictArguments& a, const Model& model, const std::vector<float>& probabilities);
+/// Says the most probable classes of an example from its outputs, best first: "shoe.png: shoe 97.1 %, shirt 2.0 %", or
+/// as JSON. `kind`, "file" or "text": what `example` is.
+void print_classes(const PredictArguments& a, const Model& model, const std::string& kind, const std::string& example,
+                   const Tensor& outputs);
+/// The classes as JSON.
 Config::Array class_records(const PredictArguments& a, const Model& model, const std::vector<float>& probabilities);
 
 /// Writes the outputs to `a.output` and says so.
 void save_outputs(const PredictArguments& a, const Tensor& outputs);
 
-/// Classes of texts, labels of their tokens, or what a language model makes of them: as the model is.
+/// Classes of texts, labels of their tokens, the words nearest to them, or what a language model makes of them: as the
+/// model is.
 void predict_texts(const PredictArguments& a, const Model& model);
 
 }  // namespace heddle::cli

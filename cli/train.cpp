@@ -66,6 +66,9 @@ class Run {
     void describe() const;
     void remove_events() const;
     TensorBoardOptions tensorboard_options() const;
+    std::optional<std::size_t> resident_bytes() const {
+        return a_.resident_mib ? std::optional(*a_.resident_mib << 20) : std::nullopt;
+    }
     History fit();
     int stopped(const History& history) const;
     Config run_record(const char* status) const;
@@ -184,7 +187,8 @@ History Run::fit() {
                        .seed = a_.seed,
                        .checkpoint_dir = a_.out,
                        .checkpoint_steps = a_.checkpoint_steps,
-                       .resume = a_.resume};
+                       .resume = a_.resume,
+                       .resident_bytes = resident_bytes()};
     if (validation_.defined()) options.validation_data = validation_;
     return model_.fit(source_.train, options);
 }
@@ -274,7 +278,8 @@ void Run::finish(const History& history) {
                     .loss = SparseCategoricalCrossentropy({.from_logits = true}),
                     .metrics = {"accuracy", log},
                     .precision = parse_precision(a_.precision)});
-    const Result test = model_.evaluate(source_.test, {.test_augmentation = recipe_.test_augmentation});
+    const Result test = model_.evaluate(
+        source_.test, {.test_augmentation = recipe_.test_augmentation, .resident_bytes = resident_bytes()});
     const Config numbers = results(history, test);
     std::vector<std::string> files;
     if (*out_) files = write_results(history, test, numbers, log);

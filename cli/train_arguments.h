@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@ struct TrainArguments {
     int image_size = 0;
     std::uint64_t seed = 0;
     std::string device = "cpu", precision = "f32";
+    std::optional<std::size_t> resident_mib = {};  ///< of a device's memory, for data that stays there
     int threads = 0;
     std::string out = {};
     bool resume = false;

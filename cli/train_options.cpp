@@ -72,6 +72,11 @@ void add_machine(CLI::App& command, TrainArguments& a) {
     command.add_option("--precision", a.precision, "The type to compute in [f32]")
         ->type_name("f32|bf16|f16")
         ->check(one_of({"f32", "bf16", "f16"}));
+    command
+        .add_option("--resident", a.resident_mib,
+                    "Data of up to so many MiB stays in the device's memory; 0: none [half of what is free]")
+        ->type_name("MIB")
+        ->check(whole_in(0, 1 << 20));
     command.add_option("--threads", a.threads, "CPU threads [HEDDLE_THREADS, or one a core]")
         ->type_name("N")
         ->check(whole_in(1, 1024));

@@ -14,62 +14,7 @@ using namespace heddle;
 
 namespace {
 
-constexpr std::int64_t size = 96, buckets = 20'000, most_pieces = 32;
-
-// Rows of the table: 0 nothing, then the words, then the buckets of hashed pieces.
-std::vector<std::int64_t> pieces(const std::string& word, std::int64_t number, std::int64_t words) {
-    std::vector<std::int64_t> rows;
-    if (number > 1) rows.push_back(number);
-    const std::string marked = "<" + word + ">";
-    for (std::size_t length = 3; length <= 5; ++length)
-        for (std::size_t first = 0; first + length <= marked.size() && rows.size() < most_pieces; ++first) {
-            std::uint32_t hash = 2166136261u;  // FNV-1a
-            for (const char c : marked.substr(first, length)) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
-            rows.push_back(words + static_cast<std::int64_t>(hash % buckets));
-        }
-    return rows;
-}
-
-class SubwordVectors {
-  public:
-    explicit SubwordVectors(const Tokenizer& words)
-        : table(ops::random_uniform(Shape{words.size() + buckets, size}, -1.0 / size, 1.0 / size)) {
-        table.set_requires_grad();
-        std::vector<std::int64_t> rows;
-        std::vector<float> shares;
-        for (std::int64_t i = 0; i < words.size(); ++i)
-            append(pieces(words.tokens()[static_cast<std::size_t>(i)], i, words.size()), rows, shares);
-        rows_ = Tensor::from(rows, Shape{words.size(), most_pieces});
-        shares_ = Tensor::from(shares, Shape{words.size(), most_pieces});
-    }
-    // [n, size] for numbers of words [n].
-    Tensor operator()(const Tensor& chosen) const {
-        return mean(ops::gather(rows_, chosen), ops::gather(shares_, chosen));
-    }
-    // Of a word that has no number.
-    Tensor unseen(const std::string& word, std::int64_t words) const {
-        std::vector<std::int64_t> rows;
-        std::vector<float> shares;
-        append(pieces(word, 1, words), rows, shares);
-        return mean(Tensor::from(rows, Shape{1, most_pieces}), Tensor::from(shares, Shape{1, most_pieces}));
-    }
-
-    Tensor table;
-
-  private:
-    static void append(std::vector<std::int64_t> found, std::vector<std::int64_t>& rows, std::vector<float>& shares) {
-        const float share = 1.0f / static_cast<float>(std::max<std::size_t>(found.size(), 1));
-        for (std::size_t i = 0; i < most_pieces; ++i) shares.push_back(i < found.size() ? share : 0.0f);
-        found.resize(most_pieces, 0);
-        rows.insert(rows.end(), found.begin(), found.end());
-    }
-    Tensor mean(const Tensor& rows, const Tensor& shares) const {
-        const std::int64_t n = rows.size(0);
-        return ops::matmul(shares.reshape(Shape{n, 1, most_pieces}), ops::gather(table, rows)).reshape(Shape{n, size});
-    }
-
-    Tensor rows_, shares_;  // [words, most_pieces]
-};
+constexpr std::int64_t size = 96, most_pieces = 32;
 
 void program(const examples::Arguments& args) {
     examples::Reviews reviews = examples::load_reviews(args.data, args.examples);
@@ -94,17 +39,23 @@ void program(const examples::Arguments& args) {
     }
 
     const Tokenizer words(reviews.train, {.filters = "", .min_count = 4});
-    const SubwordVectors vectors(words);
-    examples::train_skip_gram(reviews.train, words, size, {{"table", vectors.table}},
-                              [&](const Tensor& chosen) { return vectors(chosen); },
+    TextVectorization pieces{
+        .tokenizer = words, .output_sequence_length = most_pieces, .subwords = {.buckets = 20'000}};
+    const Initializer small{Initializer::random_uniform, 1.0 / size};
+    const Sequential vectors{Embedding(pieces.size(), size, {.embeddings_initializer = small, .mask_zero = true}),
+                             GlobalAveragePooling1D()};
+    vectors.build(Shape{most_pieces});
+    const Tensor of_words = pieces.apply(words.tokens());  // [words, most_pieces]
+    examples::train_skip_gram(reviews.train, words, size, vectors.parameters(),
+                              [&](const Tensor& chosen) { return vectors(ops::gather(of_words, chosen), true); },
                               {.epochs = args.epochs, .seed = args.seed});
 
     const NoGrad no_grad;
-    const Tensor unit = examples::unit_rows(vectors(Tensor::arange(words.size())));
+    const Tensor unit = examples::unit_rows(vectors.predict(of_words));
     int listed = 0, near = 0;
     for (const auto& [word, stem] : held_out) {
         if (words.number(stem) == 1 || words.number(word) != 1) continue;
-        const std::vector<std::int64_t> order = examples::nearest(unit, vectors.unseen(word, words.size()), 1);
+        const std::vector<std::int64_t> order = examples::nearest(unit, vectors.predict(pieces.apply(word)), 1);
         near += std::find(order.begin(), order.begin() + 10, words.number(stem)) != order.begin() + 10;
         if (listed++ < 12) {
             std::printf("%-14s (unseen):", word.c_str());
@@ -117,7 +68,9 @@ void program(const examples::Arguments& args) {
     examples::print_result("unseen words with their stem among the nearest 10",
                            static_cast<double>(near) / std::max(listed, 1), "in a random order",
                            10.0 / static_cast<double>(words.size() - 2));
-    save_safetensors(args.file("fasttext.safetensors"), {{"table", vectors.table.detach()}});
+    pieces.output_sequence_length = 0;  // of a text of several words: as many as they have
+    vectors.set_text_vectorization(pieces);
+    vectors.save(args.file("fasttext.safetensors"));
 }
 
 }  // namespace

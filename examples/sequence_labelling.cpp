@@ -1,6 +1,6 @@
 // Sequence labelling: Shakespeare without spaces is read in both directions, and each letter is told whether a space
-// follows. The trap: a model that reads forwards alone cannot know that a word ended before it has seen the next one
-// begin.
+// follows. The traps: a model that reads forwards alone cannot know that a word ended before it has seen the next one
+// begin; and one that learnt from full windows has never seen the padding behind a shorter text, so that it is masked.
 #include "examples/common/example.h"
 
 #include <algorithm>
@@ -60,7 +60,8 @@ void program(const examples::Arguments& args) {
     const Tokenizer alphabet(std::span(&first.text, 1), {.unit = TokenizerOptions::Unit::character, .lower = false});
     const TensorDataset train = windows(first, alphabet), test = windows(last, alphabet);
 
-    const Sequential model{Embedding(alphabet.size(), 32), Bidirectional(LSTM(128, {.return_sequences = true})),
+    const Sequential model{Embedding(alphabet.size(), 32, {.mask_zero = true}),
+                           Bidirectional(LSTM(128, {.return_sequences = true})),
                            Bidirectional(LSTM(128, {.return_sequences = true})), Dense(1)};
     model.to(args.device);
     const std::int64_t steps = args.epochs * ((train.size() + 31) / 32);
@@ -85,7 +86,7 @@ void program(const examples::Arguments& args) {
     }
     std::printf("%s\n", shown.c_str());
     examples::plot_history(args.file("curves.png"), history, "Where the spaces were");
-    model.set_text_vectorization(TextVectorization{.tokenizer = alphabet, .output_sequence_length = window});
+    model.set_text_vectorization(TextVectorization{.tokenizer = alphabet});  // texts are as long as they are
     model.set_class_names({"inside", "end"});  // of a word, that is where each letter stands
     model.save(args.file("sequence_labelling.safetensors"));
 }

@@ -55,7 +55,15 @@ void program(const examples::Arguments& args) {
     std::printf("%d of %d pairs\n", near, listed);
     examples::print_result("pairs within the nearest 5 percent", static_cast<double>(near) / related.size(),
                            "in a random order", 0.05);
-    save_safetensors(args.file("word2vec.safetensors"), {{"vectors", vectors.detach()}});
+
+    // As a model of texts: the mean of their words' vectors. What stands for unknown words has none.
+    const Sequential model{Embedding(words.size(), size, {.mask_zero = true}), GlobalAveragePooling1D()};
+    model.build(Shape{1});
+    const Tensor table = model.parameters()[0].second;
+    table.copy_(vectors.detach());
+    table.slice(0, Tokenizer::unknown + 1).fill_(0);
+    model.set_text_vectorization(TextVectorization{.tokenizer = words});
+    model.save(args.file("word2vec.safetensors"));
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ struct LeakyReLUImpl final : LayerImpl {
     float slope;
     LeakyReLUImpl(float s, const std::string& name) : LayerImpl(name), slope(s) {}
     const char* class_name() const override { return "LeakyReLU"; }
+    bool supports_masking() const override { return true; }
     Tensor forward(const Tensor& x, bool) override { return ops::leaky_relu(x, slope); }
     Config config() const override { return Config().set("negative_slope", slope); }
 };
@@ -28,6 +29,7 @@ struct ELUImpl final : LayerImpl {
     float alpha;
     ELUImpl(float a, const std::string& name) : LayerImpl(name), alpha(a) {}
     const char* class_name() const override { return "ELU"; }
+    bool supports_masking() const override { return true; }
     Tensor forward(const Tensor& x, bool) override { return ops::elu(x, alpha); }
     Config config() const override { return Config().set("alpha", alpha); }
 };

@@ -8,6 +8,7 @@
 #include "ops/detail/scope.h"
 #include "ops/elementwise.h"
 #include "ops/linear.h"
+#include "ops/mask.h"
 
 namespace heddle {
 namespace {
@@ -18,6 +19,12 @@ void check_sequences(const char* layer, const std::vector<Shape>& inputs, std::s
     for (const Shape& input : inputs)
         ops::require(input.rank() == 2, layer, "expected sequences [batch, time, features], got [batch, {}]",
                      fmt::join(input, ", "));
+}
+
+/// What counts by two masks, each of which may be undefined.
+Tensor both(const Tensor& a, const Tensor& b) {
+    if (!a.defined() || !b.defined() || a.is_same(b)) return a.defined() ? a : b;
+    return ops::binary(ops::BinaryOp::logical_and, a, b);
 }
 
 /// A head for itself: [batch, time, size] as [batch, time, 1, size].
@@ -31,6 +38,7 @@ struct AttentionImpl final : LayerImpl {
         check(o.dropout >= 0 && o.dropout < 1, "Attention: dropout must be in [0, 1), got {}", o.dropout);
     }
     const char* class_name() const override { return "Attention"; }
+    bool supports_masking() const override { return true; }
 
     void build(const std::vector<Shape>& inputs) override {
         check_sequences(class_name(), inputs, 2, 3);
@@ -40,10 +48,16 @@ struct AttentionImpl final : LayerImpl {
         const Tensor query = scale.defined() ? inputs[0] * scale.to(inputs[0].dtype()) : inputs[0];
         const ops::Attended attended =
             ops::attention(one_head(query), one_head(inputs.size() > 2 ? inputs[2] : inputs[1]), one_head(inputs[1]),
-                           {.causal = options.causal, .scale = 1, .dropout = training ? options.dropout : 0});
+                           {.causal = options.causal,
+                            .mask = ops::mask_of(inputs[1]),
+                            .scale = 1,
+                            .dropout = training ? options.dropout : 0});
         const Tensor& out = attended.output;
-        return {out.reshape(Shape{out.size(0), out.size(1), out.size(3)}),
-                attended.weights.reshape(Shape{out.size(0), out.size(1), inputs[1].size(1)})};
+        Tensor values = out.reshape(Shape{out.size(0), out.size(1), out.size(3)});
+        if (const Tensor mask = ops::mask_of(inputs[0]); mask.defined())
+            values = ops::where(mask.reshape(Shape{mask.size(0), mask.size(1), 1}), values,
+                                Tensor::scalar(0, values.options()));
+        return {values, attended.weights.reshape(Shape{out.size(0), out.size(1), inputs[1].size(1)})};
     }
     std::vector<Shape> output_shapes(const std::vector<Shape>& inputs) const override {
         return {Shape{inputs[0][0], inputs[1][1]}, Shape{inputs[0][0], inputs[1][0]}};
@@ -73,6 +87,7 @@ struct MultiHeadAttentionImpl final : LayerImpl {
         check(o.dropout >= 0 && o.dropout < 1, "MultiHeadAttention: dropout must be in [0, 1), got {}", o.dropout);
     }
     const char* class_name() const override { return "MultiHeadAttention"; }
+    bool supports_masking() const override { return true; }
 
     void build(const Shape& input) override { build(std::vector<Shape>{input}); }
     Tensor forward(const Tensor& x, bool training) override {
@@ -114,7 +129,7 @@ struct MultiHeadAttentionImpl final : LayerImpl {
         const std::int64_t keys = heads * key_dim, all = weight.size(0);
         ops::AttentionOptions how{
             .causal = options.causal, .dropout = training ? options.dropout : 0, .weights = false};
-        if (options.masked) how.mask = inputs.back().to(DType::boolean);
+        how.mask = options.masked ? inputs.back().to(DType::boolean) : both(ops::mask_of(value), ops::mask_of(key));
         const Tensor attended = ops::attention(project(inputs[0], 0, keys), project(key, keys, 2 * keys),
                                                project(value, 2 * keys, all), how)
                                     .output;

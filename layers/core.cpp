@@ -24,6 +24,7 @@ struct DenseImpl final : LayerImpl {
         check(units >= 1, "Dense: expected at least one unit, got {}", units);
     }
     const char* class_name() const override { return "Dense"; }
+    bool supports_masking() const override { return true; }
 
     void build(const Shape& input) override {
         ops::require(input.rank() >= 1, "Dense", "expected inputs [batch, ..., features], got scalars");
@@ -95,6 +96,7 @@ struct DropoutImpl final : LayerImpl {
         check(rate >= 0 && rate < 1, "Dropout: rate {} is outside 0 .. 1", rate);
     }
     const char* class_name() const override { return "Dropout"; }
+    bool supports_masking() const override { return true; }
     Tensor forward(const Tensor& x, bool training) override { return ops::dropout(x, rate, training); }
     Config config() const override { return Config().set("rate", rate); }
 };
@@ -105,6 +107,7 @@ struct GaussianNoiseImpl final : LayerImpl {
         check(stddev >= 0, "GaussianNoise: the deviation must not be negative, got {}", stddev);
     }
     const char* class_name() const override { return "GaussianNoise"; }
+    bool supports_masking() const override { return true; }
     Tensor forward(const Tensor& x, bool training) override {
         return training && stddev > 0 ? x + ops::random_normal(x.shape(), 0, stddev, x.options()) : x;
     }
@@ -157,6 +160,7 @@ struct RescalingImpl final : LayerImpl {
     double scale, offset;
     RescalingImpl(double s, double o, const std::string& name) : LayerImpl(name), scale(s), offset(o) {}
     const char* class_name() const override { return "Rescaling"; }
+    bool supports_masking() const override { return true; }
     Tensor forward(const Tensor& x, bool) override {
         const Tensor y = (is_floating(x.dtype()) ? x : x.to(DType::f32)) * scale;
         return offset == 0 ? y : y + offset;

@@ -7,9 +7,17 @@
 #include "ops/copy.h"
 #include "ops/detail/scope.h"
 #include "ops/elementwise.h"
+#include "ops/mask.h"
 
 namespace heddle {
 namespace {
+
+/// Vectors in the type that layers compute in, with the mask of tokens that are not 0 where it is wanted.
+Tensor finished(const Tensor& vectors, const Tensor& tokens, bool mask_zero) {
+    const Tensor y = vectors.dtype() == DType::f32 ? vectors.to(detail::compute_type) : vectors;
+    if (mask_zero) ops::set_mask(y, ops::binary(ops::BinaryOp::not_equal, tokens, 0.0));
+    return y;
+}
 
 struct EmbeddingImpl final : LayerImpl {
     std::int64_t rows, size;
@@ -31,8 +39,7 @@ struct EmbeddingImpl final : LayerImpl {
         weight = add_parameter("weight", initial, {options.embeddings_regularizer, options.embeddings_constraint});
     }
     Tensor forward(const Tensor& x, bool) override {
-        const Tensor vectors = ops::embedding(weight, x, options.padding_index);
-        return vectors.dtype() == DType::f32 ? vectors.to(detail::compute_type) : vectors;
+        return finished(ops::embedding(weight, x, options.padding_index), x, options.mask_zero);
     }
     Shape output_shape(const Shape& input) const override {
         Shape shape = input;
@@ -47,6 +54,7 @@ struct EmbeddingImpl final : LayerImpl {
         detail::set_rule(config, "embeddings_regularizer", options.embeddings_regularizer);
         detail::set_rule(config, "embeddings_constraint", options.embeddings_constraint);
         if (options.padding_index) config.set("padding_index", *options.padding_index);
+        if (options.mask_zero) config.set("mask_zero", true);
         return config;
     }
 };
@@ -74,8 +82,7 @@ struct TokenAndPositionImpl final : LayerImpl {
     }
     Tensor forward(const Tensor& x, bool) override {
         output_shape(x.shape().range(1, x.rank()));
-        const Tensor sum = ops::embedding(token, x) + position.slice(0, x.size(1));
-        return sum.dtype() == DType::f32 ? sum.to(detail::compute_type) : sum;
+        return finished(ops::embedding(token, x) + position.slice(0, x.size(1)), x, options.mask_zero);
     }
     Shape output_shape(const Shape& input) const override {
         ops::require(input.rank() == 1 && input[0] <= places, class_name(), "expected at most {} tokens, got {}",
@@ -83,11 +90,13 @@ struct TokenAndPositionImpl final : LayerImpl {
         return Shape{input[0], size};
     }
     Config config() const override {
-        return Config()
-            .set("vocabulary_size", rows)
+        Config config;
+        config.set("vocabulary_size", rows)
             .set("sequence_length", places)
             .set("embedding_dim", size)
             .set("embeddings_initializer", options.embeddings_initializer.to_config());
+        if (options.mask_zero) config.set("mask_zero", true);
+        return config;
     }
 };
 
@@ -105,13 +114,15 @@ void add_embedding_layers(LayerMakers& makers) {
     makers["TokenAndPositionEmbedding"] = [](const Config& c) {
         return TokenAndPositionEmbedding(
             c.at("vocabulary_size").integer(), c.at("sequence_length").integer(), c.at("embedding_dim").integer(),
-            {.embeddings_initializer = Initializer::from_config(c.at("embeddings_initializer"))});
+            {.embeddings_initializer = Initializer::from_config(c.at("embeddings_initializer")),
+             .mask_zero = c.has("mask_zero") && c.at("mask_zero").boolean()});
     };
     makers["Embedding"] = [](const Config& c) {
         EmbeddingOptions options{.embeddings_initializer = Initializer::from_config(c.at("embeddings_initializer")),
                                  .embeddings_regularizer = detail::rule_of<Regularizer>(c, "embeddings_regularizer"),
                                  .embeddings_constraint = detail::rule_of<Constraint>(c, "embeddings_constraint")};
         if (c.has("padding_index")) options.padding_index = c.at("padding_index").integer();
+        options.mask_zero = c.has("mask_zero") && c.at("mask_zero").boolean();
         return Embedding(c.at("input_dim").integer(), c.at("output_dim").integer(), options);
     };
 }

@@ -14,6 +14,9 @@ struct EmbeddingOptions {
     /// The vector of this index is zero at first and is not trained (PyTorch's `padding_idx`): 0 where sequences are
     /// padded with zeros.
     std::optional<std::int64_t> padding_index = {};
+    /// Index 0 is padding: the output carries a mask (ops/mask.h) that leaves its places out. (What stands there is the
+    /// vector of index 0 all the same.)
+    bool mask_zero = false;
     std::string name = {};
 };
 
@@ -26,6 +29,7 @@ class HEDDLE_API Embedding : public Layer {
 
 struct TokenAndPositionEmbeddingOptions {
     Initializer embeddings_initializer = {Initializer::random_uniform, 0.05};
+    bool mask_zero = false;  ///< as Embedding's
     std::string name = {};
 };
 

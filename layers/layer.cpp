@@ -10,6 +10,7 @@
 #include "layers/symbol.h"
 #include "ops/autograd/grad_mode.h"
 #include "ops/detail/scope.h"
+#include "ops/mask.h"
 
 namespace heddle {
 namespace {
@@ -44,6 +45,10 @@ void copy_tensors(const LayerImpl& layer, const NamedTensors& from, const NamedT
     check(from.size() == to.size(), "{}: config() does not describe the whole layer: {} tensors, {} in the copy",
           layer.class_name(), from.size(), to.size());
     for (std::size_t i = 0; i < from.size(); ++i) to[i].second.copy_(from[i].second);
+}
+
+void hand_on_mask(const LayerImpl& layer, const Tensor& x, const Tensor& y) {
+    if (const Tensor mask = ops::mask_of(x); mask.defined() && layer.supports_masking()) ops::set_mask(y, mask);
 }
 
 }  // namespace
@@ -135,14 +140,18 @@ Tensor Layer::operator()(const Tensor& x, bool training) const {
     check(impl_ != nullptr, "an empty Layer was called");
     if (!impl_->built_) build(sample_shapes(*impl_, {x}));
     const ops::LayerScope scope(impl_->class_name(), impl_->name());
-    return impl_->forward(x, training);
+    Tensor y = impl_->forward(x, training);
+    hand_on_mask(*impl_, x, y);
+    return y;
 }
 
 std::vector<Tensor> Layer::operator()(const std::vector<Tensor>& inputs, bool training) const {
     check(impl_ != nullptr, "an empty Layer was called");
     if (!impl_->built_) build(sample_shapes(*impl_, inputs));
     const ops::LayerScope scope(impl_->class_name(), impl_->name());
-    return impl_->forward(inputs, training);
+    std::vector<Tensor> outputs = impl_->forward(inputs, training);
+    if (!inputs.empty() && !outputs.empty()) hand_on_mask(*impl_, inputs[0], outputs[0]);
+    return outputs;
 }
 
 void Layer::build(const std::vector<Shape>& inputs) const {

@@ -70,6 +70,10 @@ class HEDDLE_API LayerImpl {
     /// that cannot be described (a Lambda, a user's class that does not override this) says so.
     virtual Config config() const;
 
+    /// Whether the first output has the steps of the first input, so that a mask goes on with them (ops/mask.h; Keras'
+    /// name). Otherwise it ends here, unless `forward` gives its outputs masks of its own.
+    virtual bool supports_masking() const { return false; }
+
     /// Whether weights of rank 3 and more are [out, kernel..., in]: on disk the input channels come second, as in
     /// PyTorch.
     virtual bool convolves() const { return false; }

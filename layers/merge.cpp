@@ -8,10 +8,42 @@
 #include "ops/detail/scope.h"
 #include "ops/elementwise.h"
 #include "ops/linear.h"
+#include "ops/mask.h"
 #include "ops/reduce.h"
 
 namespace heddle {
 namespace {
+
+/// The mask of what is made of the inputs element by element: a step counts where it does in one of them, as in Keras;
+/// undefined where an input has no mask.
+Tensor mask_of_any(const std::vector<Tensor>& inputs) {
+    Tensor mask = ops::mask_of(inputs[0]);
+    for (const Tensor& input : inputs) {
+        const Tensor other = ops::mask_of(input);
+        if (!mask.defined() || !other.defined()) return {};
+        if (!other.is_same(mask)) mask = ops::binary(ops::BinaryOp::logical_or, mask, other);
+    }
+    return mask;
+}
+
+/// The mask of inputs one behind the other along `axis`, all of which count where they have no mask: their masks side
+/// by side along the steps, else the steps that count in all of them.
+Tensor mask_along(const std::vector<Tensor>& inputs, int axis) {
+    std::vector<Tensor> masks;
+    int rank = 0;
+    for (const Tensor& input : inputs) {
+        masks.push_back(ops::mask_of(input));
+        if (masks.back().defined()) rank = masks.back().rank();
+    }
+    if (rank == 0) return {};
+    for (std::size_t i = 0; i < masks.size(); ++i)
+        if (!masks[i].defined())
+            masks[i] = Tensor::full(inputs[i].shape().range(0, rank), 1, {DType::boolean, inputs[i].device()});
+    if (axis < rank) return ops::concat(masks, axis);
+    Tensor all = masks[0];
+    for (std::size_t i = 1; i < masks.size(); ++i) all = ops::binary(ops::BinaryOp::logical_and, all, masks[i]);
+    return all;
+}
 
 /// Layers that take inputs of one shape, element by element.
 struct PointwiseImpl final : LayerImpl {
@@ -29,7 +61,9 @@ struct PointwiseImpl final : LayerImpl {
                          inputs[i].shape());
             result = combined(result, inputs[i]);
         }
-        return {kind == average ? result * (1.0 / static_cast<double>(inputs.size())) : result};
+        if (kind == average) result = result * (1.0 / static_cast<double>(inputs.size()));
+        ops::set_mask(result, mask_of_any(inputs));
+        return {result};
     }
     std::vector<Shape> output_shapes(const std::vector<Shape>& inputs) const override {
         check_count(inputs.size());
@@ -123,7 +157,9 @@ struct ConcatenateImpl final : LayerImpl {
     }
     const char* class_name() const override { return "Concatenate"; }
     std::vector<Tensor> forward(const std::vector<Tensor>& inputs, bool) override {
-        return {ops::concat(inputs, axis)};
+        const Tensor y = ops::concat(inputs, axis);
+        ops::set_mask(y, mask_along(inputs, normalize_axis(axis, y.rank(), "Concatenate")));
+        return {y};
     }
     std::vector<Shape> output_shapes(const std::vector<Shape>& inputs) const override {
         ops::require(!inputs.empty(), "Concatenate", "no inputs");

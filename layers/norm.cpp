@@ -14,6 +14,7 @@ struct LayerNormalizationImpl final : LayerImpl {
         check(options.epsilon > 0, "LayerNormalization: epsilon must be positive, got {}", options.epsilon);
     }
     const char* class_name() const override { return "LayerNormalization"; }
+    bool supports_masking() const override { return true; }
 
     void build(const Shape& input) override {
         ops::require(input.rank() >= 1, "LayerNormalization", "expected inputs [batch, ..., features], got scalars");

@@ -4,10 +4,12 @@
 #include <optional>
 
 #include "core/check.h"
+#include "layers/detail/counted_steps.h"
 #include "layers/detail/registry.h"
 #include "ops/copy.h"
 #include "ops/detail/scope.h"
 #include "ops/elementwise.h"
+#include "ops/mask.h"
 #include "ops/reduce.h"
 #include "ops/rnn.h"
 
@@ -53,6 +55,7 @@ struct RecurrentImpl final : LayerImpl {
         if (settings.both_ways) return "Bidirectional";
         return settings.cell == RnnCell::lstm ? "LSTM" : settings.cell == RnnCell::gru ? "GRU" : "SimpleRNN";
     }
+    bool supports_masking() const override { return settings.options.return_sequences; }
     bool lstm() const { return settings.cell == RnnCell::lstm; }
 
     std::size_t states() const { return lstm() ? 2 : 1; }
@@ -91,13 +94,20 @@ struct RecurrentImpl final : LayerImpl {
         return forward(std::vector<Tensor>{x}, training).front();
     }
     std::vector<Tensor> forward(const std::vector<Tensor>& inputs, bool) override {
-        const Tensor& x = inputs[0];
+        Tensor x = inputs[0];
         const std::size_t sequences = inputs.size() - (settings.options.masked ? 1 : 0);
         ops::RnnState initial;
         if (sequences > 1) initial.hidden = inputs[1];
         if (sequences > 2) initial.cell = inputs[2];
         Tensor lengths;
-        if (settings.options.masked) lengths = lengths_of(inputs.back());
+        std::optional<detail::CountedSteps> counted;
+        if (settings.options.masked) {
+            lengths = lengths_of(inputs.back());
+        } else if (const Tensor mask = ops::mask_of(x); mask.defined()) {
+            counted.emplace(mask);
+            lengths = counted->lengths();
+            x = counted->in_front(x);
+        }
         const auto run = [&](std::size_t direction, bool reverse) {
             const ops::RnnWeights& w = weights[direction];
             const auto cast = [&](const Tensor& t) { return t.defined() ? t.to(x.dtype()) : t; };
@@ -105,7 +115,8 @@ struct RecurrentImpl final : LayerImpl {
                             initial, {.reverse = reverse, .lengths = lengths});
         };
         const auto output = [&](const ops::RnnResult& result) {
-            return settings.options.return_sequences ? result.y : result.state.hidden;
+            if (!settings.options.return_sequences) return result.state.hidden;
+            return counted ? counted->put_back(result.y) : result.y;
         };
         const ops::RnnResult ahead = run(0, settings.options.go_backwards);
         if (settings.both_ways) return {merged(output(ahead), output(run(1, !settings.options.go_backwards)))};
@@ -202,6 +213,7 @@ struct TimeDistributedImpl final : LayerImpl {
         add_child("layer", layer);
     }
     const char* class_name() const override { return "TimeDistributed"; }
+    bool supports_masking() const override { return true; }
 
     static Shape of_step(const Shape& input) {
         ops::require(input.rank() >= 2, "TimeDistributed", "expected sequences [time, ...], got {}", input);

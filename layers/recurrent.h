@@ -10,8 +10,10 @@
 // Recurrent layers over sequences [batch, time, features]. Weights have PyTorch's names and layouts: weight_ih_l0
 // [gates units, features], weight_hh_l0 [gates units, units], bias_ih_l0, bias_hh_l0; gates lstm i f g o, gru r z n.
 //
-// With `masked` the last input says which steps count, [batch, time]: not 0 in the first steps of a row, 0 behind its
-// end. There outputs are 0, and the last output and the state are those of the last step that counts.
+// Where the input carries a mask (from Masking, or an Embedding with `mask_zero`), steps that it leaves out are passed
+// over, wherever they stand: outputs are 0 there, and the last output and the state are those of the last step that
+// counts. With `masked` the last input is the mask instead, [batch, time]: not 0 in the first steps of a row, 0 behind
+// its end.
 namespace heddle {
 
 struct SimpleRNNOptions {

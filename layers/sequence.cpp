@@ -6,7 +6,10 @@
 #include "layers/detail/rules.h"
 #include "ops/conv.h"
 #include "ops/detail/scope.h"
+#include "ops/elementwise.h"
+#include "ops/mask.h"
 #include "ops/pool.h"
+#include "ops/reduce.h"
 
 namespace heddle {
 namespace {
@@ -128,7 +131,21 @@ struct GlobalPooling1DImpl final : LayerImpl {
     const char* class_name() const override { return max ? "GlobalMaxPooling1D" : "GlobalAveragePooling1D"; }
     Tensor forward(const Tensor& x, bool) override {
         const Tensor pictures = as_pictures(class_name(), x);
+        if (const Tensor mask = ops::mask_of(x); mask.defined()) return over_counted(x, mask);
         return max ? ops::global_max_pool2d(pictures) : ops::global_average_pool2d(pictures);
+    }
+    /// Over the steps that the mask [batch, time] lets count.
+    Tensor over_counted(const Tensor& x, const Tensor& mask) const {
+        const Tensor counts = mask.reshape(Shape{x.size(0), x.size(1), 1});
+        const Tensor steps = ops::sum(counts.to(DType::f32), {1}), zero = Tensor::scalar(0, x.options());
+        if (!max) {
+            const Tensor sum = ops::sum(ops::where(counts, x, zero), {1});
+            return (sum / ops::binary(ops::BinaryOp::maximum, steps, 1.0)).to(x.dtype());
+        }
+        const double lowest = x.dtype() == DType::f16 ? -65504 : -3e38;
+        const Tensor kept = ops::where(counts, x, Tensor::scalar(lowest, x.options()));
+        return ops::where(ops::binary(ops::BinaryOp::greater, steps, 0.0),
+                          ops::global_max_pool2d(as_pictures(class_name(), kept)), zero);
     }
     Shape output_shape(const Shape& input) const override {
         check_sample(class_name(), input);

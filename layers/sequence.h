@@ -50,12 +50,14 @@ class HEDDLE_API AveragePooling1D : public Layer {
     explicit AveragePooling1D(std::int64_t pool_size = 2, const Pooling1DOptions& options = {});
 };
 
-/// The mean over time: [batch, time, features] to [batch, features].
+/// The mean over time: [batch, time, features] to [batch, features]. Over the steps that count, where the input carries
+/// a mask (ops/mask.h); 0 where none does.
 class HEDDLE_API GlobalAveragePooling1D : public Layer {
   public:
     explicit GlobalAveragePooling1D(const std::string& name = {});
 };
 
+/// The maximum over time, likewise.
 class HEDDLE_API GlobalMaxPooling1D : public Layer {
   public:
     explicit GlobalMaxPooling1D(const std::string& name = {});

@@ -40,7 +40,8 @@ Tensor from_probabilities(const Tensor& probabilities, const Tensor& labels, con
     if (options.label_smoothing > 0)
         target = target * (1.0 - options.label_smoothing) + options.label_smoothing / static_cast<double>(classes);
     const Tensor normal = probabilities / sum(probabilities, {-1}, true);
-    return mean(sum(-(target * log(clip(normal, 1e-7, 1 - 1e-7))), {-1}));
+    const Tensor loss = sum(-(target * log(clip(normal, 1e-7, 1 - 1e-7))), {-1});
+    return options.reduction == Reduction::none ? loss : mean(loss);
 }
 
 }  // namespace
@@ -72,8 +73,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, CrossEntropyOpt
          .log_sum = view(log_sum)},
         {&logits, &target}, {&loss, &log_sum});
     // The mean over the rows that count; `counted` stays undefined where all do.
-    Tensor y, counted;
-    {
+    const bool each = options.reduction == Reduction::none;
+    Tensor y = loss, counted;
+    if (!each) {
         const NoGrad no_grad;
         if (options.ignore_index == INT64_MIN || dense) {
             y = mean(loss);
@@ -86,7 +88,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, CrossEntropyOpt
         }
     }
     if (autograd::wants_record({&logits})) {
-        const float scale = counted.defined() ? 1.0f : 1.0f / static_cast<float>(rows.elements());
+        const float scale = each || counted.defined() ? 1.0f : 1.0f / static_cast<float>(rows.elements());
         autograd::record(cross, {&logits}, y,
                          [logits = Saved(logits), target = Saved(target), log_sum = Saved(log_sum),
                           counted = Saved(counted), scale, options](Gradients& g) {
@@ -98,7 +100,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, CrossEntropyOpt
                                   .label_smoothing = options.label_smoothing,
                                   .ignore_index = options.ignore_index,
                                   .log_sum = view(log_sum.get()),
-                                  .dloss = view(dloss.reshape(Shape{1})),
+                                  .dloss = view(dloss.flatten()),
                                   .scale = scale,
                                   .dlogits = view(dlogits)},
                                  {&logits.get(), &target.get(), &log_sum.get(), &dloss}, {&dlogits});
@@ -110,10 +112,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, CrossEntropyOpt
 
 namespace {
 
-/// d loss / d target times dy / elements; small and rare (a target seldom wants a gradient), so composed.
-Tensor target_gradient(PointLoss kind, const Tensor& prediction, const Tensor& target, const Tensor& dprediction,
-                       const Tensor& dy) {
-    const double scale = 1.0 / static_cast<double>(target.elements());
+/// d loss / d target times dy * scale; small and rare (a target seldom wants a gradient), so composed.
+Tensor target_gradient(PointLoss kind, const Tensor& prediction, const Tensor& dprediction, const Tensor& dy,
+                       double scale) {
     switch (kind) {
         case PointLoss::bce_with_logits:
             return -(prediction * dy * scale);
@@ -127,7 +128,7 @@ Tensor target_gradient(PointLoss kind, const Tensor& prediction, const Tensor& t
 }
 
 Tensor point_loss(const char* operation, PointLoss kind, const Tensor& prediction, const Tensor& target_in,
-                  float delta = 1) {
+                  Reduction reduction, float delta = 1) {
     require(prediction.defined() && target_in.defined(), operation, "an operand is undefined");
     require(is_floating(prediction.dtype()), operation, "expected floating predictions, got {}", prediction.dtype());
     require(prediction.shape() == target_in.shape() && prediction.elements() > 0, operation,
@@ -137,23 +138,24 @@ Tensor point_loss(const char* operation, PointLoss kind, const Tensor& predictio
     run(kernels::point_loss_forward(),
         {.kind = kind, .delta = delta, .prediction = view(prediction), .target = view(target), .loss = view(loss)},
         {&prediction, &target}, {&loss});
-    Tensor y = mean(loss);
+    const bool each = reduction == Reduction::none;
+    Tensor y = each ? loss : mean(loss);
     if (autograd::wants_record({&prediction, &target})) {
         autograd::record(operation, {&prediction, &target}, y,
-                         [kind, delta, prediction = Saved(prediction), target = Saved(target)](Gradients& g) {
+                         [kind, delta, each, prediction = Saved(prediction), target = Saved(target)](Gradients& g) {
                              const Tensor& p = prediction.get();
                              Tensor dp = Tensor::empty(p.shape(), p.options());
-                             const float scale = 1.0f / static_cast<float>(p.elements());
+                             const double scale = each ? 1.0 : 1.0 / static_cast<double>(p.elements());
                              run(kernels::point_loss_backward(),
                                  {.kind = kind,
                                   .delta = delta,
                                   .prediction = view(p),
                                   .target = view(target.get()),
-                                  .dloss = view(g.dy().reshape(Shape{1})),
-                                  .scale = scale,
+                                  .dloss = view(each ? g.dy() : g.dy().reshape(Shape{1})),
+                                  .scale = static_cast<float>(scale),
                                   .dprediction = view(dp)},
                                  {&p, &target.get(), &g.dy()}, {&dp});
-                             if (g.wants(1)) g.dx(1) = target_gradient(kind, p, target.get(), dp, g.dy());
+                             if (g.wants(1)) g.dx(1) = target_gradient(kind, p, dp, g.dy(), scale);
                              if (g.wants(0)) g.dx(0) = std::move(dp);
                          });
     }
@@ -162,19 +164,19 @@ Tensor point_loss(const char* operation, PointLoss kind, const Tensor& predictio
 
 }  // namespace
 
-Tensor mean_squared_error(const Tensor& prediction, const Tensor& target) {
-    return point_loss("mean_squared_error", PointLoss::mse, prediction, target);
+Tensor mean_squared_error(const Tensor& prediction, const Tensor& target, Reduction reduction) {
+    return point_loss("mean_squared_error", PointLoss::mse, prediction, target, reduction);
 }
-Tensor mean_absolute_error(const Tensor& prediction, const Tensor& target) {
-    return point_loss("mean_absolute_error", PointLoss::mae, prediction, target);
+Tensor mean_absolute_error(const Tensor& prediction, const Tensor& target, Reduction reduction) {
+    return point_loss("mean_absolute_error", PointLoss::mae, prediction, target, reduction);
 }
-Tensor huber(const Tensor& prediction, const Tensor& target, float delta) {
+Tensor huber(const Tensor& prediction, const Tensor& target, float delta, Reduction reduction) {
     require(delta > 0, "huber", "delta must be positive, got {}", delta);
-    return point_loss("huber", PointLoss::huber, prediction, target, delta);
+    return point_loss("huber", PointLoss::huber, prediction, target, reduction, delta);
 }
-Tensor binary_cross_entropy(const Tensor& prediction, const Tensor& target, bool from_logits) {
+Tensor binary_cross_entropy(const Tensor& prediction, const Tensor& target, bool from_logits, Reduction reduction) {
     return point_loss("binary_cross_entropy", from_logits ? PointLoss::bce_with_logits : PointLoss::bce, prediction,
-                      target);
+                      target, reduction);
 }
 
 }  // namespace heddle::ops

@@ -238,6 +238,11 @@ Fitting::End Fitting::run_steps() {
         for (const Callback& callback : callbacks_) callback->on_batch_begin(training_);
         rate_ = model_.optimizer().learning_rate();
         const std::int64_t samples = run_step();
+        if (training_.step == 0)
+            check(
+                detail::unique_parameters(model_).size() == parameters_.size(),
+                "fit: a layer made parameters in its first call, too late to be trained: make them in build(), or call "
+                "the model once before");
         ++training_.step;
         ++total_steps_;
         training_.samples += samples;

@@ -5,10 +5,13 @@
 #include "core/check.h"
 #include "ops/elementwise.h"
 #include "ops/loss.h"
+#include "ops/mask.h"
 #include "ops/reduce.h"
 
 namespace heddle {
 namespace {
+
+using ops::Reduction;
 
 /// `target` as the prediction's type and shape; [N] and [N, 1] are the same.
 Tensor like_prediction(const char* loss, const Tensor& target, const Tensor& prediction) {
@@ -19,6 +22,32 @@ Tensor like_prediction(const char* loss, const Tensor& target, const Tensor& pre
           prediction.shape().to_string(), target.shape().to_string());
     const Tensor same_type = target.to(prediction.dtype());
     return target.shape() == prediction.shape() ? same_type : same_type.reshape(prediction.shape());
+}
+
+/// A mask of the first dimensions with as many more of extent 1 as make `rank` of them.
+Tensor reaching(const Tensor& mask, int rank) {
+    Shape shape = mask.shape();
+    while (shape.rank() < rank) shape.push_back(1);
+    return mask.reshape(shape);
+}
+
+/// The mean of values [batch, time, ...] over the steps that count by a boolean mask of their first dimensions.
+Tensor mean_of_counted(const Tensor& values, const Tensor& mask) {
+    const Tensor sum = ops::sum(ops::where(reaching(mask, values.rank()), values, Tensor::scalar(0, values.options())));
+    const Tensor counted = ops::binary(ops::BinaryOp::maximum, ops::sum(mask.to(values.dtype())), 1.0);
+    return sum / (counted * (static_cast<double>(values.elements()) / static_cast<double>(mask.elements())));
+}
+
+/// `values(reduction)` as one number: where the prediction carries a mask, over the steps that count.
+template <class Values>
+Tensor over_steps(const Tensor& prediction, const Values& values) {
+    const Tensor mask = ops::mask_of(prediction);
+    return mask.defined() ? mean_of_counted(values(Reduction::none), mask) : values(Reduction::mean);
+}
+
+/// The same of values that are there.
+Tensor mean_over_steps(const Tensor& prediction, const Tensor& values) {
+    return over_steps(prediction, [&](Reduction r) { return r == Reduction::mean ? ops::mean(values) : values; });
 }
 
 Tensor sparse_crossentropy(const Tensor& prediction, const Tensor& target,
@@ -38,7 +67,16 @@ Tensor sparse_crossentropy(const Tensor& prediction, const Tensor& target,
     settings.label_smoothing = options.label_smoothing;
     settings.from_logits = options.from_logits;
     if (options.ignore_class) settings.ignore_index = *options.ignore_class;
-    return ops::cross_entropy(prediction, labels, settings);
+    Tensor mask = ops::mask_of(prediction);
+    if (!mask.defined()) return ops::cross_entropy(prediction, labels, settings);
+    // What stands for a label where there is no step is not looked at.
+    mask = reaching(mask, labels.rank());
+    labels = ops::where(mask, labels, Tensor::scalar(0, labels.options()));
+    if (options.ignore_class)
+        mask = ops::binary(ops::BinaryOp::logical_and, mask,
+                           ops::binary(ops::BinaryOp::not_equal, labels, static_cast<double>(*options.ignore_class)));
+    settings.reduction = Reduction::none;
+    return mean_of_counted(ops::cross_entropy(prediction, labels, settings), mask);
 }
 
 Tensor categorical_crossentropy(const Tensor& prediction, const Tensor& target,
@@ -58,14 +96,19 @@ Tensor categorical_crossentropy(const Tensor& prediction, const Tensor& target,
     ops::CrossEntropyOptions settings;
     settings.label_smoothing = options.label_smoothing;
     settings.from_logits = options.from_logits;
-    return ops::cross_entropy(prediction, labels ? target.reshape(rows) : target.to(prediction.dtype()), settings);
+    return over_steps(prediction, [&](Reduction reduction) {
+        settings.reduction = reduction;
+        return ops::cross_entropy(prediction, labels ? target.reshape(rows) : target.to(prediction.dtype()), settings);
+    });
 }
 
 Tensor binary_crossentropy(const Tensor& prediction, const Tensor& target, const BinaryCrossentropyOptions& options) {
     Tensor wanted = like_prediction("BinaryCrossentropy", target, prediction);
     const double smoothing = options.label_smoothing;
     if (smoothing != 0) wanted = wanted * (1 - smoothing) + 0.5 * smoothing;
-    return ops::binary_cross_entropy(prediction, wanted, options.from_logits);
+    return over_steps(prediction, [&](Reduction reduction) {
+        return ops::binary_cross_entropy(prediction, wanted, options.from_logits, reduction);
+    });
 }
 
 /// Keras' epsilon, which keeps logarithms finite.
@@ -74,7 +117,7 @@ constexpr double smallest = 1e-7;
 Tensor kl_divergence(const Tensor& prediction, const Tensor& target) {
     const Tensor t = ops::clip(like_prediction("KLDivergence", target, prediction), smallest, 1);
     const Tensor p = ops::clip(prediction, smallest, 1);
-    return ops::mean(ops::sum(t * (ops::log(t) - ops::log(p)), {-1}));
+    return mean_over_steps(prediction, ops::sum(t * (ops::log(t) - ops::log(p)), {-1}));
 }
 
 Tensor cosine_similarity(const Tensor& prediction, const Tensor& target) {
@@ -83,7 +126,7 @@ Tensor cosine_similarity(const Tensor& prediction, const Tensor& target) {
         return x / ops::sqrt(ops::binary(ops::BinaryOp::maximum, squares, 1e-12));
     };
     const Tensor wanted = like_prediction("CosineSimilarity", target, prediction);
-    return -ops::mean(ops::sum(unit(prediction) * unit(wanted), {-1}));
+    return -mean_over_steps(prediction, ops::sum(unit(prediction) * unit(wanted), {-1}));
 }
 
 /// max(1 - t p, 0), element by element.
@@ -154,32 +197,37 @@ BinaryCrossentropy::BinaryCrossentropy(const BinaryCrossentropyOptions& options)
 
 MeanSquaredError::MeanSquaredError()
     : Loss("mean_squared_error", [](const Tensor& p, const Tensor& t) {
-          return ops::mean_squared_error(p, like_prediction("MeanSquaredError", t, p));
+          const Tensor wanted = like_prediction("MeanSquaredError", t, p);
+          return over_steps(p, [&](Reduction r) { return ops::mean_squared_error(p, wanted, r); });
       }) {}
 
 MeanAbsoluteError::MeanAbsoluteError()
     : Loss("mean_absolute_error", [](const Tensor& p, const Tensor& t) {
-          return ops::mean_absolute_error(p, like_prediction("MeanAbsoluteError", t, p));
+          const Tensor wanted = like_prediction("MeanAbsoluteError", t, p);
+          return over_steps(p, [&](Reduction r) { return ops::mean_absolute_error(p, wanted, r); });
       }) {}
 
 Huber::Huber(const HuberOptions& options)
     : Loss("huber", [options](const Tensor& p, const Tensor& t) {
-          return ops::huber(p, like_prediction("Huber", t, p), options.delta);
+          const Tensor wanted = like_prediction("Huber", t, p);
+          return over_steps(p, [&](Reduction r) { return ops::huber(p, wanted, options.delta, r); });
       }) {}
 
 KLDivergence::KLDivergence() : Loss("kl_divergence", kl_divergence) {}
 
 Poisson::Poisson()
     : Loss("poisson", [](const Tensor& p, const Tensor& t) {
-          return ops::mean(p - like_prediction("Poisson", t, p) * ops::log(p + smallest));
+          return mean_over_steps(p, p - like_prediction("Poisson", t, p) * ops::log(p + smallest));
       }) {}
 
 CosineSimilarity::CosineSimilarity() : Loss("cosine_similarity", cosine_similarity) {}
 
-Hinge::Hinge() : Loss("hinge", [](const Tensor& p, const Tensor& t) { return ops::mean(hinge("Hinge", p, t)); }) {}
+Hinge::Hinge()
+    : Loss("hinge", [](const Tensor& p, const Tensor& t) { return mean_over_steps(p, hinge("Hinge", p, t)); }) {}
 
 SquaredHinge::SquaredHinge()
-    : Loss("squared_hinge",
-           [](const Tensor& p, const Tensor& t) { return ops::mean(ops::square(hinge("SquaredHinge", p, t))); }) {}
+    : Loss("squared_hinge", [](const Tensor& p, const Tensor& t) {
+          return mean_over_steps(p, ops::square(hinge("SquaredHinge", p, t)));
+      }) {}
 
 }  // namespace heddle

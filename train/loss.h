@@ -11,7 +11,8 @@
 
 namespace heddle {
 
-/// A number to make small: a scalar tensor from a model's output and its target, each with the batch in front. A shared
+/// A number to make small: a scalar tensor from a model's output and its target, each with the batch in front. Means
+/// are those over the steps that count where the output carries a mask (ops/mask.h), and 0 where none does. A shared
 /// handle. Names and defaults are Keras'; names in lower case with underscores ("mse",
 /// "sparse_categorical_crossentropy") give the loss with its defaults.
 class HEDDLE_API Loss {
@@ -22,7 +23,7 @@ class HEDDLE_API Loss {
     Loss(const char* name) : Loss(std::string(name)) {}
     /// Throws `Error` that lists the names there are.
     Loss(const std::string& name);
-    /// A loss of one's own, written with differentiable operations.
+    /// A loss of one's own, written with differentiable operations. It sees all steps, and `ops::mask_of(prediction)`.
     Loss(std::string name, Function function) : name_(std::move(name)), function_(std::move(function)) {}
 
     /// Throws `Error` naming the loss and both shapes where they do not go together.

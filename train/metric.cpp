@@ -9,6 +9,7 @@
 #include "ops/autograd/grad_mode.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
+#include "ops/mask.h"
 #include "ops/reduce.h"
 #include "train/detail/gathered_mean.h"
 
@@ -61,30 +62,51 @@ Tensor class_labels(const char* metric, const Tensor& prediction, const Tensor& 
     return integers(target);
 }
 
+/// Which of `count` rows or elements of a prediction count by its mask: f32 [count], 1 or 0. Undefined: all do.
+Tensor counted_of(const Tensor& prediction, std::int64_t count) {
+    const Tensor mask = ops::mask_of(prediction);
+    if (!mask.defined()) return {};
+    const std::int64_t steps = mask.elements();
+    return ops::broadcast_to(mask.to(DType::f32).reshape(Shape{steps, 1}), Shape{steps, count / steps}).flatten();
+}
+
+/// 1 or 0 of each on the host; null: 1 everywhere.
+const float* on_host(const Tensor& counted) { return counted.defined() ? counted.data<float>() : nullptr; }
+
+/// Adds what holds for the rows or elements that count, [count] on a device.
+void add_counted(detail::GatheredMean& gathered, const Tensor& values, const Tensor& counted) {
+    if (!counted.defined()) return gathered.add_total(values.sum(), static_cast<double>(values.elements()));
+    gathered.add_total((values * counted).sum(), counted.sum());
+}
+
 class CategoricalAccuracyImpl final : public MeanMetric {
   public:
     CategoricalAccuracyImpl(const char* name, std::optional<std::int64_t> ignored) : name_(name), ignored_(ignored) {}
     void update(const Tensor& prediction, const Tensor& target) override {
         const NoGrad no_grad;
         const Tensor labels = class_labels(name_, prediction, target);
+        Tensor counted = counted_of(prediction, labels.elements());
         if (!on_cpu(labels)) {
             const Tensor right = ops::equal(ops::argmax(prediction).reshape(labels.shape()), labels).to(DType::f32);
-            if (!ignored_) return gathered_.add_total(right.sum(), static_cast<double>(labels.elements()));
-            const Tensor counted =
-                ops::binary(ops::BinaryOp::not_equal, labels, static_cast<double>(*ignored_)).to(DType::f32);
-            return gathered_.add_total((right * counted).sum(), counted.sum());
+            if (ignored_) {
+                const Tensor others =
+                    ops::binary(ops::BinaryOp::not_equal, labels, static_cast<double>(*ignored_)).to(DType::f32);
+                counted = counted.defined() ? counted * others : others;
+            }
+            return add_counted(gathered_, right, counted);
         }
+        const float* counts = on_host(counted);
         const Tensor host = floats(prediction);
         const std::int64_t classes = host.shape().back(), rows = labels.elements();
         const std::int64_t* label = labels.data<std::int64_t>();
         const float* scores = host.data<float>();
-        std::int64_t right = 0, counted = 0;
+        std::int64_t right = 0, all = 0;
         for (std::int64_t row = 0; row < rows; ++row, scores += classes) {
-            if (ignored_ && label[row] == *ignored_) continue;
+            if ((ignored_ && label[row] == *ignored_) || (counts && counts[row] == 0)) continue;
             right += std::max_element(scores, scores + classes) - scores == label[row];
-            ++counted;
+            ++all;
         }
-        gathered_.add(static_cast<double>(right), static_cast<double>(counted));
+        gathered_.add(static_cast<double>(right), static_cast<double>(all));
     }
 
   private:
@@ -99,26 +121,29 @@ class TopKImpl final : public MeanMetric {
         constexpr const char* name = "TopKCategoricalAccuracy";
         const NoGrad no_grad;
         const Tensor labels = class_labels(name, prediction, target);
+        const Tensor counted = counted_of(prediction, labels.elements());
         if (!on_cpu(labels)) {
             const Shape rows_of_one{labels.elements(), 1};
             const Tensor scores = prediction.reshape(Shape{labels.elements(), prediction.shape().back()});
             const Tensor own = ops::take_along(scores, labels.reshape(rows_of_one));
             const Tensor larger = ops::greater(scores, own).to(DType::f32).sum(-1);
             const Tensor right = ops::binary(ops::BinaryOp::less, larger, static_cast<double>(k_)).to(DType::f32);
-            return gathered_.add_total(right.sum(), static_cast<double>(labels.elements()));
+            return add_counted(gathered_, right.flatten(), counted);
         }
         const Tensor host = floats(prediction);
         const std::int64_t classes = host.shape().back(), rows = labels.elements();
         const std::int64_t* label = labels.data<std::int64_t>();
-        const float* scores = host.data<float>();
-        std::int64_t right = 0;
+        const float *scores = host.data<float>(), *counts = on_host(counted);
+        std::int64_t right = 0, all = 0;
         for (std::int64_t row = 0; row < rows; ++row, scores += classes) {
+            if (counts && counts[row] == 0) continue;
+            ++all;
             check(label[row] >= 0 && label[row] < classes, "{}: label {} of row {} is not in 0 .. {}", name, label[row],
                   row, classes - 1);
             const float own = scores[label[row]];
             right += std::count_if(scores, scores + classes, [own](float other) { return other > own; }) < k_;
         }
-        gathered_.add(static_cast<double>(right), static_cast<double>(rows));
+        gathered_.add(static_cast<double>(right), static_cast<double>(all));
     }
 
   private:
@@ -137,17 +162,22 @@ class ElementwiseImpl : public MeanMetric {
     ElementwiseImpl(const char* name, Elementwise function) : name_(name), function_(std::move(function)) {}
     void update(const Tensor& prediction, const Tensor& target) override {
         if (prediction.elements() != target.elements()) fail_shapes(name_, prediction, target);
+        const Tensor counted = counted_of(prediction, prediction.elements());
         if (!on_cpu(prediction)) {
             const NoGrad no_grad;
             const Tensor values = function_.tensor(prediction.detach().to(DType::f32).flatten(),
                                                    target.detach().to(DType::f32).flatten());
-            return gathered_.add_total(values.sum(), static_cast<double>(prediction.elements()));
+            return add_counted(gathered_, values, counted);
         }
         const Tensor a = floats(prediction), b = floats(target);
-        const float *p = a.data<float>(), *t = b.data<float>();
-        double total = 0;
-        for (std::int64_t i = 0; i < a.elements(); ++i) total += function_.number(double{p[i]}, double{t[i]});
-        gathered_.add(total, static_cast<double>(a.elements()));
+        const float *p = a.data<float>(), *t = b.data<float>(), *counts = on_host(counted);
+        double total = 0, all = 0;
+        for (std::int64_t i = 0; i < a.elements(); ++i) {
+            if (counts && counts[i] == 0) continue;
+            total += function_.number(double{p[i]}, double{t[i]});
+            ++all;
+        }
+        gathered_.add(total, all);
     }
 
   private:

@@ -19,6 +19,7 @@ class HEDDLE_API MetricImpl {
     virtual ~MetricImpl();
 
     virtual void reset() = 0;
+    /// Steps that `ops::mask_of(prediction)` leaves out count for nothing in the metrics that have names.
     virtual void update(const Tensor& prediction, const Tensor& target) = 0;
     /// Whether `update` only queues work where the tensors are, without reading them: then a captured training step can
     /// hold it. What it adds to must then stay at one address, also through `reset`.

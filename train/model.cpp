@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/check.h"
+#include "core/random.h"
 #include "ops/autograd/grad_mode.h"
 #include "ops/elementwise.h"
 #include "ops/reduce.h"
@@ -173,11 +174,18 @@ Result Model::train_on_batch(const std::vector<Tensor>& inputs, const Tensor& y)
     std::vector<Shape> shapes;
     for (const Tensor& input : inputs) shapes.push_back(input.shape().range(1, input.rank()));
     build(shapes);
+    if (!state().trained_on_batch) {
+        // A layer of one's own may make parameters in its first call: they are there before the step that trains them.
+        const NoGrad no_grad;
+        const Generator before = default_generator();
+        first_output(*this, prepared_inputs(*this, inputs, device_of(*this)), false);
+        default_generator() = before;
+        state().trained_on_batch = true;
+    }
     for (const Metric& metric : metrics()) metric.reset();
     GatheredMean loss;
     const NamedTensors parameters = unique_parameters(*this);
-    // A layer of one's own may make them in its first call.
-    if (!parameters.empty()) check_trainable(parameters, "train_on_batch");
+    check_trainable(parameters, "train_on_batch");
     TrainSteps(*this, parameters, loss, false).run({.given = {inputs, y}, .samples = y.size(0)});
     return gathered(*this, loss);
 }

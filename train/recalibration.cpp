@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "core/check.h"
-#include "data/loader.h"
 #include "layers/detail/batch_norm_impl.h"
 #include "ops/autograd/grad_mode.h"
+#include "train/detail/batch_source.h"
 #include "train/detail/state.h"
 #include "train/detail/step.h"
 
@@ -57,11 +57,12 @@ std::int64_t recalibrate(const Model& model, const Dataset& data, const Recalibr
     const Gathering gathering(model);
     if (gathering.layers() == 0) return 0;
     const Device device = detail::device_of(model);
-    DataLoader loader(data, {.batch_size = options.batch_size, .shuffle = true, .seed = options.seed});
+    detail::BatchSource source(data, {.batch_size = options.batch_size, .shuffle = true, .seed = options.seed}, device,
+                               compute_dtype(detail::precision_of(model)), {});
     std::int64_t done = 0;
-    loader.start(0);
-    for (Batch batch; (options.batches == 0 || done < options.batches) && loader.next(batch); ++done)
-        detail::first_output(model, detail::prepared_inputs(model, batch.inputs, device), false);
+    source.start(0);
+    for (detail::StepBatch batch; (options.batches == 0 || done < options.batches) && source.next(batch); ++done)
+        detail::first_output(model, detail::prepared_inputs(model, batch.make().inputs, device), false);
     gathering.finish();
     return gathering.layers();
 }

@@ -20,6 +20,14 @@ PlotPanel panel(const History& history, const std::string& name) {
     return result;
 }
 
+/// The file that a program wants, in the folder that it was given instead.
+std::string file_in(const std::string& folder, const std::string& name, const std::string& how_to_get) {
+    std::string path = (std::filesystem::path(folder) / name).string();
+    if (!std::filesystem::is_regular_file(path))
+        throw Error("--data " + folder + ": a folder, and there is no " + name + " in it. " + how_to_get);
+    return path;
+}
+
 }  // namespace
 
 Dataset Arguments::limited(const Dataset& whole) const {
@@ -32,12 +40,13 @@ int run(int argc, char** argv, const About& about, void (*program)(const Argumen
     const std::string name = program_name(argv[0]);
     Arguments arguments{.out = "runs/" + name, .epochs = about.epochs, .device = Device::best()};
     const bool required = about.data.ends_with("?");
+    const std::string wanted = required ? about.data.substr(0, about.data.size() - 1) : "";
     if (!required) arguments.data = about.data;
     std::string device = arguments.device.to_string();
 
     CLI::App app(about.summary, name);
     if (!about.data.empty()) {
-        const std::string what = required ? about.data.substr(0, about.data.size() - 1) : "[" + about.data + "]";
+        const std::string what = required ? wanted : "[" + about.data + "]";
         CLI::Option* option = app.add_option("--data", arguments.data, what + ". " + about.how_to_get);
         if (required) option->required();
     }
@@ -52,6 +61,8 @@ int run(int argc, char** argv, const About& about, void (*program)(const Argumen
                        option.help + " [" + option.value + "]");
     CLI11_PARSE(app, argc, argv);
     try {
+        if (wanted.find('.') != std::string::npos && std::filesystem::is_directory(arguments.data))
+            arguments.data = file_in(arguments.data, wanted, about.how_to_get);
         arguments.device = Device::parse(device);
         std::filesystem::create_directories(arguments.out);
         set_seed(arguments.seed);

@@ -32,7 +32,8 @@ struct Option {
     std::string name = {}, value = {}, help = {};
 };
 /// What a program says of itself, and the defaults of its options. An empty `data` needs none; one that ends with "?"
-/// has no default: what stands before is what the user must give.
+/// has no default: what stands before is what the user must give, "FOLDER" or a file's name; a file may be given by its
+/// folder.
 struct About {
     std::string summary = {};
     std::string data = {};

@@ -10,6 +10,7 @@ struct ActivationImpl final : LayerImpl {
     Activation::Kind kind;
     ActivationImpl(Activation::Kind k, const std::string& name) : LayerImpl(name), kind(k) {}
     const char* class_name() const override;
+    bool supports_masking() const override { return true; }
     Tensor forward(const Tensor& x, bool training) override;
     std::vector<Tensor> forward(const std::vector<Tensor>& inputs, bool training) override;
     std::vector<Shape> output_shapes(const std::vector<Shape>& inputs) const override;

@@ -44,6 +44,7 @@ struct BatchNormalizationImpl final : LayerImpl {
         check(options.epsilon > 0, "BatchNormalization: epsilon must be positive, got {}", options.epsilon);
     }
     const char* class_name() const override { return "BatchNormalization"; }
+    bool supports_masking() const override { return true; }
 
     void build(const Shape& input) override {
         ops::require(input.rank() >= 1, "BatchNormalization", "expected inputs [batch, ..., channels], got scalars");

@@ -13,6 +13,7 @@ void add_builtin_layers(LayerMakers& makers) {
     add_embedding_layers(makers);
     add_recurrent_layers(makers);
     add_sequence_layers(makers);
+    add_masking_layers(makers);
     add_resizing_layers(makers);
     add_containers(makers);
     add_model_layers(makers);

@@ -23,6 +23,7 @@ void add_attention_layers(LayerMakers& makers);
 void add_embedding_layers(LayerMakers& makers);
 void add_recurrent_layers(LayerMakers& makers);
 void add_sequence_layers(LayerMakers& makers);
+void add_masking_layers(LayerMakers& makers);
 void add_resizing_layers(LayerMakers& makers);
 void add_containers(LayerMakers& makers);
 void add_graph(LayerMakers& makers);

@@ -15,12 +15,14 @@ namespace heddle::autograd {
 
 class Node;
 
-/// What autograd knows of a tensor: a leaf's gradient, or the operation that made it.
+/// What goes with a tensor besides its elements: what autograd knows of it (a leaf's gradient, or the operation that
+/// made it), and the mask of a sequence.
 struct Meta {
     bool requires_grad = false;  ///< a leaf whose gradient is wanted
     Tensor grad = {};
     IntrusivePtr<Node> node = {};
     int output = 0;
+    Tensor mask = {};  ///< ops/mask.h
 };
 
 /// Where a gradient goes: to the output of an earlier operation, or to a leaf. Neither: nobody wants it.

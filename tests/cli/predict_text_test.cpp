@@ -98,6 +98,46 @@ TEST_F(PredictText, LabelsTokens) {
     expect_complaint(predict("labels", {"--text", "tobetobe"}), 1, {"8 tokens", "takes 6"});
 }
 
+TEST_F(PredictText, TextsAreAsLongAsTheyAre) {
+    const TextVectorization numbers{.tokenizer = letters()};
+    const Sequential model{Embedding(letters().size(), 4, {.mask_zero = true}),
+                           Bidirectional(LSTM(3, {.return_sequences = true})), wide(1)};
+    model.build(Shape{6});
+    save("labels", model, numbers, {"inside", "end"});
+    const std::vector<Json> both = records("labels", {"--text", "tobetobeornot", "--text", "tobe"}),
+                            one = records("labels", {"--text", "tobe"});
+    ASSERT_EQ(both.size(), 2u);
+    EXPECT_EQ(both[0].at("labels").size(), 13u);
+    EXPECT_EQ(both[1], one.at(0));
+    expect_complaint(predict("labels", {"--text", ""}), 1, {"empty"});
+}
+
+TEST_F(PredictText, TheNearestWordsOfATextsVector) {
+    const std::vector<std::string> text{"red green blue rot"};  // token 2 to 5, in the order of their bytes
+    const TextVectorization numbers{.tokenizer = Tokenizer(text)};
+    EXPECT_EQ(numbers.tokenizer.tokens(), (std::vector<std::string>{"[PAD]", "[UNK]", "blue", "green", "red", "rot"}));
+    const Sequential model{Embedding(6, 2, {.mask_zero = true}), GlobalAveragePooling1D()};
+    model.build(Shape{1});
+    model.parameters()[0].second.copy_(Tensor::from<float>({9, 9, 0, 0, -3, 4, 0, 2, 5, 0, 1, 0.1f}, Shape{6, 2}));
+    save("vectors", model, numbers);
+    EXPECT_EQ(predict("vectors", {"--text", "red", "--top", "2"}).out, "\"red\": rot 1.00, green 0.00\n");
+    const std::vector<Json> all = records("vectors", {"--text", "red green", "--text", "rot", "--top", "9"});
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_EQ(all[0].at("event"), "nearest");
+    EXPECT_EQ(all[0].at("text"), "red green");
+    ASSERT_EQ(all[0].at("nearest").size(), 2u);  // not the text's own
+    // (2.5, 1) against (1, 0.1) and (-3, 4).
+    EXPECT_EQ(all[0].at("nearest")[0].at("word"), "rot");
+    EXPECT_NEAR(all[0].at("nearest")[0].at("cosine"), 2.6 / std::sqrt(7.25 * 1.01), 1e-6);
+    EXPECT_EQ(all[0].at("nearest")[1].at("word"), "blue");
+    EXPECT_NEAR(all[0].at("nearest")[1].at("cosine"), -3.5 / std::sqrt(7.25 * 25), 1e-6);
+    EXPECT_EQ(all[1].at("nearest")[0].at("word"), "red");
+    expect_complaint(predict("vectors", {"--text", "purple"}), 1, {"purple", "vector"});
+    const std::string y = folder / "y.npy";
+    EXPECT_EQ(predict("vectors", {"--text", "red green", "--text", "rot", "--output", y}).status, 0);
+    EXPECT_EQ(load_npy(y).to_vector<float>(), (std::vector<float>{2.5f, 1, 1, 0.1f}));
+}
+
 TEST_F(PredictText, LanguageModelsGoOn) {
     const Sequential model{TokenAndPositionEmbedding(letters().size(), 5, 4), GRU(8, {.return_sequences = true}),
                            wide(letters().size())};

@@ -1,6 +1,7 @@
 #include "data/sources.h"
 #include "tests/cli/command.h"
 #include "tests/cli/samples.h"
+#include "tests/devices.h"
 #include "train/model.h"
 
 namespace heddle::cli_tests {
@@ -211,6 +212,23 @@ TEST_F(Train, ShowsHowTheTestSetWasClassified) {
     expect_done({"train", "linear", "--data", folder / "table.csv", "--epochs", "1", "--out", out, "--quiet"});
     EXPECT_TRUE(std::filesystem::exists(out + "/confusion.png"));
     EXPECT_FALSE(std::filesystem::exists(out + "/mistakes.png"));
+}
+
+TEST_F(Train, DataStaysOnADeviceUpToALimit) {
+    expect_complaint(heddle({"train", "linear", "--data", data, "--resident", "-1"}), 2, {"--resident"});
+    if (other_devices().empty()) GTEST_SKIP() << "no device but the CPU";
+    write_idx_folder(data, 6300, 10);  // 177 bytes each: 1.06 MiB
+    const auto with = [&](const char* limit) {
+        return heddle({"train", "linear", "--data", data, "--device", std::string(to_string(other_devices()[0].kind)),
+                       "--steps", "2", "--batch-size", "8", "--resident", limit, "--quiet"});
+    };
+    const Outcome little = with("1"), enough = with("2");
+    EXPECT_EQ(little.status, 0);
+    EXPECT_EQ(enough.status, 0);
+    EXPECT_NE(little.err.find("(resident_bytes: 1 MiB)"), std::string::npos) << little.err;
+    EXPECT_EQ(enough.err, "");
+    EXPECT_EQ(little.out.substr(0, little.out.find('\n')),
+              enough.out.substr(0, enough.out.find('\n')));  // the same bits
 }
 
 }  // namespace

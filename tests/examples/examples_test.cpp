@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 #include <string>
@@ -260,12 +261,20 @@ TEST_F(Examples, Word2Vec) {
     HEDDLE_NEEDS_DATA(reviews, "text/rt-polarity");
     const Outcome o = run("word2vec", "--data " + reviews + " --epochs 5");
     EXPECT_GT(o.at("pairs within the nearest 5 percent"), 0.25);
+    expect_model("word2vec.safetensors", DType::i64);
+    const std::string nearest = predict("word2vec.safetensors", "--text 'good film' --top 30");
+    EXPECT_EQ(nearest.find("\"good film\": "), 0u) << nearest;
+    EXPECT_NE(nearest.find(" movie 0."), std::string::npos) << nearest;
 }
 
 TEST_F(Examples, FastText) {
     HEDDLE_NEEDS_DATA(reviews, "text/rt-polarity");
     const Outcome o = run("fasttext", "--data " + reviews + " --epochs 1 --examples 6000");
     EXPECT_GT(o.at("unseen words with their stem among the nearest 10"), 0.3);
+    expect_model("fasttext.safetensors", DType::i64);
+    // A word that nobody wrote, by its pieces.
+    const std::string nearest = predict("fasttext.safetensors", "--text unfunniest --top 10");
+    EXPECT_NE(nearest.find("funn", nearest.find(':')), std::string::npos) << nearest;
 }
 
 TEST_F(Examples, ForecastOfTemperatures) {
@@ -288,10 +297,39 @@ TEST_F(TextExamples, SpacesPutBack) {
     const Outcome o = run("sequence_labelling", "--data " + text + " --examples 150000 --epochs 3");
     EXPECT_GT(o.at("boundary F1"), 0.5);  // a space after every letter: 0.37
     expect_model("sequence_labelling.safetensors", DType::i64);
-    const std::string labels = predict("sequence_labelling.safetensors", "--text Whatisyourname");
-    EXPECT_EQ(labels.substr(0, 3), "W: ") << labels;
-    EXPECT_EQ(std::count(labels.begin(), labels.end(), ':'), 14) << labels;
+    // A short text and one longer than the windows; a short one beside it is labelled as if it stood alone.
+    const std::string line = "tobeornottobethatisthequestion", longer = line + line + line + line;
+    const std::string labels = predict("sequence_labelling.safetensors", "--text " + line);
+    EXPECT_EQ(labels.substr(0, 3), "t: ") << labels;
+    EXPECT_EQ(std::count(labels.begin(), labels.end(), ':'), 30) << labels;
     EXPECT_NE(labels.find("inside"), std::string::npos) << labels;
+    const std::string both = predict("sequence_labelling.safetensors", "--text " + longer + " --text " + line);
+    EXPECT_EQ(both.substr(both.find('\n') + 1), labels);
+    EXPECT_EQ(std::count(both.begin(), both.end(), ':'), 150);
+}
+
+/// Learnt by heart, a short text is labelled rightly, though training saw full windows alone.
+TEST_F(TextExamples, ShortTextsGetTheirSpaces) {
+    const std::string line = "to be or not to be that is the question ", folder = ::testing::TempDir() + "/heddle_line";
+    std::filesystem::create_directories(folder);
+    {
+        std::ofstream text(folder + "/input.txt");
+        for (int i = 0; i < 800; ++i) text << line;
+    }
+    run("sequence_labelling", "--data " + folder + " --epochs 30");  // the folder in place of the file
+    std::string expected;
+    for (std::size_t i = 0; i < line.size(); ++i)
+        if (line[i] != ' ')
+            expected +=
+                std::string(expected.empty() ? "" : ", ") + line[i] + (line[i + 1] == ' ' ? ": end" : ": inside");
+    EXPECT_EQ(predict("sequence_labelling.safetensors", "--text tobeornottobethatisthequestion"), expected + "\n");
+    std::filesystem::remove_all(folder);
+}
+
+TEST_F(TextExamples, AFolderWithoutTheFileSaysWhichOneIsWanted) {
+    const Outcome o = run("char_lm", "--data " + ::testing::TempDir(), 1);
+    EXPECT_NE(o.output.find("there is no input.txt in it"), std::string::npos) << o.output;
+    EXPECT_EQ(std::count(o.output.begin(), o.output.end(), '\n'), 1) << o.output;
 }
 
 TEST_F(TextExamples, CharacterLanguageModel) {

@@ -98,6 +98,25 @@ std::map<std::string, Layer> layers() {
     return all;
 }
 
+/// Layers behind one that makes a mask (tests/layers/make_mask_vectors.py).
+std::map<std::string, Layer> masked_layers() {
+    std::map<std::string, Layer> all{
+        {"reader", Sequential{Embedding(9, 4, {.mask_zero = true}), LSTM(3, {.return_sequences = true}),
+                              GlobalAveragePooling1D(), Dense(2)}},
+        {"attended", Sequential{Masking(-1), MultiHeadAttention(2, 4), GlobalAveragePooling1D()}},
+    };
+    const auto add = [&](const std::string& kind, auto make) {
+        for (const std::string where : {"behind", "in_front", "holes"}) {
+            all.emplace(kind + "_" + where, Sequential{Masking(-1), Bidirectional(make(true))});
+            all.emplace(kind + "_" + where + "_last", Sequential{Masking(-1), make(false)});
+        }
+    };
+    add("rnn", [](bool sequences) -> Layer { return SimpleRNN(4, {.return_sequences = sequences}); });
+    add("lstm", [](bool sequences) -> Layer { return LSTM(4, {.return_sequences = sequences}); });
+    add("gru", [](bool sequences) -> Layer { return GRU(4, {.return_sequences = sequences}); });
+    return all;
+}
+
 /// A file of this test's own, removed at the end.
 struct ScratchFile {
     std::string path;
@@ -155,6 +174,11 @@ TEST(PyTorchLayers, ResultsGradientsAndWeightsOnDisk) {
     const std::map<std::string, Layer> known = layers();
     const std::size_t cases = compare_with("layers.safetensors", known) + compare_with("sequences.safetensors", known);
     EXPECT_EQ(cases, known.size());
+}
+
+TEST(PyTorchLayers, MasksGiveWhatPackedSequencesGive) {
+    const std::map<std::string, Layer> known = masked_layers();
+    EXPECT_EQ(compare_with("masks.safetensors", known), known.size());
 }
 
 }  // namespace

@@ -65,5 +65,44 @@ TEST(GradientsLoss, PointLossesToBothSides) {
                     [](const Inputs& in) { return ops::binary_cross_entropy(in[0], in[1], false); });
 }
 
+/// Each row's or element's own loss: its mean is the mean, and so is its gradient for any gradient that comes back.
+TEST(GradientsLoss, WithoutReduction) {
+    using ops::Reduction;
+    const auto check = [](const char* name, const Inputs& inputs, const Shape& shape, const auto& loss) {
+        SCOPED_TRACE(name);
+        const Tensor each = loss(inputs, Reduction::none);
+        EXPECT_EQ(each.shape(), shape);
+        EXPECT_NEAR(each.mean().item(), loss(inputs, Reduction::mean).item(), 1e-12);
+        check_gradients(name, inputs, [&](const Inputs& in) { return loss(in, Reduction::none); });
+    };
+    const Tensor labels = Tensor::from<std::int64_t>({2, 0, 3, 1, 3, 0}, {2, 3}),
+                 target = ops::softmax(uniform({2, 3, 4}, -2, 2, 2));
+    for (const bool logits : {true, false})
+        for (const Tensor& wanted : {labels, target})
+            check("cross-entropy", {uniform({2, 3, 4}, 0.1, 1)}, {2, 3}, [&](const Inputs& in, Reduction reduction) {
+                return ops::cross_entropy(in[0], wanted,
+                                          {.label_smoothing = 0.1f, .from_logits = logits, .reduction = reduction});
+            });
+    const Inputs both{uniform({3, 5}, 0.1, 0.9, 4), uniform({3, 5}, 0.1, 0.9, 3)};
+    check("mse", both, {3, 5}, [](const Inputs& in, Reduction r) { return ops::mean_squared_error(in[0], in[1], r); });
+    check("mae", both, {3, 5}, [](const Inputs& in, Reduction r) { return ops::mean_absolute_error(in[0], in[1], r); });
+    check("huber", both, {3, 5}, [](const Inputs& in, Reduction r) { return ops::huber(in[0], in[1], 0.3f, r); });
+    for (const bool logits : {true, false})
+        check("bce", both, {3, 5},
+              [&](const Inputs& in, Reduction r) { return ops::binary_cross_entropy(in[0], in[1], logits, r); });
+
+    // Ignored rows have the loss 0 and no gradient.
+    Tensor x = uniform({3, 2});
+    x.set_requires_grad();
+    const Tensor loss = ops::cross_entropy(x, Tensor::from<std::int64_t>({0, -1, 1}, {3}),
+                                           {.ignore_index = -1, .reduction = Reduction::none});
+    EXPECT_EQ(loss.to_vector<double>()[1], 0);
+    loss.backward(Tensor::ones({3}, x.options()));
+    const std::vector<double> gradient = x.grad().to_vector<double>();
+    EXPECT_NE(gradient[0], 0);
+    EXPECT_EQ(gradient[2], 0);
+    EXPECT_EQ(gradient[3], 0);
+}
+
 }  // namespace
 }  // namespace heddle

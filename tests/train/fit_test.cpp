@@ -193,6 +193,40 @@ TEST(Fit, SharedParametersStepOnce) {
     EXPECT_EQ(shared_step(true), shared_step(false));
 }
 
+/// A layer of one's own that makes its parameter when it is called, not in build().
+class Late : public Layer {
+    struct Impl : LayerImpl {
+        Tensor factor;
+        const char* class_name() const override { return "Late"; }
+        Tensor forward(const Tensor& x, bool) override {
+            if (!factor.defined()) factor = add_parameter("factor", Tensor::ones(Shape{x.size(1)}));
+            return x * factor;
+        }
+    };
+
+  public:
+    Late() : Layer(std::make_shared<Impl>()) {}
+};
+
+TEST(Fit, ParametersOfTheFirstCallAreTrained) {
+    const auto [x, y] = plane(20);
+    for (const bool alone : {true, false}) {
+        const Sequential model = alone ? Sequential{Late()} : Sequential{Late(), Dense(1)};
+        model.compile({.optimizer = SGD({.learning_rate = 0.1f}), .loss = "mse"});
+        model.train_on_batch(x, alone ? x * 2.0 : y);
+        const Tensor factor = model.parameters()[0].second;
+        EXPECT_EQ(model.parameters()[0].first, "0.factor");
+        for (const float value : factor.to_vector<float>()) EXPECT_NE(value, 1);
+    }
+    // fit knows them from the beginning or says what to do.
+    const Sequential model{Late(), Dense(1)};
+    model.compile({.optimizer = SGD({.learning_rate = 0.1f}), .loss = "mse"});
+    const FitOptions quiet{.verbose = 0};
+    EXPECT_NE(error_of([&, &x = x, &y = y] { model.fit(x, y, quiet); }).find("build()"), std::string::npos);
+    model.fit(x, y, quiet);  // it has been called now
+    for (const float value : model.parameters()[0].second.to_vector<float>()) EXPECT_NE(value, 1);
+}
+
 TEST(Fit, BadCallsSayWhatIsWrong) {
     const auto [x, y] = moons(20);
     Sequential model{Dense(2)};

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "samples.h"
+#include "tests/devices.h"
 #include "train/recalibration.h"
 
 namespace heddle {
@@ -74,6 +75,29 @@ TEST(Recalibration, GoesThroughTheWholeModel) {
     EXPECT_EQ(recalibrate(model, data, {.batch_size = 8, .batches = 1}), 2);
     EXPECT_NE(numbers(model.buffers()[0].second), expected[0]);
 }
+
+class DeviceRecalibration : public testing::TestWithParam<Device> {};
+
+/// From pictures in the device's memory, in the order that a loader gives.
+TEST_P(DeviceRecalibration, IsTheHosts) {
+    const auto statistics = [](Device device) {
+        set_seed(2);
+        Sequential model{Conv2D(4, 3), BatchNormalization()};
+        model.build(Shape{8, 8, 3});
+        model.to(device);
+        EXPECT_EQ(recalibrate(model, pictures(24), {.batch_size = 7, .batches = 2, .seed = 3}), 1);
+        std::vector<float> all = numbers(model.buffers()[0].second);
+        const std::vector<float> variance = numbers(model.buffers()[1].second);
+        all.insert(all.end(), variance.begin(), variance.end());
+        return all;
+    };
+    const std::vector<float> host = statistics(Device()), device = statistics(GetParam());
+    for (std::size_t i = 0; i < host.size(); ++i) EXPECT_NEAR(device[i], host[i], 1e-5 * (1 + std::abs(host[i]))) << i;
+}
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(DeviceRecalibration);
+INSTANTIATE_TEST_SUITE_P(Devices, DeviceRecalibration, testing::ValuesIn(other_devices()),
+                         device_name<testing::TestParamInfo<Device>>);
 
 TEST(Recalibration, LeavesFrozenLayersAndOtherModelsAlone) {
     const auto [x, y] = moons(20);

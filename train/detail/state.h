@@ -13,6 +13,7 @@ namespace heddle {
 /// What a model knows besides its layers.
 struct Model::State {
     bool compiled = false;
+    bool trained_on_batch = false;
     CompileOptions training = {};
     std::vector<std::string> class_names = {};
     std::optional<Preprocessing> preprocessing = {};

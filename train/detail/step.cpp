@@ -5,6 +5,7 @@
 #include "kernels/elementwise/elementwise.h"
 #include "layers/detail/compute_type.h"
 #include "ops/detail/run.h"
+#include "ops/mask.h"
 #include "train/detail/state.h"
 
 namespace heddle::detail {
@@ -23,7 +24,9 @@ std::vector<Tensor> prepared_inputs(const Model& model, const std::vector<Tensor
 Tensor first_output(const Model& model, const std::vector<Tensor>& inputs, bool training) {
     const ComputeType precision(compute_dtype(precision_of(model)));
     const Tensor output = model(inputs, training).front();
-    return output.to(wide(output.dtype()));
+    const Tensor result = output.to(wide(output.dtype()));
+    ops::set_mask(result, ops::mask_of(output));
+    return result;
 }
 
 bool metrics_stay(const Model& model) {
@@ -56,7 +59,9 @@ void TrainSteps::queue(const Batch& batch, const StepPart& part) {
         Tensor prediction = first_output(model_, prepared_inputs(model_, batch.inputs, device_), true);
         Tensor value = model_.loss()(prediction, target);
         if (const Tensor added = penalty(model_, parameters_); added.defined()) value = value + added;
+        const Tensor mask = ops::mask_of(prediction);
         prediction = prediction.detach();
+        ops::set_mask(prediction, mask);
         model_.optimizer().scale_loss(part.share == 1 ? value : value * part.share).backward();
         if (part.whole()) {
             model_.optimizer().apply(parameters_);

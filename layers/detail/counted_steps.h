@@ -1,0 +1,28 @@
+#pragma once
+
+#include "core/tensor.h"
+
+// Private to layers/: what recurrent layers make of a mask.
+namespace heddle::detail {
+
+/// The steps of sequences that a mask lets count, in front of the others: kernels know lengths alone. On the CPU
+/// nothing moves where they are in front already; a device does not look.
+class CountedSteps {
+  public:
+    /// Of a boolean mask [batch, time].
+    explicit CountedSteps(const Tensor& mask);
+
+    /// i32 [batch]: how many steps of each row count.
+    const Tensor& lengths() const { return lengths_; }
+    /// x [batch, time, features] with the steps that count first, each kind in its order; `put_back` undoes it.
+    Tensor in_front(const Tensor& x) const { return moved(x, order_); }
+    Tensor put_back(const Tensor& y) const { return moved(y, places_); }
+
+  private:
+    static Tensor moved(const Tensor& x, const Tensor& rows);
+
+    Tensor lengths_;
+    Tensor order_, places_;  // i64 [batch * time], rows of [batch * time, features]; undefined: as they are
+};
+
+}  // namespace heddle::detail

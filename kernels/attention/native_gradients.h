@@ -14,7 +14,7 @@ struct Gradients {
 
 /// The products of the rows of two arrays [batch, queries, heads, size]. Floor: a and b read once.
 template <class T, class Row>
-__global__ void __launch_bounds__(Row::most_threads)
+__global__ void __launch_bounds__(Row::threads)
     row_products(const T* a, const T* b, float* through, std::int64_t queries, int heads, RowTiles tiles) {
     Row row(tiles);
     auto left = row.read(a), right = row.read(b);

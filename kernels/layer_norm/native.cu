@@ -38,7 +38,7 @@ struct Statistics {
 
 /// y may be x.
 template <class T, class Row>
-__global__ void __launch_bounds__(Row::most_threads)
+__global__ void __launch_bounds__(Row::threads)
     normalize_rows(const T* x, Beside scale, Beside offset, float epsilon, T* y, Statistics saved, RowTiles tiles) {
     Row row(tiles);
     auto values = row.read(x);
@@ -77,7 +77,7 @@ struct Given {
 
 /// dx may be dy: a thread reads an element's dy before it writes its dx, and nobody else reads it.
 template <class T, class Row>
-__global__ void __launch_bounds__(Row::most_threads) data_gradient(Given<T> given, T* dx, RowTiles tiles) {
+__global__ void __launch_bounds__(Row::threads) data_gradient(Given<T> given, T* dx, RowTiles tiles) {
     Row row(tiles);
     auto values = row.read(given.x), gradients = row.read(given.dy);
     const float mean = row.inside ? given.mean[row.row] : 0,

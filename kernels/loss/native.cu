@@ -80,7 +80,7 @@ __device__ float sparse_loss(const Target<T>& target, float log_sum, float own_d
 }
 
 template <class T, class Row>
-__global__ void __launch_bounds__(Row::most_threads)
+__global__ void __launch_bounds__(Row::threads)
     entropy_rows(const T* x, Targets<T> targets, float* loss, float* log_sums, RowTiles tiles) {
     Row row(tiles);
     auto logits = row.read(x);
@@ -128,7 +128,7 @@ struct Factor {
 };
 
 template <class T, class Row>
-__global__ void __launch_bounds__(Row::most_threads)
+__global__ void __launch_bounds__(Row::threads)
     gradient_rows(const T* x, Targets<T> targets, const float* log_sums, Factor factor, T* dx, RowTiles tiles) {
     Row row(tiles);
     auto logits = row.read(x);

@@ -14,8 +14,9 @@
 //              they were one row, and the results back; a few lanes work on each.
 //   WalkedRow  a long row: a block reads it once for each pass, by vectors between the first and the last address that
 //              is aligned. So few rows are under way at once that later passes find them in the first cache.
-// A kernel reads (`read`, `find`), goes over the columns (`for_columns`), reduces (`reduce`), and at last writes
-// (`write_columns`). All threads of a block take part in each, also those whose row is none (`inside`).
+// A kernel reads arrays as operands (`read`) or finds the row in them (`find`), goes over its columns (`for_columns`),
+// reduces (`reduce`), and at last writes (`write_columns`). All threads of a block take part in each, also those that
+// have no row (not `inside`).
 HEDDLE_KERNELS_BEGIN
 
 struct RowTiles {
@@ -67,17 +68,17 @@ struct RowGroup {
     __device__ bool leads() const { return inside && lane == 0; }
 
     template <class Op>
-    __device__ float reduce(float value, Op op, float /*identity*/) const {
+    __device__ float reduce(float value, Op op, float) const {
         return reduce_group(value, op, width);
     }
 };
 
 template <class T>
 struct KeptRow : RowGroup {
-    static constexpr int threads = 128, most_threads = threads;
+    static constexpr int threads = 128;                          ///< of a block
     static constexpr int V = vector_width<T>, vectors = 32 / V;  ///< of a lane
     static constexpr std::int64_t longest = 32 * warp_size;
-    static constexpr bool keeps = true;  ///< what `for_columns` assigns to an operand
+    static constexpr bool keeps = true;  ///< whether later passes find what `for_columns` assigned to an operand
 
     struct Operand {
         Floats<V> part[vectors];
@@ -116,10 +117,11 @@ struct KeptRow : RowGroup {
 
 template <class T>
 struct StagedRow : RowGroup {
-    static constexpr int threads = 256, most_threads = threads;
-    static constexpr int per_lane = 8;  ///< elements; blocks then have a multiple of 8 rows, and begin aligned
+    static constexpr int threads = 256;
+    static constexpr int per_lane = 8;  ///< elements, at most
     static constexpr std::int64_t longest = per_lane * warp_size;
     static constexpr bool keeps = false;
+    static_assert(threads / warp_size % vector_width<T> == 0, "the rows of every block begin as aligned as the first");
 
     __device__ explicit StagedRow(const RowTiles& tiles)
         : RowGroup(tiles),
@@ -177,7 +179,7 @@ struct StagedRow : RowGroup {
 
 template <class T>
 struct WalkedRow {
-    static constexpr int most_threads = 1024;
+    static constexpr int threads = 1024;  ///< at most
     static constexpr int V = vector_width<T>;
     static constexpr bool keeps = false, inside = true;
     const std::int64_t row = blockIdx.x;
@@ -282,7 +284,7 @@ RowPlan plan_rows(std::int64_t rows, std::int64_t length, int reads, std::initia
         // A vector for each thread, then four: a multiprocessor has 2048 threads, with 128 KB of rows.
         const std::int64_t bytes = reads * length * static_cast<std::int64_t>(sizeof(T));
         unsigned threads = 64;
-        while (threads < WalkedRow<T>::most_threads && threads * (threads < 256 ? 16u : 64u) < bytes) threads *= 2;
+        while (threads < unsigned{WalkedRow<T>::threads} && threads * (threads < 256 ? 16u : 64u) < bytes) threads *= 2;
         plan.grid = dim3(static_cast<unsigned>(rows));
         plan.block = dim3(threads);
     }

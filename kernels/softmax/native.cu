@@ -9,7 +9,7 @@ HEDDLE_KERNELS_BEGIN
 namespace {
 
 template <class T, bool log, class Row>
-__global__ void __launch_bounds__(Row::most_threads) softmax_rows(const T* x, T* y, RowTiles tiles) {
+__global__ void __launch_bounds__(Row::threads) softmax_rows(const T* x, T* y, RowTiles tiles) {
     Row row(tiles);
     auto logits = row.read(x);
     float largest = -INFINITY;
@@ -35,8 +35,7 @@ __global__ void __launch_bounds__(Row::most_threads) softmax_rows(const T* x, T*
 }
 
 template <class T, bool log, class Row>
-__global__ void __launch_bounds__(Row::most_threads)
-    softmax_backward_rows(const T* y, const T* dy, T* dx, RowTiles tiles) {
+__global__ void __launch_bounds__(Row::threads) softmax_backward_rows(const T* y, const T* dy, T* dx, RowTiles tiles) {
     Row row(tiles);
     auto values = row.read(y), gradients = row.read(dy);
     float sum = 0;

@@ -4,8 +4,6 @@
 HEDDLE_KERNELS_BEGIN
 namespace {
 
-std::string line(int number) { return "tests/simt/shared_bugs_test.cu:" + std::to_string(number); }
-
 __global__ void read_never_written(const float* x, float* y) {
     HEDDLE_SHARED(float, cell, [threads]);
     if (threadIdx.x != 77) cell[threadIdx.x] = x[threadIdx.x];
@@ -130,8 +128,10 @@ __global__ void write_beyond(const float* x, float* y) {
 }
 
 TEST(Bugs, WriteBeyondASharedArray) {
-    expect_report(write_beyond, {"planted: block (0, 0, 0) has written beyond the end of shared array cell (" +
-                                 line(beyond_line) + ") of 512 bytes, at byte 512"});
+    expect_report(
+        write_beyond,
+        {"planted: block (0, 0, 0) has written beyond the end of shared array cell (tests/simt/shared_bugs_test.cu:" +
+         std::to_string(beyond_line) + ") of 512 bytes, at byte 512"});
 }
 
 template <int offset>

@@ -91,16 +91,21 @@ struct UpSampling2DImpl final : LayerImpl {
     /// The product of both triangles for each channel, made once for each kind of input: a captured step cannot copy
     /// from the host.
     Tensor weights(const Tensor& x) {
-        const std::lock_guard lock(mutex_);
         const Shape shape{x.size(3), rows.size(), columns.size(), 1};
-        for (const Tensor& known : weights_)
-            if (known.shape() == shape && known.dtype() == x.dtype() && known.device() == x.device()) return known;
+        {
+            const std::lock_guard lock(mutex_);
+            for (const Tensor& known : weights_)
+                if (known.shape() == shape && known.dtype() == x.dtype() && known.device() == x.device()) return known;
+        }
+        // Without the lock: on the device this may have to wait for another thread's capture.
         std::vector<float> values;
         for (std::int64_t channel = 0; channel < x.size(3); ++channel)
             for (const float row : rows.taps)
                 for (const float column : columns.taps) values.push_back(row * column);
-        weights_.push_back(Tensor::from(values, shape).to(x.dtype()).to(x.device()));
-        return weights_.back();
+        const Tensor made = Tensor::from(values, shape).to(x.dtype()).to(x.device());
+        const std::lock_guard lock(mutex_);
+        weights_.push_back(made);
+        return made;
     }
     std::mutex mutex_;
     std::vector<Tensor> weights_;

@@ -70,9 +70,11 @@ part_of() {
 }
 
 facts() {
+    local failed=0
     nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm,clocks.max.mem,power.limit --format=csv >"$out/gpu.csv"
-    "$build/cli/heddle" info --json >"$out/info.json"
+    "$build/cli/heddle" info --json >"$out/info.json" || failed=1
     git rev-parse HEAD >"$out/commit.txt" 2>/dev/null || cp .commit "$out/commit.txt" 2>/dev/null || echo unknown >"$out/commit.txt"
+    return $failed
 }
 # What the simulator assumes of the hardware, recorded as test vectors: fragment layouts, device properties.
 layouts() { within "$build/tests/record_gpu" "$out"; }

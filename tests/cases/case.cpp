@@ -156,6 +156,7 @@ void take_values(Operand& operand, Operand& origin) {
 
 /// A device of this kind, or the CPU where the machine has none.
 Device there_or_cpu(DeviceKind kind) {
+    if (kind == DeviceKind::cpu) return Device::cpu();  // and no device's library is opened
     static const std::vector<DeviceStatus>& all = *new std::vector<DeviceStatus>(device_status());
     for (const DeviceStatus& status : all)
         if (status.kind == kind && status.count > 0) return {kind};

@@ -273,8 +273,8 @@ TEST_F(Examples, FastText) {
     EXPECT_GT(o.at("unseen words with their stem among the nearest 10"), 0.3);
     expect_model("fasttext.safetensors", DType::i64);
     // A word that nobody wrote, by its pieces.
-    const std::string nearest = predict("fasttext.safetensors", "--text unfunniest --top 10");
-    EXPECT_NE(nearest.find("funn", nearest.find(':')), std::string::npos) << nearest;
+    const std::string nearest = predict("fasttext.safetensors", "--text filmmakering --top 10");
+    EXPECT_NE(nearest.find("filmmaker", nearest.find(':')), std::string::npos) << nearest;
 }
 
 TEST_F(Examples, ForecastOfTemperatures) {

@@ -78,15 +78,19 @@ HEDDLE_SIMD_CLONES void truncated_tile(Stream stream, std::int64_t first, float 
     }
 }
 
-/// For kernels that write whole tiles: the last one passes through a buffer.
+/// For kernels that write whole tiles of f32: the last one passes through a buffer, and so does every one of bf16.
 template <class Args, class Kernel>
 void run_whole_tiles(const Args& args, const Kernel& kernel) {
     const Stream stream = stream_of(args.state);
     const float mean = static_cast<float>(args.mean), deviation = static_cast<float>(args.deviation);
     each_tile(args.y.elements(), [&](std::int64_t first, std::int64_t count) {
+        float buffer[tile];
+        if (args.y.dtype == DType::bf16) {
+            kernel(stream, first, mean, deviation, buffer);
+            return narrow(buffer, args.y.template as<BFloat16>() + first, count);
+        }
         float* y = args.y.template as<float>() + first;
         if (count == tile) return kernel(stream, first, mean, deviation, y);
-        float buffer[tile];
         kernel(stream, first, mean, deviation, buffer);
         std::copy_n(buffer, count, y);
     });
@@ -180,7 +184,7 @@ void add_cpu(KernelTable<RandomUniform>& table) {
 void add_cpu(KernelTable<RandomNormal>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const RandomNormal& args) { return only_f32(args.y.dtype); },
+               .supports = [](const RandomNormal& args) { return f32_or_bf16(args.y.dtype); },
                .run = [](const RandomNormal& args, KernelContext&) { run_whole_tiles(args, normal_tile); }});
 }
 
@@ -188,7 +192,7 @@ void add_cpu(KernelTable<RandomTruncatedNormal>& table) {
     table.add(
         {.name = "cpu",
          .priority = priority::plain,
-         .supports = [](const RandomTruncatedNormal& args) { return only_f32(args.y.dtype); },
+         .supports = [](const RandomTruncatedNormal& args) { return f32_or_bf16(args.y.dtype); },
          .run = [](const RandomTruncatedNormal& args, KernelContext&) { run_whole_tiles(args, truncated_tile); }});
 }
 

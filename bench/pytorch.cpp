@@ -9,6 +9,7 @@
 #include <cstring>
 #include <sstream>
 
+#include "bench/measure.h"
 #include "core/check.h"
 #include "core/parallel.h"
 
@@ -82,6 +83,7 @@ std::string pytorch_request(const Job& job, const Options& options) {
     one.set("operation", job.set->table().operation())
         .set("dtype", std::string(to_string(job.dtype)))
         .set("threads", thread_count())
+        .set("cold_bytes", static_cast<std::int64_t>(options.warm ? 0 : cold_bytes(options.device)))
         .set("warmup_s", options.warmup_s)
         .set("measure_s", options.measure_s)
         .set("dims", dims);

@@ -8,7 +8,9 @@ operations and the numbers ("dims") of each. A case that this PyTorch cannot run
 
 PyTorch at its best: OpenBLAS on OpenMP threads (Debian's libopenblas0-openmp) first on the library path, the number of threads set,
 pictures channels last, denormals flushed, outputs written to memory that is there already where an operator takes `out=`, backward
-operators called by themselves where they have a name, and everything that needs no graph under inference_mode. Attention is
+operators called by themselves where they have a name, and everything that needs no graph under inference_mode. Where an operator
+makes its outputs, malloc keeps the pages it has (without that a large output costs a page fault each 4 KiB), and a call's outputs
+live until its operands are used again: they are as cold as outputs that were there already. Attention is
 scaled_dot_product_attention, or on a PyTorch without it the two products and softmax, on operands in PyTorch's own order [batch,
 heads, time, size]; it and the recurrent layers are differentiated by autograd, on one graph that is kept. A recurrent layer's
 forward pass keeps what its backward pass needs, as Heddle's does.
@@ -21,7 +23,7 @@ import statistics
 import sys
 import time
 
-LARGEST_CALLS = 64  # copies of the operands; more would be no colder
+LARGEST_CALLS = 1024  # copies of the operands, however small they are
 SHORTEST_SAMPLE = 100e-6  # seconds; the clock and the loop are noise beside it
 
 
@@ -33,11 +35,23 @@ class Operands:
     """Makes the tensors of one call, and counts their bytes."""
 
     def __init__(self, torch, dtype):
-        self.torch, self.dtype, self.bytes = torch, dtype, 0
+        self.torch, self.dtype, self.sizes = torch, dtype, {}
 
     def _count(self, tensor):
-        self.bytes += tensor.numel() * tensor.element_size()
+        self.sizes[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
         return tensor
+
+    def count_all(self, result):
+        """Counts what a call returns, except what is counted already."""
+        if isinstance(result, self.torch.Tensor):
+            self._count(result)
+        elif isinstance(result, (tuple, list)):
+            for item in result:
+                self.count_all(item)
+
+    @property
+    def bytes(self):
+        return sum(self.sizes.values())
 
     def normal(self, *shape, dtype=None):
         return self._count(self.torch.randn(shape).to(dtype or self.dtype))
@@ -73,6 +87,8 @@ def convolution(torch, make, d, direction):
     dy = make.like(forward(x, w, None, **place))
     backward = torch.ops.aten.convolution_backward
     pairs = [[d[name]] * 2 for name in ("stride", "pad", "dilation")]
+    if direction == "data":
+        make.sizes.pop(x.data_ptr())  # its extents alone are read
     wanted = [direction == "data", direction == "weights", direction == "weights" and bool(d["bias"])]
     return lambda: backward(dy, x, w, [d["k"]], *pairs, False, [0, 0], d["groups"], wanted)
 
@@ -187,7 +203,7 @@ def recurrent(torch, make, d, direction):
     ]
     layer = kinds[d["cell"]](d["inputs"], d["units"], bias=bool(d["bias"]), batch_first=True).to(make.dtype)
     x = make.normal(d["batch"], d["time"], d["inputs"]).requires_grad_()
-    make.bytes += sum(p.numel() * p.element_size() for p in layer.parameters())
+    make.count_all(list(layer.parameters()))
     if direction == "forward":
         return lambda: layer(x)
     y, inputs = layer(x)[0], [x, *layer.parameters()]
@@ -244,45 +260,33 @@ def operations():
     return table
 
 
-def cache_bytes():
-    """The size of the last-level cache."""
-    sizes = [0]
-    for path in glob.glob("/sys/devices/system/cpu/cpu0/cache/index*/size"):
-        with open(path, encoding="ascii") as file:
-            text = file.read().strip()
-        sizes.append(int(text.rstrip("KM")) << {"K": 10, "M": 20}.get(text[-1], 0))
-    return max(sizes) or 32 << 20
-
-
 def make_calls(torch, case):
-    """Calls on copies of the operands that the last-level cache cannot hold together, if LARGEST_CALLS are enough."""
+    """Calls whose operands, outputs included, are together more than `cold_bytes`, if LARGEST_CALLS are enough."""
     if case["operation"] not in operations():
         raise Unsupported(f"no operator of PyTorch is known for {case['operation']}")
     dtypes = {"f32": torch.float32, "f64": torch.float64, "bf16": torch.bfloat16, "f16": torch.float16}
     if case["dtype"] not in dtypes:
         raise Unsupported(f"no type of PyTorch is known for {case['dtype']}")
     function, arguments, graph = operations()[case["operation"]]
-    calls, wanted, held = [], cache_bytes() + 1, 0
+    calls, held = [], 0
     with torch.enable_grad() if graph else torch.inference_mode():
-        while held < wanted and len(calls) < LARGEST_CALLS:
+        while not calls or (held <= case["cold_bytes"] and len(calls) < LARGEST_CALLS):
             make = Operands(torch, dtypes[case["dtype"]])
             calls.append(function(torch, make, case["dims"], *arguments))
-            held += max(make.bytes, 1)
-    if len(calls) == 1:  # larger than the cache alone, still not to be met again at once
-        with torch.enable_grad() if graph else torch.inference_mode():
-            calls.append(function(torch, make, case["dims"], *arguments))
-    return calls, graph, held >= wanted
+            make.count_all(calls[-1]())
+            held += make.bytes
+    return calls, graph, held > case["cold_bytes"] > 0
 
 
 def samples_of(calls, warmup_seconds, seconds):
     """Seconds of a call, each the mean of as many calls as make a sample long enough."""
-    place, clock = 0, time.perf_counter
+    place, clock, results = 0, time.perf_counter, [None] * len(calls)
 
     def sample(count):
         nonlocal place
         begin = clock()
         for _ in range(count):
-            calls[place]()
+            results[place] = calls[place]()
             place = (place + 1) % len(calls)
         return (clock() - begin) / count
 
@@ -323,8 +327,9 @@ def answers(cases):
 
 
 def tune_environment(cases):
-    """OpenMP and the choice of OpenBLAS are settled before a program begins: begins it again where they are not."""
+    """OpenMP, malloc and the choice of OpenBLAS are settled before a program begins: begins it again where they are not."""
     tuned = dict(os.environ, OMP_NUM_THREADS=str(max((case["threads"] for case in cases), default=1)))
+    tuned.update(MALLOC_MMAP_MAX_="0", MALLOC_TRIM_THRESHOLD_=str(1 << 40))
     libraries = glob.glob("/usr/lib/*/openblas-openmp")
     if libraries and libraries[0] not in tuned.get("LD_LIBRARY_PATH", "").split(":"):
         tuned["LD_LIBRARY_PATH"] = ":".join(filter(None, [libraries[0], tuned.get("LD_LIBRARY_PATH")]))

@@ -10,6 +10,7 @@ KernelTable<Args>* make_table(const char* operation) {
     auto* table = new KernelTable<Args>(operation);  // never destroyed: plug-ins may use it at exit
     add_reference(*table);
     add_cpu(*table);
+    if constexpr (requires(KernelTable<Args> & t) { add_cpu_direct(t); }) add_cpu_direct(*table);
     add_cpu_winograd(*table);
     add_cpu_winograd_nhwc(*table);
     return table;

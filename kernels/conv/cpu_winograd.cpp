@@ -2,6 +2,7 @@
 
 #include "kernels/conv/cpu_plans.h"
 #include "kernels/conv/implementations.h"
+#include "kernels/conv/winograd_steps.h"
 #include "kernels/dispatch.h"
 
 // oneDNN's Winograd convolution F(4x4, 3x3) (Lavin and Gray, 2015, arXiv:1509.09308): 36 products where the direct one
@@ -27,6 +28,11 @@ Support supports(const Args& args) {
     // Against the direct convolution on one core of the reference machine, reorders included: 0.6 to 0.9 times as fast
     // for 32 x 32 channels, 1.2 to 1.6 from 64 x 64 on, 1.4 to 3.5 for 512 x 512.
     if (std::min(o.x.shape[3], o.y.shape[3]) < 64) return Support::no("too few channels to pay");
+    constexpr bool weights = requires { args.dw; }
+    , turned = requires { args.dx; };
+    if (const Support support = winograd::pays(turned ? o.x.shape : o.y.shape, o.x.shape[3] * o.y.shape[3], weights);
+        !support)
+        return support;
     const auto plan = conv_plan(args, ConvAlgorithm::winograd);
     return plan->refusal.empty() ? Support::yes() : Support::no(plan->refusal);
 }

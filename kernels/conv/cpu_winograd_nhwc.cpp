@@ -5,7 +5,7 @@
 
 #include "core/parallel.h"
 #include "kernels/conv/implementations.h"
-#include "kernels/conv/winograd.h"
+#include "kernels/conv/winograd_steps.h"
 #include "kernels/dispatch.h"
 #include "kernels/onednn.h"
 
@@ -17,159 +17,15 @@ namespace {
 
 using namespace winograd;
 
-/// A picture batch and the 6x6 or 4x4 tiles of it that belong to the tiles of the convolution's output.
-struct Tiles {
-    float* data;
-    std::int64_t height, width, channels;
-    std::int64_t top, left;     // of the first tile: minus the padding
-    std::int64_t down, across;  // tiles of a picture
-
-    /// The addresses of the elements of tile `index`, `outside` for those beyond the picture.
-    template <int size>
-    void addresses(std::int64_t index, float* outside, float** pointers) const {
-        const std::int64_t w0 = index % across * 4 + left, h0 = index / across % down * 4 + top;
-        float* picture = data + index / (across * down) * height * width * channels;
-        for (int i = 0; i < size; ++i)
-            for (int j = 0; j < size; ++j) {
-                const std::int64_t h = h0 + i, w = w0 + j;
-                const bool inside = h >= 0 && h < height && w >= 0 && w < width;
-                pointers[i * size + j] = inside ? picture + (h * width + w) * channels : outside;
-            }
-    }
-};
-
-/// Gathers one tile, transforms it and scatters the 36 components: component p of channel c to to[p * stride + c].
-template <class T>
-HEDDLE_INLINE void transform_tile(const Tiles& tiles, std::int64_t index, float* zeros, float* to,
-                                  std::int64_t stride) {
-    float* from[T::in * T::in];
-    tiles.addresses<T::in>(index, zeros, from);
-    for (std::int64_t c = 0; c < tiles.channels; c += lanes) {
-        transform_2d<T>(
-            [&](int i, int j) HEDDLE_INLINE_LAMBDA -> const Unaligned& { return at(from[i * T::in + j] + c); },
-            [&](int i, int j) HEDDLE_INLINE_LAMBDA -> Unaligned& { return at(to + (i * 6 + j) * stride + c); });
-    }
-}
-
-HEDDLE_SIMD_CLONES void transform_inputs(const Tiles& tiles, std::int64_t first, std::int64_t count, float* zeros,
-                                         float* to, std::int64_t stride) {
-    for (std::int64_t t = 0; t < count; ++t)
-        transform_tile<Input>(tiles, first + t, zeros, to + t * tiles.channels, stride);
-}
-
-HEDDLE_SIMD_CLONES void transform_output_gradients(const Tiles& tiles, std::int64_t first, std::int64_t count,
-                                                   float* zeros, float* to, std::int64_t stride) {
-    for (std::int64_t t = 0; t < count; ++t)
-        transform_tile<OutputGradient>(tiles, first + t, zeros, to + t * tiles.channels, stride);
-}
-
-/// Products to outputs, with bias (or null) and ReLU (NaN passes). What lies beyond the picture goes to `nowhere`.
-HEDDLE_SIMD_CLONES void transform_outputs(const float* from, std::int64_t stride, const Tiles& tiles,
-                                          std::int64_t first, std::int64_t count, const float* bias, bool relu,
-                                          float* nowhere) {
-    for (std::int64_t t = 0; t < count; ++t) {
-        float* to[16];
-        tiles.addresses<4>(first + t, nowhere, to);
-        for (std::int64_t c = 0; c < tiles.channels; c += lanes) {
-            Unaligned y[16];
-            transform_2d<Output>(
-                [&](int i, int j) HEDDLE_INLINE_LAMBDA -> const Unaligned& {
-                    return at(from + (i * 6 + j) * stride + t * tiles.channels + c);
-                },
-                [&](int i, int j) HEDDLE_INLINE_LAMBDA -> Unaligned& { return y[i * 4 + j]; });
-            const Lanes shift = bias ? Lanes(at(bias + c)) : Lanes{};
-            for (int i = 0; i < 16; ++i) {
-                Lanes value = y[i] + shift;
-                if (relu) value = value < 0 ? Lanes{} : value;
-                at(to[i] + c) = value;
-            }
-        }
-    }
-}
-
-/// Matrices U stand in panels of 32 columns (the last one of 16 where they do not divide): a product runs down a panel,
-/// which then lies in consecutive lines.
-inline constexpr std::int64_t panel = 32;
-HEDDLE_INLINE std::int64_t panel_width(std::int64_t column, std::int64_t columns) {
-    return column / panel * panel + panel <= columns ? panel : lanes;
-}
-
-/// Filters [O, 3, 3, C] to 16 rows of the matrices U: c (forward: rows c, columns o) or o (turned: rows o, columns c).
-HEDDLE_SIMD_CLONES void transform_filters(const float* w, std::int64_t outputs, std::int64_t channels, bool turned,
-                                          std::int64_t row, float* u) {
-    const std::int64_t columns = turned ? channels : outputs, rows = turned ? outputs : channels;
-    for (std::int64_t column = 0; column < columns; column += lanes) {
-        float gathered[lanes * 9 * lanes];  // row, tap, column
-        for (std::int64_t m = 0; m < lanes; ++m)
-            for (int tap = 0; tap < 9; ++tap)
-                for (std::int64_t n = 0; n < lanes; ++n) {
-                    if (turned)
-                        gathered[(m * 9 + tap) * lanes + n] = w[((row + m) * 9 + 8 - tap) * channels + column + n];
-                    else
-                        gathered[(n * 9 + tap) * lanes + m] = w[((column + m) * 9 + tap) * channels + row + n];
-                }
-        const std::int64_t width = panel_width(column, columns);
-        float* to = u + column / panel * panel * rows + column % panel;
-        for (std::int64_t r = 0; r < lanes; ++r)
-            transform_2d<Filter>(
-                [&](int i, int j)
-                    HEDDLE_INLINE_LAMBDA -> const Unaligned& { return at(gathered + (r * 9 + i * 3 + j) * lanes); },
-                [&](int i, int j) HEDDLE_INLINE_LAMBDA -> Unaligned& {
-                    return at(to + (i * 6 + j) * rows * columns + (row + r) * width);
-                });
-    }
-}
-
-/// The gradient of the matrices U (rows o, columns c; `parts` addends, `part_stride` apart) to that of the filters of
-/// o.
-HEDDLE_SIMD_CLONES void transform_filter_gradients(const float* du, std::int64_t parts, std::int64_t part_stride,
-                                                   std::int64_t outputs, std::int64_t channels, std::int64_t o,
-                                                   float* dw) {
-    for (std::int64_t c = 0; c < channels; c += lanes) {
-        Unaligned u[components];
-        for (int p = 0; p < components; ++p) {
-            const float* from = du + (p * outputs + o) * channels + c;
-            Lanes sum = at(from);
-            for (std::int64_t part = 1; part < parts; ++part) sum += at(from + part * part_stride);
-            u[p] = sum;
-        }
-        transform_2d<FilterGradient>(
-            [&](int i, int j) HEDDLE_INLINE_LAMBDA -> const Unaligned& { return u[i * 6 + j]; },
-            [&](int i, int j)
-                HEDDLE_INLINE_LAMBDA -> Unaligned& { return at(dw + (o * 9 + i * 3 + j) * channels + c); });
-    }
-}
-
-struct Matrix {
-    const float* data;
-    std::int64_t row_step, depth_step;
-};
-
-/// c (+)= l r; rows and columns are multiples of 16. `panels`: r stands in panels, else by rows.
-HEDDLE_SIMD_CLONES void multiply(const Matrix& l, const float* r, bool panels, float* c, std::int64_t rows,
-                                 std::int64_t columns, std::int64_t depth, bool accumulate) {
-    for (std::int64_t column = 0; column < columns; column += panel) {
-        const std::int64_t width = panel_width(column, columns), stride = panels ? width : columns;
-        const float* right = r + column * (panels ? depth : 1);
-        if (width == panel)
-            for (std::int64_t row = 0; row < rows; row += 8)
-                multiply_block<2>(l.data + row * l.row_step, l.row_step, l.depth_step, right, stride,
-                                  c + row * columns + column, columns, depth, accumulate);
-        else
-            for (std::int64_t row = 0; row < rows; row += 16)
-                multiply_block<1>(l.data + row * l.row_step, l.row_step, l.depth_step, right, stride,
-                                  c + row * columns + column, columns, depth, accumulate);
-    }
-}
-
 void add_rows(const float* dy, std::int64_t first, std::int64_t last, std::int64_t channels, float* sums) {
     for (std::int64_t row = first; row < last; ++row)
         for (std::int64_t c = 0; c < channels; ++c) sums[c] += dy[row * channels + c];
 }
 
-/// Tiles a block holds: what stands between the transforms is to fit the second-level cache beside a matrix of U.
+/// Tiles a block holds: what stands between the transforms is to fit the second-level cache beside a matrix of U. (Of a
+/// cache of 1 MB, as Zen 4's: 640 KB are 3 to 8 % faster than the whole and than 256 KB.)
 std::int64_t block_tiles(std::int64_t channels, std::int64_t outputs) {
-    const std::int64_t fitting = (1 << 20) / (components * 4 * (channels + outputs));
+    const std::int64_t fitting = 640 * 1024 / (components * 4 * (channels + outputs));
     return std::clamp<std::int64_t>(fitting / 16 * 16, 48, 224);
 }
 
@@ -384,18 +240,17 @@ Support supports(const Args& args) {
     if (params.stride != Pair{1, 1} || params.dilation != Pair{1, 1}) return Support::no("stride or dilation");
     if (params.groups != 1) return Support::no("groups");
     if (x.shape[3] % lanes != 0 || y.shape[3] % lanes != 0) return Support::no("channels that are no multiple of 16");
-    // Against the direct convolution on one core of the reference machine: 1.0 times as fast for 16 x 16 channels (and
-    // less exact), 1.3 to 1.6 for 32 x 32, 1.8 for 64 x 64, 1.6 for 128 x 128. For 256 x 256 it equals `cpu_winograd`
+    // Against the direct convolution on one core of a Xeon with 2 MB of second-level cache: 1.0 times as fast for 16 x
+    // 16 channels (and less exact), 1.3 to 1.6 for 32 x 32, 1.8 for 64 x 64, 1.6 for 128 x 128; of a Zen 4 with 1 MB:
+    // 1.2 to 1.3 (weight gradient: 1.07), 1.6 to 1.8, 2.0 to 2.3, 2.3 to 2.7. For 256 x 256 it equals `cpu_winograd`
     // with a fifth of the workspace. For 512 x 512 the matrices U fit no cache, and `cpu_winograd` is 1.2 times as
     // fast; but not the weight gradient, which goes by bands: as fast, with 19 MB where `cpu_winograd` takes 145.
-    constexpr std::int64_t most = requires { args.dw; }
-    ? 512 * 512 : 256 * 256;
-    const std::int64_t product = x.shape[3] * y.shape[3];
-    if (product < 16 * 32 || product > most) return Support::no("too few or too many channels to pay");
-#if defined(__x86_64__)
-    if (!__builtin_cpu_supports("avx512f")) return Support::no("a processor without AVX-512");
-#endif
-    return Support::yes();
+    constexpr bool weights = requires { args.dw; };
+    const std::int64_t most = weights ? 512 * 512 : 256 * 256;
+    if (x.shape[3] * y.shape[3] > most) return Support::no("too many channels to pay");
+    if (!suits_processor()) return Support::no("a processor without AVX-512");
+    constexpr bool turned = requires { args.dx; };
+    return pays(turned ? x.shape : y.shape, x.shape[3] * y.shape[3], weights);
 }
 
 template <class Args>

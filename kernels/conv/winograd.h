@@ -2,20 +2,18 @@
 
 #include <cstdint>
 
+#include "kernels/register_block.h"
+
 // The transforms of Winograd's F(4x4, 3x3) for 16 channels at a time (Lavin and Gray, 2015, arXiv:1509.09308): tiles of
 // 6x6 inputs, filters of 3x3 and tiles of 4x4 outputs meet as 36 products in between. Polynomials are interpolated at
-// 0, +-a, +-b and infinity; 5/8 and 3/2 round to a fraction of the error of the paper's 1 and 2. Made for AVX-512,
-// right anywhere. Vectors never cross a function's boundary by value: that ABI depends on the instruction set.
+// 0, +-a, +-b and infinity; 5/8 and 3/2 round to a fraction of the error of the paper's 1 and 2.
 namespace heddle::kernels::winograd {
 
-using Lanes = float __attribute__((vector_size(64)));
-using Unaligned = float __attribute__((vector_size(64), aligned(4), may_alias));
-inline constexpr std::int64_t lanes = 16, components = 36;
+using namespace block;
+inline constexpr std::int64_t components = 36;
 
 inline constexpr float a = 0.625f, b = 1.5f, a2 = a * a, b2 = b * b, plus2 = a2 + b2, times2 = a2 * b2;
 inline constexpr float at_a = 1 / (2 * a2 * (a2 - b2)), at_b = 1 / (2 * b2 * (b2 - a2));
-
-#define HEDDLE_INLINE [[gnu::always_inline]] inline
 
 // One-dimensional transforms: x(i) and y(i) refer to the values.
 struct Input {  // B^T d
@@ -91,8 +89,6 @@ struct FilterGradient {  // G^T du
     }
 };
 
-#define HEDDLE_INLINE_LAMBDA __attribute__((always_inline))
-
 /// T x T^transposed for `in` x `in` values: x(i, j) and y(i, j) refer to them.
 template <class T, class X, class Y>
 HEDDLE_INLINE void transform_2d(const X& x, const Y& y) {
@@ -103,33 +99,6 @@ HEDDLE_INLINE void transform_2d(const X& x, const Y& y) {
     for (int i = 0; i < T::out; ++i)
         T::apply([&](int j) HEDDLE_INLINE_LAMBDA -> const Lanes& { return middle[i * T::in + j]; },
                  [&](int j) HEDDLE_INLINE_LAMBDA -> Unaligned& { return y(i, j); });
-}
-
-HEDDLE_INLINE const Unaligned& at(const float* address) { return *reinterpret_cast<const Unaligned*>(address); }
-HEDDLE_INLINE Unaligned& at(float* address) { return *reinterpret_cast<Unaligned*>(address); }
-
-#define HEDDLE_EACH_OF_16(f) f(0) f(1) f(2) f(3) f(4) f(5) f(6) f(7) f(8) f(9) f(10) f(11) f(12) f(13) f(14) f(15)
-
-/// c (+)= l r for 16 / `vectors` rows and `vectors` * 16 columns: 16 sums that stay in registers while k runs (named
-/// one by one, for the compiler keeps an array in memory) and hide the latency of an addition. l(row, k) stands at
-/// left[row * row_step + k * depth_step], so that l may be transposed; r and c by rows.
-template <int vectors>
-HEDDLE_INLINE void multiply_block(const float* left, std::int64_t row_step, std::int64_t depth_step, const float* right,
-                                  std::int64_t right_stride, float* c, std::int64_t c_stride, std::int64_t depth,
-                                  bool accumulate) {
-#define HEDDLE_PLACE(i) c + (i) / vectors* c_stride + (i) % vectors* lanes
-#define HEDDLE_START(i) Lanes s##i = accumulate ? Lanes(at(HEDDLE_PLACE(i))) : Lanes{};
-#define HEDDLE_STEP(i) s##i += left[(i) / vectors * row_step] * at(right + (i) % vectors * lanes);
-#define HEDDLE_FINISH(i) at(HEDDLE_PLACE(i)) = s##i;
-    HEDDLE_EACH_OF_16(HEDDLE_START)
-    for (std::int64_t k = 0; k < depth; ++k, left += depth_step, right += right_stride) {
-        HEDDLE_EACH_OF_16(HEDDLE_STEP)
-    }
-    HEDDLE_EACH_OF_16(HEDDLE_FINISH)
-#undef HEDDLE_PLACE
-#undef HEDDLE_START
-#undef HEDDLE_STEP
-#undef HEDDLE_FINISH
 }
 
 }  // namespace heddle::kernels::winograd

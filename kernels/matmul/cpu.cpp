@@ -4,10 +4,12 @@
 #include "core/parallel.h"
 #include "kernels/bf16_memory.h"
 #include "kernels/dispatch.h"
+#include "kernels/matmul/cpu_blocks.h"
 #include "kernels/matmul/cpu_small.h"
 #include "kernels/matmul/extents.h"
 #include "kernels/matmul/implementations.h"
 #include "kernels/onednn.h"
+#include "kernels/register_block.h"
 
 // Three ways to multiply. Where each wins was measured on one core of a Sapphire Rapids Xeon (peak 131 GFLOP/s), oneDNN
 // 2.6.3:
@@ -40,6 +42,10 @@ struct Problem : MatmulExtents {
 
     /// Loops start at once, sgemm takes 0.3 microseconds to do so and a primitive 2.
     bool suits_loops() const { return m * n * k < 512; }
+
+    bool suits_blocks() const {
+        return batch == 1 && dtype == DType::f32 && m * n * k <= (1 << 19) && block::suits_processor();
+    }
 
     bool suits_sgemm(const Matmul& args) const {
         if (batch != 1 || dtype != DType::f32) return false;
@@ -146,13 +152,17 @@ void run_primitive(const Matmul& args, const Problem& p, KernelContext& context)
 
 std::size_t workspace(const Matmul& args) {
     const Problem p(args);
-    return p.suits_loops() || p.suits_sgemm(args) ? 0 : plan_of(args, p)->workspace_bytes();
+    if (p.suits_loops()) return 0;
+    if (p.suits_blocks()) return blocks_workspace_bytes(args, p);
+    return p.suits_sgemm(args) ? 0 : plan_of(args, p)->workspace_bytes();
 }
 
 void run(const Matmul& args, KernelContext& context) {
     const Problem p(args);
     if (p.suits_loops())
         multiply_small(args, p);
+    else if (p.suits_blocks())
+        multiply_blocks(args, p, context.workspace);
     else if (p.suits_sgemm(args))
         run_sgemm(args, p);
     else

@@ -67,7 +67,7 @@ class PyTorchOperators : public testing::Test {
 };
 
 Json one(const std::string& operation, const Json& dims, const std::string& dtype = "f32") {
-    return {{"operation", operation}, {"dtype", dtype},     {"threads", 1},
+    return {{"operation", operation}, {"dtype", dtype},     {"threads", 1}, {"cold_bytes", 1 << 16},
             {"warmup_s", 0.0},        {"measure_s", 0.002}, {"dims", dims}};
 }
 

@@ -186,6 +186,7 @@ TEST(Pytorch, TheScriptHearsTheCase) {
         "d = case['dims']\n"
         "assert case['operation'] == 'matmul' and case['dtype'] == 'f32' and d['transpose_b'] == 0 and d['batch'] == "
         "1\n"
+        "assert case['cold_bytes'] > 0\n"
         "print(json.dumps({'index': 0, 'median_s': d['m'], 'spread_s': 0, 'note': str(case['threads'] > 0)}))\n");
     const auto sets = cases::all_cases();
     cases::CaseSet& set = find_set(sets, "matmul");

@@ -156,6 +156,13 @@ std::vector<Geometry> geometries() {
          .params = {.stride = {3, 2}, .dilation = {2, 3}, .padding = {3, 1, 0, 2}, .groups = 24},
          .bias = true,
          .relu = true});
+    add({.name = "bands_strided",  // more pixels than are copied at once
+         .x = {2, 45, 47, 32},
+         .w = {16, 3, 5, 32},
+         .params = {.stride = {2, 3}, .padding = {1, 0, 2, 1}},
+         .bias = true,
+         .relu = true});
+    add({.name = "pointwise_panels", .x = {2, 9, 11, 40}, .w = {48, 1, 1, 40}, .params = {.stride = {2, 3}}});
     // Channels that 16-byte loads allow: each kind of tile of the native kernels, with tails, and sums that are split.
     add({.name = "tiles", .x = {2, 9, 9, 40}, .w = {72, 3, 3, 40}, .params = same3, .bias = true});
     add({.name = "tiles_large", .x = {3, 75, 75, 40}, .w = {40, 1, 2, 40}, .params = {.padding = {0, 0, 1, 0}}});
@@ -176,23 +183,24 @@ std::vector<Geometry> geometries() {
          .params = {.padding = {1, 2, 2, 1}, .groups = 2},
          .bias = true,
          .relu = true});
-    add({.name = "winograd16", .x = {2, 9, 11, 16}, .w = {16, 3, 3, 16}, .params = same3});
-    add({.name = "winograd64", .x = {2, 13, 10, 64}, .w = {64, 3, 3, 64}, .params = same3, .bias = true, .relu = true});
-    add({.name = "winograd_tail", .x = {3, 7, 5, 48}, .w = {80, 3, 3, 48}, .params = same3, .bias = true});
+    // Enough pixels for Winograd to pay (kernels/conv/winograd_steps.cpp).
+    add({.name = "winograd16", .x = {3, 9, 11, 16}, .w = {16, 3, 3, 16}, .params = same3});
+    add({.name = "winograd64", .x = {2, 13, 11, 64}, .w = {64, 3, 3, 64}, .params = same3, .bias = true, .relu = true});
+    add({.name = "winograd_tail", .x = {7, 7, 6, 48}, .w = {80, 3, 3, 48}, .params = same3, .bias = true});
     add({.name = "winograd_few_tiles",
-         .x = {2, 7, 5, 96},
+         .x = {2, 8, 9, 96},
          .w = {80, 3, 3, 96},
          .params = same3,
          .bias = true,
          .relu = true});
-    add({.name = "winograd_valid", .x = {1, 14, 14, 64}, .w = {64, 3, 3, 64}});
+    add({.name = "winograd_valid", .x = {2, 14, 14, 64}, .w = {64, 3, 3, 64}});
     add({.name = "winograd_asymmetric",
-         .x = {2, 10, 10, 64},
+         .x = {3, 12, 11, 64},
          .w = {64, 3, 3, 64},
          .params = {.padding = {0, 1, 1, 0}},
          .bias = true});
-    add({.name = "winograd_4x4", .x = {5, 4, 4, 128}, .w = {128, 3, 3, 128}, .params = same3, .relu = true});
-    add({.name = "winograd_wide", .x = {1, 6, 6, 256}, .w = {256, 3, 3, 256}, .params = same3, .bias = true});
+    add({.name = "winograd_4x4", .x = {17, 4, 4, 128}, .w = {64, 3, 3, 128}, .params = same3, .relu = true});
+    add({.name = "winograd_wide", .x = {6, 7, 7, 256}, .w = {32, 3, 3, 256}, .params = same3, .bias = true});
     add({.name = "winograd_blocks", .x = {19, 12, 13, 32}, .w = {48, 3, 3, 32}, .params = same3, .bias = true});
     for (const auto& [name, fill] : {std::pair{"large", Fill::large},
                                      {"tiny", Fill::tiny},
@@ -206,7 +214,7 @@ std::vector<Geometry> geometries() {
              .relu = true,
              .fill = fill});
         add({.name = std::string(name) + "_winograd",
-             .x = {2, 9, 7, 64},
+             .x = {5, 9, 7, 64},
              .w = {64, 3, 3, 64},
              .params = same3,
              .bias = true,

@@ -74,6 +74,8 @@ std::vector<Case<Matmul>> products() {
             add("shared_a" + kind, both({.batch_b = {5}, .m = 17, .n = 35, .k = 19, .bias = true, .accumulate = true}));
             add("small_batch" + kind,
                 both({.batch_a = {4}, .batch_b = {4}, .m = 2, .n = 3, .k = 5, .accumulate = true}));
+            add("few_columns" + kind,
+                both({.m = 67, .n = 9, .k = 48, .bias = true, .activation = relu, .alpha = -0.5f, .accumulate = true}));
             // Extents that 16-byte loads allow: each kind of tile of the native kernels, with tails, and sums that are
             // split because there are few of them.
             add("tiles" + kind, both({.m = 136, .n = 104, .k = 168, .bias = true}));

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+
+// Vectors of 16 floats, and the innermost step of a matrix product on them. Made for AVX-512, right anywhere. Vectors
+// never cross a function's boundary by value: that ABI depends on the instruction set.
+namespace heddle::kernels::block {
+
+using Lanes = float __attribute__((vector_size(64)));
+using Unaligned = float __attribute__((vector_size(64), aligned(4), may_alias));
+inline constexpr std::int64_t lanes = 16;
+
+/// Whether the processor has the registers; without them all this is right, but slow.
+inline bool suits_processor() {
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512f");
+#else
+    return true;
+#endif
+}
+
+#define HEDDLE_INLINE [[gnu::always_inline]] inline
+#define HEDDLE_INLINE_LAMBDA __attribute__((always_inline))
+
+HEDDLE_INLINE const Unaligned& at(const float* address) { return *reinterpret_cast<const Unaligned*>(address); }
+HEDDLE_INLINE Unaligned& at(float* address) { return *reinterpret_cast<Unaligned*>(address); }
+
+/// The left operand l of a block: l(row, k) of run r stands at data[row * row_step + r * run_step + k * depth_step]. So
+/// it may be transposed, and its rows may overlap, as the windows of a convolution do.
+struct Left {
+    const float* data;
+    std::int64_t row_step, depth_step, run_step = 0;
+};
+
+/// Where a block's sums begin: at the values there, or at 0 (null). A step of 0 repeats a row: a bias.
+struct Start {
+    const float* data = nullptr;
+    std::int64_t row_step = 0;
+};
+
+#define HEDDLE_EACH_OF_16(f) f(0) f(1) f(2) f(3) f(4) f(5) f(6) f(7) f(8) f(9) f(10) f(11) f(12) f(13) f(14) f(15)
+
+/// c = start + l r for `rows` rows and `vectors` * 16 columns: up to 16 sums that stay in registers while k runs (named
+/// one by one, for the compiler keeps an array in memory) and hide the latency of an addition. k counts `depth` in each
+/// of `runs`; the rows of r and c are `right_step` and `c_step` apart.
+template <int vectors, int rows = 16 / vectors>
+HEDDLE_INLINE void multiply_block(const Left& l, const float* right, std::int64_t right_step, const Start& start,
+                                  float* c, std::int64_t c_step, std::int64_t depth, std::int64_t runs = 1) {
+    static_assert(vectors * rows <= 16);
+#define HEDDLE_START(i)                 \
+    [[maybe_unused]] Lanes s##i{};      \
+    if constexpr ((i) < vectors * rows) \
+        if (start.data) s##i = at(start.data + (i) / vectors * start.row_step + (i) % vectors * lanes);
+#define HEDDLE_LEFT(row) ((row) < 4 ? left : (row) < 8 ? left4 : (row) < 12 ? left8 : left12)[(row) % 4 * l.row_step]
+#define HEDDLE_STEP(i) \
+    if constexpr ((i) < vectors * rows) s##i += HEDDLE_LEFT((i) / vectors) * at(right + (i) % vectors * lanes);
+#define HEDDLE_FINISH(i) \
+    if constexpr ((i) < vectors * rows) at(c + (i) / vectors * c_step + (i) % vectors * lanes) = s##i;
+    HEDDLE_EACH_OF_16(HEDDLE_START)
+    for (std::int64_t run = 0; run < runs; ++run) {
+        // Sixteen distances from one pointer would not fit the registers: up to three from each of four pointers, which
+        // are hidden from the compiler, for it would relate them.
+        const float* left = l.data + run * l.run_step;
+        const float *left4 = left + 4 * l.row_step, *left8 = left + 8 * l.row_step, *left12 = left + 12 * l.row_step;
+        for (std::int64_t k = 0; k < depth; ++k, right += right_step) {
+            HEDDLE_EACH_OF_16(HEDDLE_STEP)
+            left += l.depth_step, left4 += l.depth_step, left8 += l.depth_step, left12 += l.depth_step;
+            if constexpr (rows > 4) asm("" : "+r"(left4), "+r"(left8), "+r"(left12));
+        }
+    }
+    HEDDLE_EACH_OF_16(HEDDLE_FINISH)
+#undef HEDDLE_START
+#undef HEDDLE_LEFT
+#undef HEDDLE_STEP
+#undef HEDDLE_FINISH
+}
+
+/// The same for any number of rows up to `most`.
+template <int vectors, int most = 16 / vectors>
+HEDDLE_INLINE void multiply_rows(std::int64_t rows, const Left& l, const float* right, std::int64_t right_step,
+                                 const Start& start, float* c, std::int64_t c_step, std::int64_t depth,
+                                 std::int64_t runs = 1) {
+    if (rows == most)
+        multiply_block<vectors, most>(l, right, right_step, start, c, c_step, depth, runs);
+    else if constexpr (most > 1)
+        multiply_rows<vectors, most - 1>(rows, l, right, right_step, start, c, c_step, depth, runs);
+}
+
+/// Right operands may stand in panels of 32 columns (the last one of 16 where they do not divide), one after the other:
+/// a product runs down a panel, which then lies in consecutive lines.
+inline constexpr std::int64_t panel = 2 * lanes;
+HEDDLE_INLINE std::int64_t panel_width(std::int64_t column, std::int64_t columns) {
+    return column / panel * panel + panel <= columns ? panel : lanes;
+}
+
+}  // namespace heddle::kernels::block

@@ -81,11 +81,12 @@ std::string pytorch_request(const Job& job, const Options& options) {
     for (const auto& [name, value] : job.dims.values()) dims.set(name, value);
     Config one;
     one.set("operation", job.set->table().operation())
+        .set("case", job.name)
         .set("dtype", std::string(to_string(job.dtype)))
         .set("threads", thread_count())
-        .set("cold_bytes", static_cast<std::int64_t>(options.warm ? 0 : cold_bytes(options.device)))
         .set("warmup_s", options.warmup_s)
         .set("measure_s", options.measure_s)
+        .set("cold_bytes", static_cast<std::int64_t>(options.warm ? 0 : cold_bytes(Device::cpu())))
         .set("dims", dims);
     return Config(Config::Array{one}).to_json() + "\n";
 }
@@ -115,10 +116,6 @@ Contender pytorch_answer(const std::string& output) {
 }
 
 Contender run_pytorch(const Job& job, const Options& options) {
-    if (job.dims.values().empty())
-        return {.name = pytorch_name,
-                .state = Contender::State::unsupported,
-                .reason = "a named case, which no numbers describe"};
     std::string answer;
     int status = 0;
     try {

@@ -7,15 +7,17 @@ Standard input is one JSON array of cases, standard output one JSON object a lin
 operations and the numbers ("dims") of each. A case that this PyTorch cannot run is answered by the reason.
 
 PyTorch at its best: OpenBLAS on OpenMP threads (Debian's libopenblas0-openmp) first on the library path, the number of threads set,
-pictures channels last, denormals flushed, outputs written to memory that is there already where an operator takes `out=`, backward
-operators called by themselves where they have a name, and everything that needs no graph under inference_mode. Where an operator
-makes its outputs, malloc keeps the pages it has (without that a large output costs a page fault each 4 KiB), and a call's outputs
-live until its operands are used again: they are as cold as outputs that were there already. Attention is
-scaled_dot_product_attention, or on a PyTorch without it the two products and softmax, on operands in PyTorch's own order [batch,
-heads, time, size]; it and the recurrent layers are differentiated by autograd, on one graph that is kept. A recurrent layer's
-forward pass keeps what its backward pass needs, as Heddle's does.
+pictures channels last, denormals flushed, backward operators called by themselves where they have a name, and everything that needs
+no graph under inference_mode. Attention is scaled_dot_product_attention, or on a PyTorch without it the two products and softmax,
+on operands in PyTorch's own order [batch, heads, time, size]; it and the recurrent layers are differentiated by autograd, on one
+graph that is kept. A recurrent layer's forward pass keeps what its backward pass needs, as Heddle's does.
+
+Memory as Heddle's side has it: operands and results together rotate among copies that make up more than the case's `cold_bytes`. A
+result is kept until the next run on its copy, so that the allocator hands out memory that was written longest ago and has been
+touched before. glibc is told to keep freed memory, and to ask for huge pages, as Heddle's allocator does.
 """
 
+import functools
 import glob
 import json
 import os
@@ -23,8 +25,9 @@ import statistics
 import sys
 import time
 
-LARGEST_CALLS = 1024  # copies of the operands, however small they are
+MOST_COPIES = 1024  # of the operands, however small they are
 SHORTEST_SAMPLE = 100e-6  # seconds; the clock and the loop are noise beside it
+MALLOC = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=4611686018427387904:glibc.malloc.hugetlb=1"
 
 
 class Unsupported(Exception):
@@ -32,26 +35,14 @@ class Unsupported(Exception):
 
 
 class Operands:
-    """Makes the tensors of one call, and counts their bytes."""
+    """Makes the inputs of one call, and counts their bytes."""
 
     def __init__(self, torch, dtype):
-        self.torch, self.dtype, self.sizes = torch, dtype, {}
+        self.torch, self.dtype, self.bytes = torch, dtype, 0
 
     def _count(self, tensor):
-        self.sizes[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+        self.bytes += tensor.numel() * tensor.element_size()
         return tensor
-
-    def count_all(self, result):
-        """Counts what a call returns, except what is counted already."""
-        if isinstance(result, self.torch.Tensor):
-            self._count(result)
-        elif isinstance(result, (tuple, list)):
-            for item in result:
-                self.count_all(item)
-
-    @property
-    def bytes(self):
-        return sum(self.sizes.values())
 
     def normal(self, *shape, dtype=None):
         return self._count(self.torch.randn(shape).to(dtype or self.dtype))
@@ -68,7 +59,8 @@ def relu_gradient(torch, dy, y):
     return torch.ops.aten.threshold_backward(dy, y, 0)
 
 
-# Each of these makes the operands of one call and returns what is timed. `d`: the dims of the case.
+# Each of these makes the operands of one call and returns what is timed, which gives all tensors that it wrote. `d`: the dims
+# of the case.
 
 
 def convolution(torch, make, d, direction):
@@ -87,8 +79,6 @@ def convolution(torch, make, d, direction):
     dy = make.like(forward(x, w, None, **place))
     backward = torch.ops.aten.convolution_backward
     pairs = [[d[name]] * 2 for name in ("stride", "pad", "dilation")]
-    if direction == "data":
-        make.sizes.pop(x.data_ptr())  # its extents alone are read
     wanted = [direction == "data", direction == "weights", direction == "weights" and bool(d["bias"])]
     return lambda: backward(dy, x, w, [d["k"]], *pairs, False, [0, 0], d["groups"], wanted)
 
@@ -99,7 +89,7 @@ def matmul(torch, make, d):
     a = make.normal(*batch, k, m).transpose(-1, -2) if d["transpose_a"] else make.normal(*batch, m, k)
     b = make.normal(*batch, n, k).transpose(-1, -2) if d["transpose_b"] else make.normal(*batch, k, n)
     bias = make.normal(n) if d["bias"] else None
-    out = make.normal(*batch, m, n)
+    out = torch.empty((*batch, m, n), dtype=make.dtype)
 
     def run():
         if bias is None:
@@ -108,8 +98,7 @@ def matmul(torch, make, d):
             torch.matmul(a, b, out=out).add_(bias)
         else:
             torch.addmm(bias, a, b, out=out)
-        if d["relu"]:
-            out.relu_()
+        return out.relu_() if d["relu"] else out
 
     return run
 
@@ -125,19 +114,18 @@ def batch_norm(torch, make, d, direction):
 
         def run():
             g = relu_gradient(torch, dy, y) if d["relu"] else dy
-            return backward(g, x, scale, None, None, mean, variance, True, 1e-5, [True, True, True])
+            gradients = backward(g, x, scale, None, None, mean, variance, True, 1e-5, [True, True, True])
+            return (*gradients, g) if d["residual"] else gradients
 
         return run
 
     training = direction == "forward"
-    running = (None, None) if training else (mean, variance)
 
     def run():
-        y = torch.native_batch_norm(x, scale, offset, *running, training, 0.1, 1e-5)[0]
+        y, *statistics_of_x = torch.native_batch_norm(x, scale, offset, mean, variance, training, 0.1, 1e-5)
         if residual is not None:
             y.add_(residual)
-        if d["relu"]:
-            y.relu_()
+        return y.relu_() if d["relu"] else y, statistics_of_x
 
     return run
 
@@ -156,7 +144,7 @@ def softmax(torch, make, d, direction):
     x = make.normal(d["rows"], d["classes"])
     forward = torch.ops.aten._log_softmax if d["log"] else torch.ops.aten._softmax
     backward = torch.ops.aten._log_softmax_backward_data if d["log"] else torch.ops.aten._softmax_backward_data
-    out = make.like(x)
+    out = torch.empty_like(x)
     if direction == "forward":
         return lambda: forward(x, 1, False, out=out)
     dy, y = make.like(x), forward(x, 1, False)
@@ -203,7 +191,7 @@ def recurrent(torch, make, d, direction):
     ]
     layer = kinds[d["cell"]](d["inputs"], d["units"], bias=bool(d["bias"]), batch_first=True).to(make.dtype)
     x = make.normal(d["batch"], d["time"], d["inputs"]).requires_grad_()
-    make.count_all(list(layer.parameters()))
+    make.bytes += sum(p.numel() * p.element_size() for p in layer.parameters())
     if direction == "forward":
         return lambda: layer(x)
     y, inputs = layer(x)[0], [x, *layer.parameters()]
@@ -240,6 +228,58 @@ def attention(torch, make, d, direction):
     return lambda: torch.autograd.grad(y, [query, key, value], dy, retain_graph=True)
 
 
+def elementwise(torch, make, name):
+    a, bias = make.normal(128, 32, 32, 32), make.normal(32)
+    if name == "relu_128x32x32x32":
+        return lambda: torch.relu(a)
+    b = make.like(a) if name == "add_128x32x32x32" else bias
+    return lambda: torch.add(a, b)
+
+
+def reduction(torch, make, name):
+    x, axes = (make.normal(4096, 1024), 1) if name == "sum_last_4096x1024" else (make.normal(128, 32, 32, 32), (0, 1, 2))
+    return lambda: torch.sum(x, axes)
+
+
+def permutation(torch, make, name):
+    shape, axes = ((2048, 2048), (1, 0)) if name == "transpose_2048x2048" else ((128, 32, 32, 64), (0, 3, 1, 2))
+    x = make.normal(*shape).permute(axes)
+    return lambda: x.contiguous()
+
+
+def cross_entropy(torch, make, name):
+    rows, classes = (int(number) for number in name.removeprefix("batch").split("x"))
+    logits, labels = make.normal(rows, classes), torch.randint(classes, (rows,))
+    return lambda: torch.nn.functional.cross_entropy(logits, labels, reduction="none", label_smoothing=0.1)
+
+
+def optimizer_step(torch, make, name, kind, **options):
+    parameter = make.normal(*(int(number) for number in name.removeprefix("dense").split("x"))).requires_grad_()
+    parameter.grad = make.like(parameter)
+    optimizer = kind(torch)([parameter], lr=0.01, **options)
+    optimizer.step()
+    make.bytes += sum(state.numel() * 4 for state in optimizer.state[parameter].values() if torch.is_tensor(state))
+    return optimizer.step
+
+
+def named_cases():
+    """The cases of the suite memory-bound that no numbers describe, as `operations`; the second entry is the case's name."""
+    sgd = {"kind": lambda torch: torch.optim.SGD, "momentum": 0.9, "weight_decay": 1e-4}
+    adam = {"kind": lambda torch: torch.optim.AdamW, "weight_decay": 0.01}
+    return {
+        ("binary", "add_128x32x32x32"): (elementwise, False),
+        ("binary", "add_bias_128x32x32x32"): (elementwise, False),
+        ("unary", "relu_128x32x32x32"): (elementwise, False),
+        ("reduce", "sum_channels_128x32x32x32"): (reduction, False),
+        ("reduce", "sum_last_4096x1024"): (reduction, False),
+        ("permute", "nhwc_to_nchw_128x32x32x64"): (permutation, False),
+        ("permute", "transpose_2048x2048"): (permutation, False),
+        ("cross_entropy_forward", "batch128x1000"): (cross_entropy, False),
+        ("sgd_step", "dense4096x1024"): (functools.partial(optimizer_step, **sgd), True),
+        ("adam_step", "dense4096x1024"): (functools.partial(optimizer_step, **adam), True),
+    }
+
+
 def operations():
     """Name: (function, direction or nothing, whether the timed call records or walks a graph)."""
     table = {"matmul": (matmul, (), False), "batch_norm_inference": (batch_norm, ("inference",), False)}
@@ -260,27 +300,55 @@ def operations():
     return table
 
 
+def cache_bytes():
+    """The size of the last-level cache."""
+    sizes = [0]
+    for path in glob.glob("/sys/devices/system/cpu/cpu0/cache/index*/size"):
+        with open(path, encoding="ascii") as file:
+            text = file.read().strip()
+        sizes.append(int(text.rstrip("KM")) << {"K": 10, "M": 20}.get(text[-1], 0))
+    return max(sizes) or 32 << 20
+
+
+def bytes_of(result):
+    """Of all tensors in a result, which may be one or nest some."""
+    if result is None:
+        return 0
+    if isinstance(result, (tuple, list)):
+        return sum(bytes_of(part) for part in result)
+    return result.numel() * result.element_size()
+
+
 def make_calls(torch, case):
-    """Calls whose operands, outputs included, are together more than `cold_bytes`, if LARGEST_CALLS are enough."""
-    if case["operation"] not in operations():
-        raise Unsupported(f"no operator of PyTorch is known for {case['operation']}")
+    """Calls on copies of the operands, a result of each, and whether together they are larger than `cold_bytes`."""
+    if case["dims"]:
+        if case["operation"] not in operations():
+            raise Unsupported(f"no operator of PyTorch is known for {case['operation']}")
+        function, direction, graph = operations()[case["operation"]]
+        arguments = (case["dims"], *direction)
+    else:
+        name = case.get("case", "")
+        if (case["operation"], name) not in named_cases():
+            raise Unsupported(f"no operator of PyTorch is known for {case['operation']} {name}")
+        function, graph = named_cases()[case["operation"], name]
+        arguments = (name,)
     dtypes = {"f32": torch.float32, "f64": torch.float64, "bf16": torch.bfloat16, "f16": torch.float16}
     if case["dtype"] not in dtypes:
         raise Unsupported(f"no type of PyTorch is known for {case['dtype']}")
-    function, arguments, graph = operations()[case["operation"]]
-    calls, held = [], 0
+    wanted = case.get("cold_bytes", 2 * cache_bytes())
+    calls, results, held = [], [], 0
     with torch.enable_grad() if graph else torch.inference_mode():
-        while not calls or (held <= case["cold_bytes"] and len(calls) < LARGEST_CALLS):
+        while held <= wanted and len(calls) < MOST_COPIES:
             make = Operands(torch, dtypes[case["dtype"]])
-            calls.append(function(torch, make, case["dims"], *arguments))
-            make.count_all(calls[-1]())
-            held += make.bytes
-    return calls, graph, held > case["cold_bytes"] > 0
+            calls.append(function(torch, make, *arguments))
+            results.append(calls[-1]())
+            held += max(make.bytes + bytes_of(results[-1]), 1)
+    return calls, results, graph, 0 < wanted < held
 
 
-def samples_of(calls, warmup_seconds, seconds):
-    """Seconds of a call, each the mean of as many calls as make a sample long enough."""
-    place, clock, results = 0, time.perf_counter, [None] * len(calls)
+def samples_of(calls, results, warmup_seconds, seconds):
+    """Seconds of a call, each the mean of as many calls as make a sample long enough. Puts what they give into `results`."""
+    place, clock = 0, time.perf_counter
 
     def sample(count):
         nonlocal place
@@ -302,9 +370,9 @@ def samples_of(calls, warmup_seconds, seconds):
 
 def measure(torch, case):
     torch.set_num_threads(case["threads"])
-    calls, graph, cold = make_calls(torch, case)
+    calls, results, graph, cold = make_calls(torch, case)
     with torch.enable_grad() if graph else torch.inference_mode():
-        samples = samples_of(calls, case["warmup_s"], case["measure_s"])
+        samples = samples_of(calls, results, case["warmup_s"], case["measure_s"])
     first, median, third = statistics.quantiles(samples, n=4)
     note = f"PyTorch {torch.__version__}" + ("" if cold else ", operands warm")
     return {"median_s": median, "spread_s": third - first, "note": note}
@@ -327,9 +395,9 @@ def answers(cases):
 
 
 def tune_environment(cases):
-    """OpenMP, malloc and the choice of OpenBLAS are settled before a program begins: begins it again where they are not."""
+    """What must be settled before a program begins, or None where it is: OpenMP, glibc's memory, the choice of OpenBLAS."""
     tuned = dict(os.environ, OMP_NUM_THREADS=str(max((case["threads"] for case in cases), default=1)))
-    tuned.update(MALLOC_MMAP_MAX_="0", MALLOC_TRIM_THRESHOLD_=str(1 << 40))
+    tuned.setdefault("GLIBC_TUNABLES", MALLOC)
     libraries = glob.glob("/usr/lib/*/openblas-openmp")
     if libraries and libraries[0] not in tuned.get("LD_LIBRARY_PATH", "").split(":"):
         tuned["LD_LIBRARY_PATH"] = ":".join(filter(None, [libraries[0], tuned.get("LD_LIBRARY_PATH")]))

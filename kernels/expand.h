@@ -60,7 +60,26 @@ class Expanded {
         strides_[rank_++] = stride;
     }
 
+    /// A row, such as a bias, again and again: each copy doubles what is there.
+    void write_repeated(std::int64_t first, std::int64_t count, T* buffer) const {
+        const std::int64_t period = extents_[1], start = first % period;
+        const std::int64_t rest = std::min(count, period - start);
+        std::copy_n(data_ + start, rest, buffer);
+        std::int64_t done = rest;
+        if (done < count) {
+            const std::int64_t again = std::min(count - done, start);
+            std::copy_n(data_, again, buffer + done);
+            done += again;
+        }
+        while (done < count) {  // a whole period at least is there
+            const std::int64_t more = std::min(count - done, done / period * period);
+            std::copy_n(buffer, more, buffer + done);
+            done += more;
+        }
+    }
+
     void write_strided(std::int64_t first, std::int64_t count, T* buffer) const {
+        if (rank_ == 2 && strides_[0] == 0 && strides_[1] == 1) return write_repeated(first, count, buffer);
         Index index{};
         std::int64_t offset = 0;
         for (std::size_t axis = rank_; axis-- > 0; first /= extents_[axis]) {

@@ -6,9 +6,11 @@
 #include "kernels/dispatch.h"
 #include "kernels/norm/cpu_loops.h"
 #include "kernels/norm/implementations.h"
+#include "kernels/stream.h"
 
 // Memory is what batch norm costs: x is read twice and y written once. The second reading goes through each thread's
-// part backwards, so that it begins with what is still in cache.
+// part backwards, so that it begins with what is still in cache; a large y is written past the caches. On one core of
+// an EPYC, operands in no cache: 0.8 to 0.9 ms where reading x alone takes 0.3 and copying it 0.6 (128 x 32 x 32 x 16).
 namespace heddle::kernels {
 namespace {
 
@@ -39,6 +41,20 @@ void exact_moments(const Strips& strips, std::int64_t rows, const T* x, ChunkMom
     }
 }
 
+/// From sums about the pivot, of a chunk of `rows`: false where they left the range of float.
+HEDDLE_SIMD_CLONES bool about_mean(std::int64_t channels, std::int64_t rows, const float* pivot, double* means,
+                                   double* squares) {
+    int finite = 1;
+    for (std::int64_t c = 0; c < channels; ++c) {
+        const double sum = means[c], distance = sum / double(rows), square = squares[c];
+        finite &= (square - square == 0) & (distance - distance == 0);
+        const double about = square - distance * sum;
+        squares[c] = about > 0 ? about : 0;
+        means[c] = double(pivot[c]) + distance;
+    }
+    return finite != 0;
+}
+
 /// One pass, about a pivot: the mean of the chunk's first quarter (read just before, so the main loop finds it in
 /// cache). The pivot's distance from the mean is subtracted exactly afterwards; because a quarter of the values lie
 /// around the pivot, its square is at most four times the variance, so at most two bits cancel, whatever the data.
@@ -65,14 +81,8 @@ class MomentsOfChunk {
         add_moments(strips_, rows * channels, x, pivot_.data(), sum_.data(), squares_.data());
         fold(strips_, sum_.data(), result.mean);
         fold(strips_, squares_.data(), result.squares);
-        bool finite = true;
-        for (std::int64_t c = 0; c < channels; ++c) {
-            const double distance = result.mean[c] / double(rows);
-            finite = finite && std::isfinite(result.squares[c]) && std::isfinite(distance);
-            result.squares[c] = std::max(result.squares[c] - distance * result.mean[c], 0.0);
-            result.mean[c] = double(pivot_[static_cast<std::size_t>(c)]) + distance;
-        }
-        if (!finite) exact_moments(strips_, rows, x, result);
+        if (!about_mean(channels, rows, pivot_.data(), result.mean, result.squares))
+            exact_moments(strips_, rows, x, result);
     }
 
   private:
@@ -127,16 +137,31 @@ float at(const View& vector, std::int64_t channel, float absent) {
     return vector ? vector.as<float>()[channel] : absent;
 }
 
+/// `streamed`: y is written past the caches.
 template <class T, class Args>
-void apply(const Strips& strips, const Args& args, const Coefficients& coefficients) {
+void apply(const Strips& strips, const Args& args, const Coefficients& coefficients, bool streamed) {
     const float floor = args.activation == FusedActivation::relu ? 0.0f : -std::numeric_limits<float>::infinity();
+    const auto run = [&](std::int64_t start, std::int64_t count, T* y) {
+        normalize(strips, count, args.x.template as<T>() + start,
+                  args.residual ? args.residual.template as<T>() + start : nullptr, coefficients.mean,
+                  coefficients.factor, coefficients.shift, floor, y);
+    };
+    T* const y = args.y.template as<T>();
+    // What is computed before it is streamed out: whole strips, in the first cache.
+    const std::int64_t part = std::max<std::int64_t>(2048 / strips.strip, 1) * strips.strip;
     parallel_for(strips.chunks, 1, [&](std::int64_t first, std::int64_t last) {
+        std::vector<T> parts(static_cast<std::size_t>(streamed ? part : 0));
         for (std::int64_t chunk = last - 1; chunk >= first; --chunk) {
             const std::int64_t start = strips.first_row(chunk) * strips.channels;
-            normalize(strips, strips.rows_in(chunk) * strips.channels, args.x.template as<T>() + start,
-                      args.residual ? args.residual.template as<T>() + start : nullptr, coefficients.mean,
-                      coefficients.factor, coefficients.shift, floor, args.y.template as<T>() + start);
+            const std::int64_t end = start + strips.rows_in(chunk) * strips.channels;
+            if (!streamed) run(start, end - start, y + start);
+            for (std::int64_t i = start; streamed && i < end; i += part) {
+                const std::int64_t count = std::min(part, end - i);
+                run(i, count, parts.data());
+                stream_out(parts.data(), y + i, static_cast<std::size_t>(count) * sizeof(T));
+            }
         }
+        if (streamed) finish_stream();
     });
 }
 
@@ -180,7 +205,9 @@ void forward_in(const BatchNormForward& args, KernelContext& context) {
         }
     }
     coefficients.repeat(strips);
-    apply<T>(strips, args, coefficients);
+    // A training step saves y: its memory is not one that was read or written just before.
+    const auto bytes = static_cast<std::size_t>(rows * channels) * sizeof(T);
+    apply<T>(strips, args, coefficients, bytes >= streamed_bytes);
 }
 
 void forward(const BatchNormForward& args, KernelContext& context) {
@@ -199,7 +226,7 @@ void inference(const BatchNormInference& args, KernelContext& context) {
                          at(args.scale, c, 1) / std::sqrt(double(args.variance.as<float>()[c]) + double(args.epsilon)),
                          at(args.offset, c, 0));
     coefficients.repeat(strips);
-    with_f32_or_bf16(args.x.dtype, [&](auto zero) { apply<decltype(zero)>(strips, args, coefficients); });
+    with_f32_or_bf16(args.x.dtype, [&](auto zero) { apply<decltype(zero)>(strips, args, coefficients, false); });
 }
 
 }  // namespace

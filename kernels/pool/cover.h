@@ -10,6 +10,7 @@ namespace heddle::kernels {
 /// The outputs whose windows hold one row (or column) of the picture: first <= output < last, perhaps none.
 struct Cover {
     std::int64_t first, last;
+    bool operator==(const Cover&) const = default;
 };
 
 /// For each coordinate of the picture along `axis` (0: rows, 1: columns); `outputs` is y's extent there.

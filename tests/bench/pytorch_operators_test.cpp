@@ -5,6 +5,7 @@
 #include <set>
 #include <sstream>
 
+#include "bench/suites.h"
 #include "tests/data/files.h"
 
 // The protocol of benchmarks/pytorch_operators.py (docs/guides/bench.md), where there is a PyTorch.
@@ -67,8 +68,8 @@ class PyTorchOperators : public testing::Test {
 };
 
 Json one(const std::string& operation, const Json& dims, const std::string& dtype = "f32") {
-    return {{"operation", operation}, {"dtype", dtype},     {"threads", 1}, {"cold_bytes", 1 << 16},
-            {"warmup_s", 0.0},        {"measure_s", 0.002}, {"dims", dims}};
+    return {{"operation", operation}, {"dtype", dtype},        {"threads", 1}, {"warmup_s", 0.0},
+            {"measure_s", 0.002},     {"cold_bytes", 1 << 14}, {"dims", dims}};
 }
 
 Json convolution(int pad_end) {
@@ -138,6 +139,21 @@ TEST_F(PyTorchOperators, TimesEveryOperation) {
         EXPECT_GE(found[i].value("spread_s", -1.0), 0) << cases[i] << found[i];
         EXPECT_NE(found[i].value("note", "").find("PyTorch "), std::string::npos) << found[i];
     }
+}
+
+/// What no numbers describe, of the suites: known by name.
+TEST_F(PyTorchOperators, KnowsTheNamedCasesOfTheSuites) {
+    Json cases = Json::array();
+    for (const bench::Suite& suite : bench::suites())
+        for (const bench::SuiteCase& named : suite.cases)
+            if (named.dims.empty()) {
+                cases.push_back(one(named.operation, Json::object()));
+                cases.back()["case"] = named.name;
+            }
+    ASSERT_GE(cases.size(), 10u);
+    const std::vector<Json> found = answers(cases);
+    for (std::size_t i = 0; i < cases.size(); ++i)
+        EXPECT_GT(found[i].value("median_s", 0.0), 0) << cases[i] << found[i];
 }
 
 TEST_F(PyTorchOperators, TimesTheSizesAskedFor) {

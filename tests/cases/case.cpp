@@ -126,14 +126,27 @@ double draw(Fill fill, std::uint64_t operand, std::uint64_t index) {
 
 enum class Role { input, output, inout, scratch };
 
+/// Host memory as tensors have it (core/allocator.h): aligned, and on huge pages where there is much of it. A kernel is
+/// timed on what it meets in a training step.
+template <class T>
+struct TensorMemory {
+    using value_type = T;
+    T* allocate(std::size_t count) {
+        return static_cast<T*>(allocator(Device::cpu()).allocate(count * sizeof(T), 0, "case"));
+    }
+    void deallocate(T* memory, std::size_t) { allocator(Device::cpu()).free(memory); }
+    bool operator==(const TensorMemory&) const = default;
+};
+using Bytes = std::vector<std::byte, TensorMemory<std::byte>>;
+
 struct Operand {
     Role role = Role::input;
     Shape shape = {};
     DType dtype = DType::f32;
-    DType exact_to = DType::f32;       // the dtype whose precision an output is held to
-    std::vector<std::byte> host = {};  // guard, elements, guard
-    std::byte* device = nullptr;       // the same on the device (host.data() on the CPU)
-    std::vector<std::byte> before = {};
+    DType exact_to = DType::f32;  // the dtype whose precision an output is held to
+    Bytes host = {};              // guard, elements, guard
+    std::byte* device = nullptr;  // the same on the device (host.data() on the CPU)
+    Bytes before = {};
     bool partial = false;                 // of a reference: only some elements were computed
     std::vector<std::int64_t> only = {};  // these
 

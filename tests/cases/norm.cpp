@@ -132,9 +132,11 @@ const std::vector<NamedShape>& shapes() {
         {"one_channel", {4099, 1}},
         {"channels3", {2, 33, 31, 3}},
         {"channels16", {3, 17, 5, 16}},
+        {"channels32", {3, 37, 15, 32}},
         {"channels67", {5, 13, 67}},
         {"channels67_long", {1031, 67}},
         {"channels64_long", {2, 33, 33, 64}},
+        {"channels128", {5, 7, 41, 128}},
         {"channels512", {67, 512}},
         {"channels2053", {35, 2053}},
     };

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/bf16_memory.h"
+
+// 16 floats at a time, for loops whose sums must stay in registers. GCC's and Clang's vectors: one register of AVX-512,
+// two of AVX2's, right anywhere. They never cross a function's boundary by value: that ABI depends on the instruction
+// set, so all of this is inlined into HEDDLE_SIMD_CLONES functions.
+namespace heddle::kernels {
+
+using Lanes = float __attribute__((vector_size(64)));
+inline constexpr std::int64_t lanes = 16;
+
+namespace detail {
+using FloatsInMemory = float __attribute__((vector_size(64), aligned(4), may_alias));
+using HalvesInMemory = std::uint16_t __attribute__((vector_size(32), aligned(2), may_alias));
+using Words = std::uint32_t __attribute__((vector_size(64)));
+}  // namespace detail
+
+[[gnu::always_inline]] inline void get(Lanes& to, const float* from) {
+    to = *reinterpret_cast<const detail::FloatsInMemory*>(from);
+}
+[[gnu::always_inline]] inline void get(Lanes& to, const BFloat16* from) {
+    const auto halves = *reinterpret_cast<const detail::HalvesInMemory*>(from);
+    to = reinterpret_cast<Lanes>(__builtin_convertvector(halves, detail::Words) << 16);
+}
+[[gnu::always_inline]] inline void put(float* to, const Lanes& from) {
+    *reinterpret_cast<detail::FloatsInMemory*>(to) = from;
+}
+[[gnu::always_inline]] inline void put(BFloat16* to, const Lanes& from) {
+    for (std::int64_t j = 0; j < lanes; ++j) store(to[j], from[j]);
+}
+
+}  // namespace heddle::kernels

@@ -118,6 +118,7 @@ std::string Plan::engine() const {
 std::vector<std::string> Plan::notes() const { return static_cast<const GraphWithPooling&>(*graph_).notes(); }
 
 void Plan::run(cudnnHandle_t handle, std::span<void*> pointers, void* workspace, const char* operation) const {
+    const std::lock_guard lock(running_);
     auto status = graph_->execute(handle, pointers.data(), static_cast<int>(pointers.size()), workspace);
     check(status.is_good(), "{}: cuDNN: {}", operation, status.get_message());
 }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,7 +29,8 @@ struct Target {
     int compute_capability = 0;  ///< 90 for 9.0
 };
 
-/// An operation graph that cuDNN has made a plan for. Thread-safe; lives as long as the process, as captured graphs do
+/// An operation graph that cuDNN has made a plan for. Thread-safe (of cuDNN's own plans that does not hold of every
+/// engine, whatever the handle: one thread runs it at a time); lives as long as the process, as captured graphs do
 /// that replay its kernels.
 class Plan {
   public:
@@ -48,6 +50,7 @@ class Plan {
 
   private:
     std::unique_ptr<cudnn_frontend::graph::Graph> graph_;
+    mutable std::mutex running_;
     std::size_t workspace_bytes_;
     unsigned outputs_;
     int operands_;

@@ -27,6 +27,7 @@ struct ForwardSteps {
 template <class T, class Form>
 __global__ void __launch_bounds__(Form::threads, 1) rnn_forward_steps(const __grid_constant__ ForwardSteps<T> in) {
     constexpr RnnCell cell = Form::cell;
+    constexpr bool gru = cell == RnnCell::gru;
     constexpr int gates = Form::gates;
     HEDDLE_SHARED_DYNAMIC(T, shared);
     const PersistentLane lane;
@@ -66,7 +67,6 @@ __global__ void __launch_bounds__(Form::threads, 1) rnn_forward_steps(const __gr
     for (int s = 0; s < in.time; ++s) {
         const int t = time_of(s);
         // The sums begin with what is known; but gru's last gate keeps the two apart.
-        constexpr bool gru = cell == RnnCell::gru;
         float sums[gates][4];
         HEDDLE_UNROLL
         for (int g = 0; g < gates; ++g) {
@@ -99,7 +99,7 @@ __global__ void __launch_bounds__(Form::threads, 1) rnn_forward_steps(const __gr
                     advance<cell, FastFunctions>(gate, of_states, state[u], memory[r][u]);
                     HEDDLE_UNROLL
                     for (int g = 0; g < gates; ++g) values[g][u] = gate[g];
-                    if constexpr (cell == RnnCell::gru) candidate[u] = of_states[2];
+                    if constexpr (gru) candidate[u] = of_states[2];
                 }
                 hidden[r] = Pair<T>(state[0], state[1]);
             }
@@ -108,7 +108,7 @@ __global__ void __launch_bounds__(Form::threads, 1) rnn_forward_steps(const __gr
             HEDDLE_UNROLL
             for (int g = 0; g < gates; ++g)
                 store_pair(in.gates, place * width + g * units + lane.unit, Pair<T>(values[g][0], values[g][1]));
-            if constexpr (cell == RnnCell::gru) store_pair(in.candidate, at, Pair<T>(candidate[0], candidate[1]));
+            if constexpr (gru) store_pair(in.candidate, at, Pair<T>(candidate[0], candidate[1]));
             store_pair(in.y, at, counts ? hidden[r] : Pair<T>());
         }
     }

@@ -32,30 +32,31 @@ struct Left {
     std::int64_t row_step, depth_step, run_step = 0;
 };
 
-/// Where a block's sums begin: at the values there, or at 0 (null). A step of 0 repeats a row: a bias.
-struct Start {
+/// What is added to a block's sums: the values there, or nothing (null). A step of 0 repeats a row: a bias. It comes
+/// last, so that a sum over many blocks is one of sums, and rounds as such.
+struct Addend {
     const float* data = nullptr;
     std::int64_t row_step = 0;
 };
 
 #define HEDDLE_EACH_OF_16(f) f(0) f(1) f(2) f(3) f(4) f(5) f(6) f(7) f(8) f(9) f(10) f(11) f(12) f(13) f(14) f(15)
 
-/// c = start + l r for `rows` rows and `vectors` * 16 columns: up to 16 sums that stay in registers while k runs (named
-/// one by one, for the compiler keeps an array in memory) and hide the latency of an addition. k counts `depth` in each
-/// of `runs`; the rows of r and c are `right_step` and `c_step` apart.
+/// c = l r + addend for `rows` rows and `vectors` * 16 columns: up to 16 sums that stay in registers while k runs
+/// (named one by one, for the compiler keeps an array in memory) and hide the latency of an addition. k counts `depth`
+/// in each of `runs`; the rows of r and c are `right_step` and `c_step` apart.
 template <int vectors, int rows = 16 / vectors>
-HEDDLE_INLINE void multiply_block(const Left& l, const float* right, std::int64_t right_step, const Start& start,
+HEDDLE_INLINE void multiply_block(const Left& l, const float* right, std::int64_t right_step, const Addend& addend,
                                   float* c, std::int64_t c_step, std::int64_t depth, std::int64_t runs = 1) {
     static_assert(vectors * rows <= 16);
-#define HEDDLE_START(i)                 \
-    [[maybe_unused]] Lanes s##i{};      \
-    if constexpr ((i) < vectors * rows) \
-        if (start.data) s##i = at(start.data + (i) / vectors * start.row_step + (i) % vectors * lanes);
+#define HEDDLE_START(i) [[maybe_unused]] Lanes s##i{};
 #define HEDDLE_LEFT(row) ((row) < 4 ? left : (row) < 8 ? left4 : (row) < 12 ? left8 : left12)[(row) % 4 * l.row_step]
 #define HEDDLE_STEP(i) \
     if constexpr ((i) < vectors * rows) s##i += HEDDLE_LEFT((i) / vectors) * at(right + (i) % vectors * lanes);
-#define HEDDLE_FINISH(i) \
-    if constexpr ((i) < vectors * rows) at(c + (i) / vectors * c_step + (i) % vectors * lanes) = s##i;
+#define HEDDLE_FINISH(i)                                                                                    \
+    if constexpr ((i) < vectors * rows) {                                                                   \
+        if (addend.data) s##i += at(addend.data + (i) / vectors * addend.row_step + (i) % vectors * lanes); \
+        at(c + (i) / vectors * c_step + (i) % vectors * lanes) = s##i;                                      \
+    }
     HEDDLE_EACH_OF_16(HEDDLE_START)
     for (std::int64_t run = 0; run < runs; ++run) {
         // Sixteen distances from one pointer would not fit the registers: up to three from each of four pointers, which
@@ -78,12 +79,12 @@ HEDDLE_INLINE void multiply_block(const Left& l, const float* right, std::int64_
 /// The same for any number of rows up to `most`.
 template <int vectors, int most = 16 / vectors>
 HEDDLE_INLINE void multiply_rows(std::int64_t rows, const Left& l, const float* right, std::int64_t right_step,
-                                 const Start& start, float* c, std::int64_t c_step, std::int64_t depth,
+                                 const Addend& addend, float* c, std::int64_t c_step, std::int64_t depth,
                                  std::int64_t runs = 1) {
     if (rows == most)
-        multiply_block<vectors, most>(l, right, right_step, start, c, c_step, depth, runs);
+        multiply_block<vectors, most>(l, right, right_step, addend, c, c_step, depth, runs);
     else if constexpr (most > 1)
-        multiply_rows<vectors, most - 1>(rows, l, right, right_step, start, c, c_step, depth, runs);
+        multiply_rows<vectors, most - 1>(rows, l, right, right_step, addend, c, c_step, depth, runs);
 }
 
 /// Right operands may stand in panels of 32 columns (the last one of 16 where they do not divide), one after the other:

@@ -34,13 +34,13 @@ template <int vectors>
 HEDDLE_INLINE void convolve_panel(const Rows& r, std::int64_t column) {
     constexpr std::int64_t height = 16 / vectors, width = vectors * lanes;
     const float* right = r.filters + column * r.run * r.runs;
-    const Start start{r.bias ? r.bias + column : nullptr, 0};
+    const Addend bias{r.bias ? r.bias + column : nullptr, 0};
     for (std::int64_t row = 0; row < r.rows; ++row) {
         const float* source = r.source + row * r.row_step;
         float* result = r.result + row * r.positions * r.outputs + column;
         for (std::int64_t first = 0; first < r.positions; first += height)
             multiply_rows<vectors>(std::min(height, r.positions - first),
-                                   {source + first * r.pixel_step, r.pixel_step, 1, r.run_step}, right, width, start,
+                                   {source + first * r.pixel_step, r.pixel_step, 1, r.run_step}, right, width, bias,
                                    result + first * r.outputs, r.outputs, r.run, r.runs);
         if (!r.relu) continue;
         for (std::int64_t position = 0; position < r.positions; ++position)

@@ -241,7 +241,7 @@ Support supports(const Args& args) {
     if (params.groups != 1) return Support::no("groups");
     if (x.shape[3] % lanes != 0 || y.shape[3] % lanes != 0) return Support::no("channels that are no multiple of 16");
     // Against the direct convolution on one core of a Xeon with 2 MB of second-level cache: 1.0 times as fast for 16 x
-    // 16 channels (and less exact), 1.3 to 1.6 for 32 x 32, 1.8 for 64 x 64, 1.6 for 128 x 128; of a Zen 4 with 1 MB:
+    // 16 channels, 1.3 to 1.6 for 32 x 32, 1.8 for 64 x 64, 1.6 for 128 x 128; of a Zen 4 with 1 MB:
     // 1.2 to 1.3 (weight gradient: 1.07), 1.6 to 1.8, 2.0 to 2.3, 2.3 to 2.7. For 256 x 256 it equals `cpu_winograd`
     // with a fifth of the workspace. For 512 x 512 the matrices U fit no cache, and `cpu_winograd` is 1.2 times as
     // fast; but not the weight gradient, which goes by bands: as fast, with 19 MB where `cpu_winograd` takes 145.

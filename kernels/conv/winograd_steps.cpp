@@ -122,11 +122,11 @@ HEDDLE_SIMD_CLONES void multiply(const Left& l, const float* r, bool panels, flo
         for (std::int64_t row = 0; row < rows; row += height) {
             float* to = c + row * columns + column;
             const Left left{l.data + row * l.row_step, l.row_step, l.depth_step};
-            const Start start{accumulate ? to : nullptr, columns};
+            const Addend addend{accumulate ? to : nullptr, columns};
             if (width == panel)
-                multiply_block<2>(left, right, stride, start, to, columns, depth);
+                multiply_block<2>(left, right, stride, addend, to, columns, depth);
             else
-                multiply_block<1>(left, right, stride, start, to, columns, depth);
+                multiply_block<1>(left, right, stride, addend, to, columns, depth);
         }
     }
 }

@@ -1,6 +1,7 @@
 #include "kernels/matmul/cpu_blocks.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "core/parallel.h"
@@ -115,14 +116,17 @@ HEDDLE_INLINE void multiply_dots(const Product& p, std::int64_t row, std::int64_
     at(sums) = s0;
 }
 
-HEDDLE_SIMD_CLONES void multiply_by_dots(const Product& p, Range rows, Range columns) {
-    for (std::int64_t row = rows.first; row < rows.last; row += 8)
-        for (std::int64_t column = columns.first; column < columns.last; column += 2) {
-            float sums[lanes];
-            multiply_dots(p, row, column, sums);
-            finish(p, sums, 2, row, std::min<std::int64_t>(8, rows.last - row), column,
-                   std::min<std::int64_t>(2, columns.last - column));
+/// For n < 16.
+HEDDLE_SIMD_CLONES void multiply_by_dots(const Product& p, Range rows) {
+    for (std::int64_t row = rows.first; row < rows.last; row += 8) {
+        float sums[8 * lanes];
+        for (std::int64_t column = 0; column < p.n; column += 2) {
+            float pairs[lanes];
+            multiply_dots(p, row, column, pairs);
+            for (std::int64_t i = 0; i < 8; ++i) std::memcpy(sums + i * lanes + column, pairs + i * 2, 8);
         }
+        finish(p, sums, lanes, row, std::min<std::int64_t>(8, rows.last - row), 0, p.n);
+    }
 }
 
 /// b, element (l, j) at l * row_step + j * column_step, in panels.
@@ -172,12 +176,14 @@ void multiply_blocks(const Matmul& args, const MatmulExtents& e, void* workspace
                     .floor = args.activation == FusedActivation::relu ? 0.0f : -__builtin_inff(),
                     .accumulate = args.accumulate};
     constexpr std::int64_t least_part = 1 << 18;  // products that are worth a second thread
-    const bool by_rows = e.m >= e.n;
+    const bool dots = suits_dots(args, e), by_rows = dots || e.m >= e.n;
     const std::int64_t extent = by_rows ? e.m : e.n, unit = by_rows ? 16 : panel, units = (extent + unit - 1) / unit;
     parallel_for(units, least_part * units / (e.m * e.n * e.k) + 1, [&](std::int64_t first, std::int64_t last) {
         const Range part{first * unit, std::min(last * unit, extent)};
-        (suits_dots(args, e) ? multiply_by_dots : multiply)(p, by_rows ? part : Range{0, e.m},
-                                                            by_rows ? Range{0, e.n} : part);
+        if (dots)
+            multiply_by_dots(p, part);
+        else
+            multiply(p, by_rows ? part : Range{0, e.m}, by_rows ? Range{0, e.n} : part);
     });
 }
 

@@ -29,6 +29,11 @@ class Expanded {
         }
     }
 
+    /// Where the operand is a row that is repeated, such as a bias, the row's length; else 0.
+    std::int64_t period() const {
+        return kind_ == Kind::strided && rank_ == 2 && strides_[0] == 0 && strides_[1] == 1 ? extents_[1] : 0;
+    }
+
     /// Elements [first, first + count) of the broadcast operand, count <= expand_chunk; `buffer` may be used for them.
     const T* read(std::int64_t first, std::int64_t count, T* buffer) const {
         if (kind_ == Kind::dense) return data_ + first;
@@ -79,7 +84,7 @@ class Expanded {
     }
 
     void write_strided(std::int64_t first, std::int64_t count, T* buffer) const {
-        if (rank_ == 2 && strides_[0] == 0 && strides_[1] == 1) return write_repeated(first, count, buffer);
+        if (period() > 0) return write_repeated(first, count, buffer);
         Index index{};
         std::int64_t offset = 0;
         for (std::size_t axis = rank_; axis-- > 0; first /= extents_[axis]) {

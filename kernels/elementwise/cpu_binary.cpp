@@ -138,12 +138,17 @@ template <class T>
 void broadcast(const Binary& args) {
     const Expanded<T> a(args.a, args.y.shape), b(args.b, args.y.shape);
     const std::size_t size = size_of(args.y.dtype);
+    // A bias is written out once: chunks of whole periods all begin alike.
+    const std::int64_t period = b.period();
+    const bool once = period > 0 && period <= expand_chunk;
+    const std::int64_t chunk = once ? expand_chunk / period * period : expand_chunk;
     parallel_for(args.y.elements(), grain_of(args.op), [&](std::int64_t first, std::int64_t last) {
         T a_buffer[expand_chunk], b_buffer[expand_chunk];
-        for (std::int64_t i = first; i < last; i += expand_chunk) {
-            const std::int64_t count = std::min(expand_chunk, last - i);
-            both(args.op, a.read(i, count, a_buffer), b.read(i, count, b_buffer),
-                 args.y.as<char>() + static_cast<std::size_t>(i) * size, count);
+        for (std::int64_t i = first; i < last; i += chunk) {
+            const std::int64_t count = std::min(chunk, last - i);
+            const T* second = once && i > first ? b_buffer : b.read(i, count, b_buffer);
+            both(args.op, a.read(i, count, a_buffer), second, args.y.as<char>() + static_cast<std::size_t>(i) * size,
+                 count);
         }
     });
 }

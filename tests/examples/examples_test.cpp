@@ -120,7 +120,7 @@ class TextExamples : public Examples {
 #define HEDDLE_NEEDS_DATA(variable, name)                                    \
     const std::string variable = env("HEDDLE_DATA").value_or("") + "/" name; \
     if (!env("HEDDLE_DATA") || !std::filesystem::exists(variable))           \
-    GTEST_SKIP() << "needs $HEDDLE_DATA/" name " (docs/guides/examples.md names the data sets)"
+    GTEST_SKIP() << "needs $HEDDLE_DATA/" name " (README.md names the data sets)"
 
 TEST_F(Examples, LinearRegression) {
     const Outcome o = run("linear_regression", "");

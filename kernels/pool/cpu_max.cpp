@@ -9,7 +9,8 @@
 
 // Channels are the inner loops. The forward pass walks over windows; the backward pass over the elements of dx, each of
 // which collects from the windows that hold it: every dx is written once per window, in a fixed order, by one thread.
-// Memory bounds both: the backward pass takes what filling dx with zeros does (8 x 8 windows, one core of an EPYC).
+// The backward pass writes dx at 27 GB/s where an element lies in one window (8 x 8 windows, one core of an EPYC);
+// filling it with zeros, its floor, does 34.
 namespace heddle::kernels {
 namespace {
 

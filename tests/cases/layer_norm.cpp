@@ -120,7 +120,9 @@ void add_layer_norm_cases(CaseSets& sets) {
     std::vector<Case<LayerNormForward>> forwards;
     std::vector<Case<LayerNormBackward>> backwards;
     for (const auto& [name, shape] : shapes()) {
-        forwards.push_back(forward(name, {.shape = shape}));
+        // The mean of so many values around 0 has fewer digits than its tolerance asks for.
+        forwards.push_back(
+            forward(name, {.shape = shape, .fill = shape.back() > 10000 ? Fill::positive : Fill::normal}));
         backwards.push_back(backward(name, {.shape = shape}));
     }
     const Shape plain{7, 11, 37};

@@ -55,7 +55,8 @@ double root_mean_square(const Tensor& values) { return std::sqrt(ops::mean(ops::
 void program(const examples::Arguments& args) {
     const std::string which = args.more.at("series");
     if (which != "temperature" && which != "ett") throw Error("--series: expected temperature or ett, got " + which);
-    const CsvTable table = read_csv(args.data);
+    const std::string file = args.data_file(which == "ett" ? "ETTh1.csv" : "daily-min-temperatures.csv");
+    const CsvTable table = read_csv(file);
     const std::int64_t n = table.rows();
     // Of the transformer the oil temperature alone: what the loads were followed by changes from year to year.
     const Task task = which == "temperature"
@@ -63,7 +64,7 @@ void program(const examples::Arguments& args) {
                           : Task{"oil temperature", "OT", 96, 24, 24, true, 8640, 8640 + 2880, 8640 + 2 * 2880};
     const Tensor measured = with_season(table.numbers({task.column}), task.period);
     if (n < task.test_end || n < 800)
-        throw Error(args.data + " has " + std::to_string(n) + " rows: is it the series that --series names?");
+        throw Error(file + " has " + std::to_string(n) + " rows: is it the series that --series names?");
     const FeatureScaling scaling = FeatureScaling::of(measured.slice(0, task.train_end));
     const double degrees = scaling.deviation[0];
     const Tensor rows = scaling.apply(measured);
@@ -109,7 +110,7 @@ void program(const examples::Arguments& args) {
 int main(int argc, char** argv) {
     return examples::run(argc, argv,
                          {.summary = "An LSTM forecasts temperatures",
-                          .data = "FILE.csv?",
+                          .data = "FILE?",
                           .how_to_get = "daily-min-temperatures.csv: https://github.com/jbrownlee/Datasets; ETTh1.csv: "
                                         "https://github.com/zhouhaoyi/ETDataset",
                           .epochs = 10,

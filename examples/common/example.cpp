@@ -20,15 +20,15 @@ PlotPanel panel(const History& history, const std::string& name) {
     return result;
 }
 
-/// The file that a program wants, in the folder that it was given instead.
-std::string file_in(const std::string& folder, const std::string& name, const std::string& how_to_get) {
-    std::string path = (std::filesystem::path(folder) / name).string();
+}  // namespace
+
+std::string Arguments::data_file(const std::string& name) const {
+    if (!std::filesystem::is_directory(data)) return data;
+    const std::string path = (std::filesystem::path(data) / name).string();
     if (!std::filesystem::is_regular_file(path))
-        throw Error("--data " + folder + ": a folder, and there is no " + name + " in it. " + how_to_get);
+        throw Error("--data " + data + ": a folder, and there is no " + name + " in it; --help says where it is from");
     return path;
 }
-
-}  // namespace
 
 Dataset Arguments::limited(const Dataset& whole) const {
     return examples > 0 && examples < whole.size() ? whole.slice(0, examples) : whole;
@@ -61,8 +61,7 @@ int run(int argc, char** argv, const About& about, void (*program)(const Argumen
                        option.help + " [" + option.value + "]");
     CLI11_PARSE(app, argc, argv);
     try {
-        if (wanted.find('.') != std::string::npos && std::filesystem::is_directory(arguments.data))
-            arguments.data = file_in(arguments.data, wanted, about.how_to_get);
+        if (wanted.find('.') != std::string::npos) arguments.data = arguments.data_file(wanted);
         arguments.device = Device::parse(device);
         std::filesystem::create_directories(arguments.out);
         set_seed(arguments.seed);

@@ -23,6 +23,8 @@ struct Arguments {
 
     /// A file in `out`.
     std::string file(std::string_view name) const { return out + "/" + std::string(name); }
+    /// `data`, or the file of this name in it where it is a folder. Throws `Error` where there is none.
+    std::string data_file(const std::string& name) const;
     /// The training part that `examples` leaves.
     Dataset limited(const Dataset& data) const;
 };

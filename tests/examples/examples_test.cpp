@@ -327,9 +327,15 @@ TEST_F(TextExamples, ShortTextsGetTheirSpaces) {
 }
 
 TEST_F(TextExamples, AFolderWithoutTheFileSaysWhichOneIsWanted) {
-    const Outcome o = run("char_lm", "--data " + ::testing::TempDir(), 1);
-    EXPECT_NE(o.output.find("there is no input.txt in it"), std::string::npos) << o.output;
-    EXPECT_EQ(std::count(o.output.begin(), o.output.end(), '\n'), 1) << o.output;
+    const std::pair<const char*, const char*> programs[] = {{"char_lm", "input.txt"},
+                                                            {"lstm_forecast", "daily-min-temperatures.csv"},
+                                                            {"lstm_forecast --series ett", "ETTh1.csv"}};
+    for (const auto& [program, file] : programs) {
+        const std::string words(program), name = words.substr(0, words.find(' '));
+        const Outcome o = run(name, words.substr(name.size()) + " --data " + ::testing::TempDir(), 1);
+        EXPECT_NE(o.output.find(std::string("there is no ") + file + " in it"), std::string::npos) << o.output;
+        EXPECT_EQ(std::count(o.output.begin(), o.output.end(), '\n'), 1) << o.output;
+    }
 }
 
 TEST_F(TextExamples, CharacterLanguageModel) {

@@ -26,7 +26,7 @@ std::string Arguments::data_file(const std::string& name) const {
     if (!std::filesystem::is_directory(data)) return data;
     const std::string path = (std::filesystem::path(data) / name).string();
     if (!std::filesystem::is_regular_file(path))
-        throw Error("--data " + data + ": a folder, and there is no " + name + " in it; --help says where it is from");
+        throw Error("--data " + data + ": a folder, and there is no " + name + " in it. " + how_to_get);
     return path;
 }
 
@@ -42,6 +42,7 @@ int run(int argc, char** argv, const About& about, void (*program)(const Argumen
     const bool required = about.data.ends_with("?");
     const std::string wanted = required ? about.data.substr(0, about.data.size() - 1) : "";
     if (!required) arguments.data = about.data;
+    arguments.how_to_get = about.how_to_get;
     std::string device = arguments.device.to_string();
 
     CLI::App app(about.summary, name);

@@ -13,12 +13,13 @@ namespace heddle::examples {
 
 /// What a program was called with; every one takes the same options.
 struct Arguments {
-    std::string data = {};      ///< --data: a name or a path, as the program says
-    std::string out = {};       ///< --out: the folder for pictures, curves and the model; it exists
-    std::int64_t epochs = 0;    ///< --epochs
-    std::int64_t examples = 0;  ///< --examples: train on the first so many alone; 0: on all
-    std::uint64_t seed = 1;     ///< --seed, of the weights and of the order; already given to `set_seed`
-    Device device = {};         ///< --device
+    std::string data = {};        ///< --data: a name or a path, as the program says
+    std::string out = {};         ///< --out: the folder for pictures, curves and the model; it exists
+    std::int64_t epochs = 0;      ///< --epochs
+    std::int64_t examples = 0;    ///< --examples: train on the first so many alone; 0: on all
+    std::uint64_t seed = 1;       ///< --seed, of the weights and of the order; already given to `set_seed`
+    Device device = {};           ///< --device
+    std::string how_to_get = {};  ///< where `data` is from
     std::map<std::string, std::string> more = {};  ///< the program's own options, by name
 
     /// A file in `out`.

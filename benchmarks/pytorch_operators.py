@@ -300,16 +300,6 @@ def operations():
     return table
 
 
-def cache_bytes():
-    """The size of the last-level cache."""
-    sizes = [0]
-    for path in glob.glob("/sys/devices/system/cpu/cpu0/cache/index*/size"):
-        with open(path, encoding="ascii") as file:
-            text = file.read().strip()
-        sizes.append(int(text.rstrip("KM")) << {"K": 10, "M": 20}.get(text[-1], 0))
-    return max(sizes) or 32 << 20
-
-
 def bytes_of(result):
     """Of all tensors in a result, which may be one or nest some."""
     if result is None:
@@ -335,7 +325,7 @@ def make_calls(torch, case):
     dtypes = {"f32": torch.float32, "f64": torch.float64, "bf16": torch.bfloat16, "f16": torch.float16}
     if case["dtype"] not in dtypes:
         raise Unsupported(f"no type of PyTorch is known for {case['dtype']}")
-    wanted = case.get("cold_bytes", 2 * cache_bytes())
+    wanted = case["cold_bytes"]
     calls, results, held = [], [], 0
     with torch.enable_grad() if graph else torch.inference_mode():
         while held <= wanted and len(calls) < MOST_COPIES:

@@ -2,13 +2,14 @@
 
 #include <cstdint>
 
+#include "kernels/lanes.h"
+
 // Vectors of 16 floats, and the innermost step of a matrix product on them. Made for AVX-512, right anywhere. Vectors
 // never cross a function's boundary by value: that ABI depends on the instruction set.
 namespace heddle::kernels::block {
 
-using Lanes = float __attribute__((vector_size(64)));
-using Unaligned = float __attribute__((vector_size(64), aligned(4), may_alias));
-inline constexpr std::int64_t lanes = 16;
+using kernels::Lanes, kernels::lanes;
+using Unaligned = kernels::detail::FloatsInMemory;
 
 /// Whether the processor has the registers; without them all this is right, but slow.
 inline bool suits_processor() {

@@ -9,16 +9,16 @@ namespace heddle::kernels {
 
 inline constexpr std::int64_t row_partials = 16;
 
-/// The sum of term(i) for i < count: partial sums in float, joined as `Total`.
-template <class Total = float, class Term>
+/// The sum of term(i) for i < count: partial sums as `Partial`, joined as `Total`.
+template <class Total = float, class Partial = float, class Term>
 [[gnu::always_inline]] inline Total sum_of(std::int64_t count, const Term& term) {
-    float sums[row_partials] = {};
+    Partial sums[row_partials] = {};
     std::int64_t i = 0;
     for (; i + row_partials <= count; i += row_partials)
         for (std::int64_t j = 0; j < row_partials; ++j) sums[j] += term(i + j);
     for (std::int64_t j = 0; i + j < count; ++j) sums[j] += term(i + j);
     Total total = 0;
-    for (const float sum : sums) total += static_cast<Total>(sum);
+    for (const Partial sum : sums) total += static_cast<Total>(sum);
     return total;
 }
 

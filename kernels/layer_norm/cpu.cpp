@@ -21,9 +21,11 @@ struct Moments {
 
 HEDDLE_SIMD_CLONES Moments normalize_row(const float* x, const float* scale, const float* offset, float epsilon,
                                          float* y, std::int64_t size) {
-    // About what rounding made of the mean; its small distance from the mean is taken off both moments.
+    // About what rounding made of the mean; its small distance from the mean is taken off both moments. Differences in
+    // float would all be rounded alike where x has few digits (bf16): that sum is one of doubles.
     const auto about = static_cast<float>(sum_of<double>(size, [=](std::int64_t c) { return x[c]; }) / double(size));
-    const double correction = sum_of<double>(size, [=](std::int64_t c) { return x[c] - about; }) / double(size);
+    const double correction =
+        sum_of<double, double>(size, [=](std::int64_t c) { return double(x[c]) - double(about); }) / double(size);
     const double squares =
         sum_of<double>(size, [=](std::int64_t c) { return (x[c] - about) * (x[c] - about); }) / double(size);
     const double variance = std::max(squares - correction * correction, 0.0);

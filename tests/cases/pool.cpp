@@ -83,7 +83,7 @@ std::vector<Geometry> geometries() {
     add({.name = "halves_odd_picture", .x = {3, 13, 7, 5}});  // the last row and column lie in no window
     add({.name = "halves_wide", .x = {2, 6, 6, 67}});
     add({.name = "halves32", .x = {2, 5, 6, 32}});
-    add({.name = "overlapping128", .x = {2, 7, 6, 128}, .params = overlapping});
+    add({.name = "overlapping176", .x = {2, 7, 6, 176}, .params = overlapping});
     add({.name = "one_channel", .x = {2, 9, 10, 1}});
     add({.name = "same_padding", .x = {2, 7, 5, 33}, .params = {.padding = {0, 1, 0, 1}}});
     add({.name = "overlapping", .x = {2, 11, 13, 20}, .params = overlapping});

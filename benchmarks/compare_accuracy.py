@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whether Heddle and PyTorch end at the same test accuracy: one model, one recipe, several seeds on each side.
 
-    benchmarks/compare_accuracy.py --data DIR [--model resnet20] [--epochs 2] [--seeds 4] [--json]
+    benchmarks/compare_accuracy.py --data DIR [--model resnet20] [--epochs 2] [--seeds 4] [--first 1] [--json]
                                    [--heddle build/release/cli/heddle] [--python /usr/bin/python3] [--threads 2]
 
 Both train on the CPU on CIFAR-10's binary files, batches of 128, by SGD with momentum 0.9 and weight decay 1e-4, a rate of
@@ -110,6 +110,7 @@ def main():
     parser.add_argument("--model", choices=("resnet20", "resnet18"), default="resnet20", help="[%(default)s]")
     parser.add_argument("--epochs", type=int, default=2, help="[%(default)s]")
     parser.add_argument("--seeds", type=int, default=4, help="runs of each side [%(default)s]")
+    parser.add_argument("--first", type=int, default=1, help="the first run's seed [%(default)s]")
     parser.add_argument("--threads", type=int, default=2, help="of both [%(default)s]")
     parser.add_argument("--heddle", default=str(root / "build/release/cli/heddle"), help="[%(default)s]")
     parser.add_argument("--python", default="/usr/bin/python3", help="with PyTorch [%(default)s]")
@@ -128,7 +129,7 @@ def main():
         parser.error(f"{arguments.heddle} is no program: build it, or name it with --heddle")
 
     accuracies = {"heddle": [], "pytorch": []}
-    for seed in range(1, arguments.seeds + 1):
+    for seed in range(arguments.first, arguments.first + arguments.seeds):
         for side, run in (("heddle", run_heddle), ("pytorch", run_pytorch)):
             accuracies[side].append(run(arguments, seed))
             if not arguments.json:

@@ -30,6 +30,9 @@ Case<Matmul> product(std::string name, const MatmulSpec& spec, bool benchmark = 
                 const Shape& batch = spec.batch_a.rank() > 0 ? spec.batch_a : spec.batch_b;
                 const Shape c = matrix(batch, spec.m, spec.n, false);
                 problem.reduction(spec.k + 2);
+                // Products of normal numbers have heavy tails, which a short sum does not average out: of 300 draws of
+                // 128 x 512 x 10 a plain sum in f32 passes the common bound once.
+                if (spec.k < 32) problem.tolerance(1.5);
                 problem.flops(2.0 * static_cast<double>(c.elements() * spec.k));
                 Matmul args;
                 args.a = problem.input(matrix(spec.batch_a, spec.m, spec.k, spec.transpose_a), spec.fill);

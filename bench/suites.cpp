@@ -26,6 +26,25 @@ void halving_stage(Suite& suite, const std::string& name, std::int64_t n, std::i
     convolution(suite, name, n, h / 2, k, k, 3);
 }
 
+/// The last convolution of a residual block of h x h pictures as evaluation runs it: with the batch norm folded into
+/// its weights, the shortcut and ReLU.
+void block_end(Suite& suite, const std::string& name, std::int64_t n, std::int64_t h, std::int64_t c, std::int64_t k,
+               std::int64_t r) {
+    suite.cases.push_back({name,
+                           "conv2d_forward",
+                           {{"n", n},
+                            {"h", h},
+                            {"w", h},
+                            {"c", c},
+                            {"k", k},
+                            {"r", r},
+                            {"s", r},
+                            {"pad", r / 2},
+                            {"bias", 1},
+                            {"relu", 1},
+                            {"residual", 1}}});
+}
+
 /// Batch norm, with ReLU, forward and backward.
 void norm(Suite& suite, const std::string& name, std::int64_t n, std::int64_t h, std::int64_t c) {
     const Numbers dims{{"n", n}, {"h", h}, {"w", h}, {"c", c}, {"relu", 1}};
@@ -50,6 +69,8 @@ Suite resnet20() {
     convolution(s, "stage1", 128, 32, 16, 16, 3);
     halving_stage(s, "stage2", 128, 32, 16, 32, false);
     halving_stage(s, "stage3", 128, 16, 32, 64, false);
+    for (const int stage : {1, 2, 3})
+        block_end(s, "stage" + std::to_string(stage) + ".end", 128, 64 >> stage, 8 << stage, 8 << stage, 3);
     norm(s, "stage1.bn", 128, 32, 16);
     norm(s, "stage2.bn", 128, 16, 32);
     norm(s, "stage3.bn", 128, 8, 64);
@@ -64,6 +85,8 @@ Suite resnet18_cifar() {
     halving_stage(s, "layer2", 64, 32, 64, 128, true);
     halving_stage(s, "layer3", 64, 16, 128, 256, true);
     halving_stage(s, "layer4", 64, 8, 256, 512, true);
+    for (const int layer : {1, 2, 3, 4})
+        block_end(s, "layer" + std::to_string(layer) + ".end", 64, 64 >> layer, 32 << layer, 32 << layer, 3);
     norm(s, "layer1.bn", 64, 32, 64);
     norm(s, "layer4.bn", 64, 4, 512);
     head(s, 64, 4, 512, 10);
@@ -93,6 +116,7 @@ Suite resnet50() {
         convolution(s, name + ".conv1", n, h, outputs, width, 1);
         convolution(s, name + ".conv2", n, h, width, width, 3);
         convolution(s, name + ".conv3", n, h, width, outputs, 1);
+        block_end(s, name + ".end", n, h, width, outputs, 1);
         norm(s, name + ".bn3", n, h, outputs);
         inputs = outputs;
     }

@@ -73,9 +73,15 @@ def convolution(torch, make, d, direction):
     forward = torch.nn.functional.conv2d
 
     if direction == "forward":
-        if d["relu"]:
-            return lambda: torch.relu_(forward(x, w, bias, **place))
-        return lambda: forward(x, w, bias, **place)
+        residual = make.like(forward(x, w, None, **place)) if d["residual"] else None
+
+        def run():
+            y = forward(x, w, bias, **place)
+            if residual is not None:
+                y.add_(residual)
+            return torch.relu_(y) if d["relu"] else y
+
+        return run
     dy = make.like(forward(x, w, None, **place))
     backward = torch.ops.aten.convolution_backward
     pairs = [[d[name]] * 2 for name in ("stride", "pad", "dilation")]

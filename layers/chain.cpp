@@ -36,9 +36,11 @@ struct ChainImpl final : LayerImpl {
         for (std::size_t i = 0; i < children().size(); ++i) {
             const Layer& layer = children()[i].second;
             if (i + 1 < children().size() && layer->built()) {
-                if (Tensor both = detail::forward_fused(layer, h, children()[i + 1].second, training); both.defined()) {
-                    h = std::move(both);
-                    ++i;
+                const Layer* behind = i + 2 < children().size() ? &children()[i + 2].second : nullptr;
+                auto fused = detail::forward_fused(layer, h, children()[i + 1].second, behind, training);
+                if (fused.layers > 0) {
+                    h = std::move(fused.y);
+                    i += fused.layers - 1;
                     continue;
                 }
             }

@@ -24,11 +24,19 @@ struct Conv2DOptions {
     std::string name = {};
 };
 
+struct FusedConv2DOptions {
+    Tensor residual = {};  ///< added before the activation
+};
+
 /// Convolution of pictures: [batch, height, width, channels] to [batch, height', width', filters]. weight: [filters,
 /// kh, kw, channels / groups], on disk [filters, channels / groups, kh, kw].
 class HEDDLE_API Conv2D : public Layer {
   public:
     Conv2D(std::int64_t filters, Size2 kernel_size, const Conv2DOptions& options = {});
+
+    using Layer::operator();
+    /// activation(convolution + bias + residual) in one pass: the end of a block whose norms come first.
+    Tensor operator()(const Tensor& x, bool training, const FusedConv2DOptions& fused) const;
 };
 
 struct Conv2DTransposeOptions {

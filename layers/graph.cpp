@@ -81,14 +81,12 @@ struct GraphImpl final : LayerImpl {
         for (std::size_t i = 0; i < calls.size(); ++i) {
             const Call& call = calls[i];
             const Layer& layer = children()[call.child].second;
-            // A value that only the next call reads may be fused away.
-            if (i + 1 < calls.size() && call.inputs.size() == 1 && call.outputs == 1 && uses[call.first_output] == 1 &&
-                calls[i + 1].inputs == std::vector<std::size_t>{call.first_output} && layer->built()) {
-                if (Tensor both = detail::forward_fused(layer, values[call.inputs[0]],
-                                                        children()[calls[i + 1].child].second, training);
-                    both.defined()) {
+            if (const Layer* next = only_reader(i); next && call.inputs.size() == 1 && layer->built()) {
+                auto fused = detail::forward_fused(layer, values[call.inputs[0]], *next, only_reader(i + 1), training);
+                if (fused.layers > 0) {
                     release(call, values, left);
-                    values[calls[++i].first_output] = std::move(both);
+                    i += fused.layers - 1;
+                    values[calls[i].first_output] = std::move(fused.y);
                     continue;
                 }
             }
@@ -125,6 +123,15 @@ struct GraphImpl final : LayerImpl {
     }
 
   private:
+    /// The layer of the call behind call `i`, where that alone reads the one value that call `i` gives; else null.
+    const Layer* only_reader(std::size_t i) const {
+        if (i + 1 >= calls.size()) return nullptr;
+        const Call &call = calls[i], &next = calls[i + 1];
+        const bool alone = call.outputs == 1 && uses[call.first_output] == 1 && next.inputs.size() == 1 &&
+                           next.inputs[0] == call.first_output;
+        return alone ? &children()[next.child].second : nullptr;
+    }
+
     /// Drops values that no later call needs, so that their memory can be used again.
     static void release(const Call& call, std::vector<Tensor>& values, std::vector<int>& left) {
         for (const std::size_t input : call.inputs)

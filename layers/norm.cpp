@@ -1,6 +1,7 @@
 #include "layers/norm.h"
 
 #include "layers/detail/batch_norm_impl.h"
+#include "layers/detail/fold.h"
 #include "layers/detail/registry.h"
 
 namespace heddle {
@@ -41,6 +42,14 @@ Tensor BatchNormalization::operator()(const Tensor& x, bool training, const Fuse
     if (!own.built()) build({x.shape().range(1, x.rank())});
     const ops::LayerScope scope(own.class_name(), own.name());
     return own.with(x, training, fused.relu ? ops::FusedActivation::relu : ops::FusedActivation::none, fused.residual);
+}
+
+Tensor BatchNormalization::after(const Layer& before, const Tensor& x, bool training,
+                                 const FusedBatchNormOptions& fused) const {
+    const auto activation = fused.relu ? ops::FusedActivation::relu : ops::FusedActivation::none;
+    check(static_cast<bool>(before), "BatchNormalization: after an empty layer");
+    Tensor y = detail::fold_batch_norm(before.impl(), x, impl(), training, activation, fused.residual);
+    return y.defined() ? y : (*this)(before(x, training), training, fused);
 }
 
 void add_norm_layers(LayerMakers& makers) {

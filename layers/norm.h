@@ -27,6 +27,11 @@ class HEDDLE_API BatchNormalization : public Layer {
     using Layer::operator();
     /// relu(normalised + residual) in one pass: the end of a residual block.
     Tensor operator()(const Tensor& x, bool training, const FusedBatchNormOptions& fused) const;
+    /// The same of `before(x)`. Where that is a Conv2D without an activation, the running statistics are used and no
+    /// gradient is recorded, the norm is folded into the convolution's weights, and all is one pass: up to rounding the
+    /// same, and not for f16, nor where there are more weights than results. `Sequential` and `Model` do it by
+    /// themselves.
+    Tensor after(const Layer& before, const Tensor& x, bool training, const FusedBatchNormOptions& fused = {}) const;
 };
 
 struct LayerNormalizationOptions {

@@ -49,9 +49,9 @@ struct PreActBlock final : LayerImpl {
     Tensor forward(const Tensor& x, bool training) override {
         Tensor h = bn1(x, training, {.relu = true});
         const Tensor kept = shortcut ? shortcut(h, training) : x;
-        h = bn2(conv1(h, training), training, {.relu = true});
+        h = bn2.after(conv1, h, training, {.relu = true});
         if (drops) h = dropout(h, training);
-        return conv2(h, training) + kept;
+        return conv2(h, training, {.residual = kept});
     }
     Shape output_shape(const Shape& input) const override { return conv1->output_shape(input); }
 };

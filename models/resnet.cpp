@@ -59,9 +59,8 @@ struct ResidualBlock final : LayerImpl {
         const Tensor residual = shortcut(x, training);
         Tensor h = x;
         for (std::size_t i = 0; i + 1 < convolutions.size(); ++i)
-            h = norms[i](convolutions[i](h, training), training, {.relu = true});
-        h = convolutions.back()(h, training);
-        return norms.back()(h, training, {.residual = residual, .relu = true});
+            h = norms[i].after(convolutions[i], h, training, {.relu = true});
+        return norms.back().after(convolutions.back(), h, training, {.residual = residual, .relu = true});
     }
     Shape output_shape(const Shape& input) const override {
         Shape shape = input;
@@ -121,7 +120,7 @@ struct ResNetImpl final : LayerImpl {
         fc.build({Shape{shape.back()}});
     }
     Tensor forward(const Tensor& x, bool training) override {
-        Tensor h = bn1(conv1(x, training), training, {.relu = true});
+        Tensor h = bn1.after(conv1, x, training, {.relu = true});
         if (stem_pool) h = (*stem_pool)(h, training);
         for (const Layer& stage : stages) h = stage(h, training);
         return fc(pool(h, training), training);

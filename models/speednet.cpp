@@ -120,7 +120,7 @@ struct SpeedGroup final : LayerImpl {
     }
     Tensor forward(const Tensor& x, bool training) override {
         const Tensor h = activate(Activation::gelu, norm1(pool(conv1(x, training), training), training));
-        return activate(Activation::gelu, norm2(conv2(h, training), training));
+        return activate(Activation::gelu, norm2.after(conv2, h, training));
     }
     Shape output_shape(const Shape& input) const override { return pool->output_shape(conv1->output_shape(input)); }
 };

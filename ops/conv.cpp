@@ -38,16 +38,26 @@ void check_operands(const Tensor& x, const Tensor& w, const Tensor& bias, const 
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params,
-              FusedActivation activation) {
+              FusedActivation activation, const Tensor& residual) {
     check_operands(x, w, bias, params);
-    Tensor y = Tensor::empty(params.output_shape(x.shape(), w.shape()), x.options());
+    const Shape shape = params.output_shape(x.shape(), w.shape());
+    require(!residual.defined() ||
+                (residual.shape() == shape && residual.dtype() == x.dtype() && residual.device() == x.device()),
+            "conv2d", "expected a residual of shape {} {}, got {}", shape, x.dtype(), residual);
+    Tensor y = Tensor::empty(shape, x.options());
     run(kernels::conv2d_forward(),
-        {.x = view(x), .w = view(w), .bias = view(bias), .params = params, .activation = activation, .y = view(y)},
-        {&x, &w, &bias}, {&y});
-    if (!autograd::wants_record({&x, &w, &bias})) return y;
+        {.x = view(x),
+         .w = view(w),
+         .bias = view(bias),
+         .residual = view(residual),
+         .params = params,
+         .activation = activation,
+         .y = view(y)},
+        {&x, &w, &bias, &residual}, {&y});
+    if (!autograd::wants_record({&x, &w, &bias, &residual})) return y;
     const bool masked = activation != FusedActivation::none;
     autograd::record(
-        "conv2d", {&x, &w, &bias}, y,
+        "conv2d", {&x, &w, &bias, &residual}, y,
         [x = Saved(x), w = Saved(w), y = Saved(masked ? y : Tensor()), params, activation](Gradients& g) {
             // With an activation, masking dy and summing the bias gradient is one pass; without, the weight gradient
             // brings it.
@@ -69,6 +79,7 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
                     {.w = view(w.get()), .dy = view(dy), .params = params, .dx = view(dx)}, {&w.get(), &dy}, {&dx});
                 g.dx(0) = std::move(dx);
             }
+            if (g.wants(3)) g.dx(3) = dy;
         });
     return y;
 }

@@ -23,6 +23,7 @@ Support supports(const Conv2dForward& args) {
     if (params.stride[0] != 1 || params.stride[1] != 1) return Support::no("a stride other than 1");
     if (params.dilation[0] != 1 || params.dilation[1] != 1) return Support::no("dilation");
     if (params.groups != 1) return Support::no("groups");
+    if (args.residual) return Support::no("a residual");
     return Support::yes();
 }
 

@@ -81,6 +81,7 @@ Support supports(const Conv2dForward& args) {
     if (params.stride[0] != 1 || params.stride[1] != 1) return Support::no("a stride other than 1");
     if (params.dilation[0] != 1 || params.dilation[1] != 1) return Support::no("dilation");
     if (params.groups != 1) return Support::no("groups");
+    if (args.residual) return Support::no("a residual");
     constexpr std::int64_t limit =
         1 << 30;  // a picture and the filters are indexed by int; the grid has its limits, too
     if (args.x.shape.elements(1, 4) > limit || args.w.elements() > limit || args.y.shape.elements(0, 3) > limit ||

@@ -23,20 +23,22 @@ struct Conv2dParams {
     auto members() const { return std::tie(stride, dilation, padding, groups); }
 };
 
-/// y = activation(x * w + bias), the cross-correlation that deep learning calls convolution:
-///   y[n, oh, ow, o] = bias[o] + sum over i, j, c of w[o, i, j, c] * x[n, oh * stride + i * dilation - top, ..., g * C
+/// y = activation(x * w + bias + residual), with the cross-correlation that deep learning calls convolution:
+///   (x * w)[n, oh, ow, o] = sum over i, j, c of w[o, i, j, c] * x[n, oh * stride + i * dilation - top, ..., g * C
 ///   / groups + c]
-/// where g = o / (O / groups). x: [N, H, W, C]; w: [O, kh, kw, C / groups]; bias: [O] or absent; y: `output_shape`; all
-/// of one floating dtype. C and O are multiples of `groups`. y overlaps no input. ReLU lets NaN pass.
+/// where g = o / (O / groups). x: [N, H, W, C]; w: [O, kh, kw, C / groups]; bias: [O] or absent; y: `output_shape`;
+/// residual: the shape of y, or absent; all of one floating dtype. C and O are multiples of `groups`. y may be the
+/// residual, and overlaps no other input. ReLU lets NaN pass.
 struct Conv2dForward {
     View x;
     View w;
     View bias;
+    View residual = {};
     Conv2dParams params;
     FusedActivation activation = FusedActivation::none;
     View y;
 
-    auto members() const { return std::tie(x, w, bias, params, activation, y); }
+    auto members() const { return std::tie(x, w, bias, residual, params, activation, y); }
 };
 HEDDLE_API KernelTable<Conv2dForward>& conv2d_forward();
 

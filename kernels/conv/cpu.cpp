@@ -23,7 +23,7 @@ bool runs_in_f32(const Args& args) {
 struct Views {
     std::vector<View*> inputs, outputs;
 };
-Views views(Conv2dForward& args) { return {{&args.x, &args.w, &args.bias}, {&args.y}}; }
+Views views(Conv2dForward& args) { return {{&args.x, &args.w, &args.bias, &args.residual}, {&args.y}}; }
 Views views(Conv2dBackwardData& args) { return {{&args.w, &args.dy}, {&args.dx}}; }
 Views views(Conv2dBackwardWeights& args) { return {{&args.x, &args.dy}, {&args.dw, &args.dbias}}; }
 
@@ -56,9 +56,9 @@ Support supports(const Args& args) {
 
 template <class Args>
 std::size_t workspace_bytes(const Args& args) {
-    if (!runs_in_f32(args)) return conv_plan(args, ConvAlgorithm::direct)->plan.workspace_bytes();
+    if (!runs_in_f32(args)) return conv_workspace_bytes(args, ConvAlgorithm::direct);
     const Widened<Args> wide(args, nullptr);
-    return wide.bytes + conv_plan(wide.args, ConvAlgorithm::direct)->plan.workspace_bytes();
+    return wide.bytes + conv_workspace_bytes(wide.args, ConvAlgorithm::direct);
 }
 
 constexpr std::int64_t grain = 65536;

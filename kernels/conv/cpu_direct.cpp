@@ -13,7 +13,8 @@
 // pixels under a row of a window, with their channels, are one run of memory: a row of results is a matrix product
 // whose left rows overlap, and of which nothing is copied but a band of the picture, to put zeros around it.
 //
-// Floor: 2 operations for each tap, channel and output; x once, y once.
+// Floor: 2 operations for each tap, channel and output; x once, y once, the residual once. (A pass of its own for the
+// residual would read y and write it again.)
 namespace heddle::kernels {
 namespace {
 
@@ -23,8 +24,9 @@ using namespace block;
 struct Rows {
     const float* source;  // the first pixel under the first window
     std::int64_t row_step, pixel_step, run_step, run, runs;
-    const float* filters;  // in panels
-    const float* bias;     // or null
+    const float* filters;   // in panels
+    const float* bias;      // or null
+    const float* residual;  // or null; laid out as the results, and may be they
     float* result;
     std::int64_t rows, positions, outputs;
     bool relu;
@@ -34,19 +36,27 @@ template <int vectors>
 HEDDLE_INLINE void convolve_panel(const Rows& r, std::int64_t column) {
     constexpr std::int64_t height = 16 / vectors, width = vectors * lanes;
     const float* right = r.filters + column * r.run * r.runs;
-    const Addend bias{r.bias ? r.bias + column : nullptr, 0};
+    // One addend comes with the sums: the residual, where there is one, for results are about to lie over it.
+    const float* bias = r.bias ? r.bias + column : nullptr;
+    const bool bias_last = bias && r.residual;
     for (std::int64_t row = 0; row < r.rows; ++row) {
         const float* source = r.source + row * r.row_step;
-        float* result = r.result + row * r.positions * r.outputs + column;
+        const std::int64_t place = row * r.positions * r.outputs + column;
+        float* result = r.result + place;
+        const float* residual = r.residual ? r.residual + place : nullptr;
         for (std::int64_t first = 0; first < r.positions; first += height)
             multiply_rows<vectors>(std::min(height, r.positions - first),
-                                   {source + first * r.pixel_step, r.pixel_step, 1, r.run_step}, right, width, bias,
+                                   {source + first * r.pixel_step, r.pixel_step, 1, r.run_step}, right, width,
+                                   residual ? Addend{residual + first * r.outputs, r.outputs} : Addend{bias, 0},
                                    result + first * r.outputs, r.outputs, r.run, r.runs);
-        if (!r.relu) continue;
+        if (!r.relu && !bias_last) continue;
         for (std::int64_t position = 0; position < r.positions; ++position)
             for (int vector = 0; vector < vectors; ++vector) {
                 Unaligned& y = at(result + position * r.outputs + vector * lanes);
-                y = y < 0 ? Lanes{} : Lanes(y);  // NaN passes
+                Lanes value = y;
+                if (bias_last) value += at(bias + vector * lanes);
+                if (r.relu) value = value < 0 ? Lanes{} : value;  // NaN passes
+                y = value;
             }
     }
 }
@@ -114,6 +124,7 @@ struct Convolution {
         const bool inside = top >= 0 && top + height <= e.height && left == 0 && columns <= e.width;
         if (!inside) copy_band(x, top, height, copy);
         const std::int64_t line = (inside ? e.width : columns) * e.channels;
+        const std::int64_t place = (picture * e.out_height + row) * e.out_width * e.outputs;
         convolve({.source = inside ? x + top * line : copy,
                   .row_step = stride_h * line,
                   .pixel_step = stride_w * e.channels,
@@ -122,7 +133,8 @@ struct Convolution {
                   .runs = e.kernel_height,
                   .filters = packed,
                   .bias = args.bias ? args.bias.as<float>() : nullptr,
-                  .result = args.y.as<float>() + (picture * e.out_height + row) * e.out_width * e.outputs,
+                  .residual = args.residual ? args.residual.as<float>() + place : nullptr,
+                  .result = args.y.as<float>() + place,
                   .rows = rows,
                   .positions = e.out_width,
                   .outputs = e.outputs,

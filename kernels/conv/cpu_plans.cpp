@@ -102,6 +102,27 @@ template <class T>
 HEDDLE_SIMD_CLONES void relu(float* y, std::int64_t count) { relu_in(y, count); }
 HEDDLE_SIMD_CLONES void relu(BFloat16* y, std::int64_t count) { relu_in(y, count); }
 
+/// y = activation(y + addend)
+template <class T>
+[[gnu::always_inline]] inline void add_in(T* y, const T* addend, bool relu, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) {
+        const float value = load(y[i]) + load(addend[i]);
+        store(y[i], relu && value < 0 ? 0 : value);
+    }
+}
+HEDDLE_SIMD_CLONES void add(float* y, const float* addend, bool relu, std::int64_t count) {
+    add_in(y, addend, relu, count);
+}
+HEDDLE_SIMD_CLONES void add(BFloat16* y, const BFloat16* addend, bool relu, std::int64_t count) {
+    add_in(y, addend, relu, count);
+}
+
+/// Bytes for the convolution where it cannot go to y, which holds the residual.
+std::size_t copy_bytes(const Conv2dForward& args) {
+    if (!args.residual || args.residual.data != args.y.data) return 0;
+    return (static_cast<std::size_t>(args.y.elements()) * size_of(args.y.dtype) + 63) / 64 * 64;
+}
+
 template <class Args>
 std::shared_ptr<const ConvPlan> cached(const Args& args, std::int64_t variant, ConvAlgorithm algorithm) {
     static auto& cache = *new PlanCache<ConvPlan>;  // one per operation; never destroyed, as oneDNN's engine
@@ -135,16 +156,35 @@ std::shared_ptr<const ConvPlan> conv_plan(const Conv2dBackwardWeights& args, Con
     return cached(args, args.dbias ? 1 : 0, algorithm);
 }
 
+std::size_t conv_workspace_bytes(const Conv2dForward& args, ConvAlgorithm algorithm) {
+    return copy_bytes(args) + conv_plan(args, algorithm)->plan.workspace_bytes();
+}
+
+std::size_t conv_workspace_bytes(const Conv2dBackwardData& args, ConvAlgorithm algorithm) {
+    return conv_plan(args, algorithm)->plan.workspace_bytes();
+}
+
+std::size_t conv_workspace_bytes(const Conv2dBackwardWeights& args, ConvAlgorithm algorithm) {
+    return conv_plan(args, algorithm)->plan.workspace_bytes();
+}
+
 void run_conv_plan(const Conv2dForward& args, KernelContext& context, ConvAlgorithm algorithm) {
+    const std::size_t copy = copy_bytes(args);
+    void* const convolved = copy > 0 ? context.workspace : args.y.data;
+    const View addend = copy > 0 ? View(convolved, args.y.shape, args.y.dtype) : args.residual;
     conv_plan(args, algorithm)
-        ->plan.run(std::array{args.x.data, args.w.data, args.y.data, args.bias.data}, context.workspace);
+        ->plan.run(std::array{args.x.data, args.w.data, convolved, args.bias.data},
+                   static_cast<std::byte*>(context.workspace) + copy);
     // oneDNN's own ReLU turns NaN into 0, which would hide a diverging model.
-    if (args.activation == FusedActivation::relu)
-        with_f32_or_bf16(args.y.dtype, [&](auto zero) {
-            using T = decltype(zero);
-            parallel_for(args.y.elements(), 16384,
-                         [&](std::int64_t first, std::int64_t last) { relu(args.y.as<T>() + first, last - first); });
+    const bool with_relu = args.activation == FusedActivation::relu;
+    if (!with_relu && !addend) return;
+    with_f32_or_bf16(args.y.dtype, [&](auto zero) {
+        using T = decltype(zero);
+        parallel_for(args.y.elements(), 16384, [&](std::int64_t first, std::int64_t last) {
+            T* const y = args.y.as<T>() + first;
+            addend ? add(y, addend.as<T>() + first, with_relu, last - first) : relu(y, last - first);
         });
+    });
 }
 
 void run_conv_plan(const Conv2dBackwardData& args, KernelContext& context, ConvAlgorithm algorithm) {

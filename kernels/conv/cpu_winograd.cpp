@@ -42,8 +42,7 @@ void add(KernelTable<Args>& table) {
     table.add({.name = "cpu_winograd",
                .priority = priority::fast,
                .supports = supports<Args>,
-               .workspace_bytes =
-                   [](const Args& args) { return conv_plan(args, ConvAlgorithm::winograd)->plan.workspace_bytes(); },
+               .workspace_bytes = [](const Args& args) { return conv_workspace_bytes(args, ConvAlgorithm::winograd); },
                .run = [](const Args& args,
                          KernelContext& context) { run_conv_plan(args, context, ConvAlgorithm::winograd); }});
 }

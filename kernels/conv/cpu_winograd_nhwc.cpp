@@ -11,7 +11,8 @@
 
 // Winograd's F(4x4, 3x3) on NHWC. A thread takes a block of tiles through all steps (transform, 36 matrix products,
 // transform back), so that what lies in between stays in its second-level cache. The data gradient is the convolution
-// of dy with the filters turned by 180 degrees. Channels are multiples of 16.
+// of dy with the filters turned by 180 degrees. Channels are multiples of 16. Bias, residual and ReLU come with the
+// transform back: passes of their own would read y and write it again, once for each.
 namespace heddle::kernels {
 namespace {
 
@@ -66,8 +67,7 @@ struct Convolution {
     const View &x, &w, &y;
     std::int64_t top, left;
     bool turned;
-    const float* bias;
-    bool relu;
+    Epilogue epilogue;
 
     std::int64_t channels() const { return x.shape[3]; }
     std::int64_t outputs() const { return y.shape[3]; }
@@ -98,7 +98,7 @@ struct Convolution {
                 for (std::int64_t p = 0; p < components; ++p)  // rows behind `count` hold anything and are not read
                     multiply({v + p * l.stride_x, c, 1}, u + p * c * o, true, m + p * l.stride_y,
                              (count + 15) / 16 * 16, o, c, false);
-                transform_outputs(m, l.stride_y, out, first, count, bias, relu, spare);
+                transform_outputs(m, l.stride_y, out, first, count, epilogue, spare);
             }
         });
     }
@@ -111,12 +111,13 @@ Convolution convolution(const Conv2dForward& args) {
             args.params.padding[0],
             args.params.padding[2],
             false,
-            args.bias ? args.bias.as<float>() : nullptr,
-            args.activation == FusedActivation::relu};
+            {.bias = args.bias.as<float>(),
+             .residual = args.residual.as<float>(),
+             .relu = args.activation == FusedActivation::relu}};
 }
 
 Convolution convolution(const Conv2dBackwardData& args) {
-    return {args.dy, args.w, args.dx, 2 - args.params.padding[0], 2 - args.params.padding[2], true, nullptr, false};
+    return {args.dy, args.w, args.dx, 2 - args.params.padding[0], 2 - args.params.padding[2], true, {}};
 }
 
 Layout layout(const Conv2dForward& args) { return convolution(args).layout(); }

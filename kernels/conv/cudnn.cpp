@@ -5,7 +5,8 @@
 #include "kernels/cudnn/register.h"
 #include "kernels/matmul/matmul.h"
 
-// Convolution by cuDNN. Bias and ReLU are fused into the forward pass; the bias's gradient is the native kernel's.
+// Convolution by cuDNN. Bias, residual and ReLU are fused into the forward pass; the bias's gradient is the native
+// kernel's.
 namespace heddle::cudnn {
 namespace {
 
@@ -20,21 +21,23 @@ struct Forward {
     using Args = Conv2dForward;
     static Support declines(const Args&) { return Support::yes(); }
     static bool relu(const Args& args) { return args.activation == FusedActivation::relu; }
-    /// cuDNN has kernels for convolution, and for convolution with bias and ReLU. For ReLU alone it would compile one,
-    /// which took 16 s of a processor for a small case in f32.
-    static bool with_bias(const Args& args) { return args.bias || relu(args); }
-    static std::array<View, 4> operands(const Args& args) {
+    /// cuDNN has kernels for convolution, and for convolution with bias, with or without an addend, and ReLU. For ReLU
+    /// alone it would compile one, which took 16 s of a processor for a small case in f32.
+    static bool with_bias(const Args& args) { return args.bias || args.residual || relu(args); }
+    static std::array<View, 5> operands(const Args& args) {
         const View bias = args.bias || !with_bias(args) ? args.bias : zeros({args.w.shape[0]}, args.w.dtype);
-        return {args.x, args.w, bias, args.y};
+        return {args.x, args.w, bias, args.residual, args.y};
     }
     static const Planned& plan(const Args& args) {
         static Plans& plans = *new Plans;
         const PlanKey key = key_of(args.x.dtype, args.x.shape, args.w.shape, args.params)
-                            << with_bias(args) << relu(args);
+                            << with_bias(args) << args.residual.present << relu(args);
         return plans.find(args.y, key, [&](Graph& graph) {
             const auto x = graph.image(args.x.shape), w = graph.filters(args.w.shape);
             const auto bias = with_bias(args) ? graph.vector(args.w.shape[0], args.w.dtype) : Graph::Tensor();
+            const auto residual = args.residual ? graph.image(args.y.shape) : Graph::Tensor();
             auto y = graph.conv(x, w, args.params, args.y.shape);
+            if (residual) y = graph.add(y, residual);
             if (bias) y = graph.add(y, bias);
             if (relu(args)) y = graph.relu(y);
             graph.output(y);

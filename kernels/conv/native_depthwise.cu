@@ -56,11 +56,11 @@ __device__ void load_filters(float* filters, const T* w, const Depthwise& conv, 
     }
 }
 
-/// Floor: x read and y written once (the taps of neighbouring pixels come from the caches). width > 1 only where the
-/// multiplier is 1.
+/// Floor: x and the residual read and y written once (the taps of neighbouring pixels come from the caches). width > 1
+/// only where the multiplier is 1.
 template <class T, int width>
 __global__ void __launch_bounds__(block_threads)
-    depthwise_forward(const T* x, const T* w, const T* bias, T* y, Depthwise conv, bool relu) {
+    depthwise_forward(const T* x, const T* w, const T* bias, const T* residual, T* y, Depthwise conv, bool relu) {
     HEDDLE_SHARED_DYNAMIC(float, filters);
     const int count = static_cast<int>(blockDim.x) * width, outputs = conv.channels * conv.multiplier;
     const int first = static_cast<int>(blockIdx.x) * count, place = static_cast<int>(threadIdx.x) * width;
@@ -97,13 +97,16 @@ __global__ void __launch_bounds__(block_threads)
                 for (int e = 0; e < width; ++e) sums[e] += to_f32(value[e]) * factor[e];
             }
         }
-        Vector<T, width> result;
+        const std::int64_t to = static_cast<std::int64_t>(pixel) * outputs + output;
+        Vector<T, width> other{}, result;
+        if (residual) other = load_vector<width>(residual + to);
         HEDDLE_UNROLL
         for (int e = 0; e < width; ++e) {
-            const float value = sums[e] + start[e];
+            float value = sums[e] + start[e];
+            if (residual) value += to_f32(other[e]);
             result[e] = from_f32<T>(relu && value < 0 ? 0 : value);
         }
-        store_vector(y + static_cast<std::int64_t>(pixel) * outputs + output, result);
+        store_vector(y + to, result);
     }
 }
 
@@ -262,11 +265,11 @@ void run_depthwise(const Conv2dForward& args, KernelContext& context) {
     const Depthwise conv(e, args.params);
     with_floating(args.x.dtype, [&](auto zero) {
         using T = decltype(zero);
-        const int width = width_for<T>(conv, args.x.data, args.y.data);
+        const int width = is_aligned(args.residual.data) ? width_for<T>(conv, args.x.data, args.y.data) : 1;
         const DepthwiseLaunch shape(conv, e.outputs, 1, width, e.out_pixels());
         launch(width == 1 ? depthwise_forward<T, 1> : depthwise_forward<T, vector_width<T>>, shape.grid, shape.block,
                shape.shared_bytes, context, args.x.as<const T>(), args.w.as<const T>(), args.bias.as<const T>(),
-               args.y.as<T>(), conv, args.activation == FusedActivation::relu);
+               args.residual.as<const T>(), args.y.as<T>(), conv, args.activation == FusedActivation::relu);
     });
 }
 

@@ -1,7 +1,9 @@
 #include "kernels/conv/native_conv.h"
 #include "kernels/matmul/tile_plan.h"
 
-// y [pixels, outputs] = x's windows [pixels, taps * channels] times the filters, a product for each group.
+// y [pixels, outputs] = x's windows [pixels, taps * channels] times the filters, a product for each group. Bias,
+// residual and ReLU are the epilogue: of memory they cost the residual's reading alone, where a pass of their own would
+// read y and write it again.
 HEDDLE_KERNELS_BEGIN
 namespace {
 
@@ -28,8 +30,8 @@ template <class T>
 ForwardProblem<T> problem_of(const Conv2dForward& args) {
     const ConvExtents e(args);
     const std::int64_t depth = e.taps() * e.group_channels;
-    const bool vectors =
-        e.group_outputs % vector_width<T> == 0 && is_aligned(args.y.data) && is_aligned(args.bias.data);
+    const bool vectors = e.group_outputs % vector_width<T> == 0 && is_aligned(args.y.data) &&
+                         is_aligned(args.bias.data) && is_aligned(args.residual.data);
     return {.a = gather_windows(args.x.as<const T>(), e, args.params),
             .b = matrix_source(args.w.as<const T>(), e.group_outputs, depth, depth),
             .output = {.c = args.y.as<T>(),
@@ -38,6 +40,7 @@ ForwardProblem<T> problem_of(const Conv2dForward& args) {
                        .n = static_cast<int>(e.group_outputs),
                        .vectors = vectors,
                        .bias = args.bias.as<const T>(),
+                       .addend = args.residual.as<const T>(),
                        .relu = args.activation == FusedActivation::relu,
                        .c_step = e.group_outputs,
                        .bias_step = static_cast<int>(e.group_outputs)},

@@ -46,6 +46,8 @@ void forward(const Conv2dForward& args) {
                      [&](std::int64_t yi, std::int64_t wi, std::int64_t xi) {
                          y[static_cast<std::size_t>(yi)] += double(args.w.as<T>()[wi]) * double(args.x.as<T>()[xi]);
                      });
+    if (args.residual)
+        for (std::size_t i = 0; i < y.size(); ++i) y[i] += double(args.residual.as<T>()[i]);
     if (args.activation == FusedActivation::relu)
         for (double& value : y) value = value < 0 ? 0 : value;
     store<T>(y, args.y);

@@ -48,11 +48,15 @@ HEDDLE_SIMD_CLONES void transform_output_gradients(const Tiles& tiles, std::int6
 }
 
 HEDDLE_SIMD_CLONES void transform_outputs(const float* from, std::int64_t stride, const Tiles& tiles,
-                                          std::int64_t first, std::int64_t count, const float* bias, bool relu,
+                                          std::int64_t first, std::int64_t count, const Epilogue& epilogue,
                                           float* nowhere) {
+    const auto [bias, residual, relu] = epilogue;
     for (std::int64_t t = 0; t < count; ++t) {
         float* to[16];
         tiles.addresses<4>(first + t, nowhere, to);
+        const float* addends[16] = {};
+        for (int i = 0; residual && i < 16; ++i)
+            addends[i] = to[i] == nowhere ? nowhere : residual + (to[i] - tiles.data);
         for (std::int64_t c = 0; c < tiles.channels; c += lanes) {
             Unaligned y[16];
             transform_2d<Output>(
@@ -63,6 +67,7 @@ HEDDLE_SIMD_CLONES void transform_outputs(const float* from, std::int64_t stride
             const Lanes shift = bias ? Lanes(at(bias + c)) : Lanes{};
             for (int i = 0; i < 16; ++i) {
                 Lanes value = y[i] + shift;
+                if (residual) value += at(addends[i] + c);
                 if (relu) value = value < 0 ? Lanes{} : value;
                 at(to[i] + c) = value;
             }

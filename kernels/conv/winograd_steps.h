@@ -40,9 +40,16 @@ void transform_inputs(const Tiles& tiles, std::int64_t first, std::int64_t count
 void transform_output_gradients(const Tiles& tiles, std::int64_t first, std::int64_t count, float* zeros, float* to,
                                 std::int64_t stride);
 
-/// Products to outputs, with bias (or null) and ReLU (NaN passes). What lies beyond the picture goes to `nowhere`.
+/// What is done to outputs on their way to memory.
+struct Epilogue {
+    const float* bias = nullptr;      ///< or null
+    const float* residual = nullptr;  ///< or null; laid out as the outputs, and may be they
+    bool relu = false;                ///< NaN passes
+};
+
+/// Products to outputs. What lies beyond the picture goes to `nowhere`.
 void transform_outputs(const float* from, std::int64_t stride, const Tiles& tiles, std::int64_t first,
-                       std::int64_t count, const float* bias, bool relu, float* nowhere);
+                       std::int64_t count, const Epilogue& epilogue, float* nowhere);
 
 /// Filters [O, 3, 3, C] to 16 rows of the matrices U, which stand in panels (kernels/register_block.h): c (forward:
 /// rows c, columns o) or o (turned by 180 degrees: rows o, columns c).

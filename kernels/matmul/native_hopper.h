@@ -200,7 +200,7 @@ void launch_hopper(const Matmul& args, const MatmulExtentsFolded& e, KernelConte
         .vectors = e.n % vector_width<T> == 0 && is_aligned(args.c.data) && is_aligned(args.bias.data),
         .bias = args.bias.as<const T>(),
         .alpha = args.alpha,
-        .accumulate = args.accumulate,
+        .addend = args.accumulate ? args.c.as<const T>() : nullptr,
         .relu = args.activation == FusedActivation::relu,
         .c_step = e.m * e.n};
     const std::int64_t tiles = e.batch * grid.tiles_m * grid.tiles_n;

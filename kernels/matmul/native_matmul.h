@@ -40,7 +40,7 @@ MatmulProblem<T, transpose_a, transpose_b> matmul_problem(const Matmul& args, co
                        .vectors = vectors,
                        .bias = args.bias.as<const T>(),
                        .alpha = args.alpha,
-                       .accumulate = args.accumulate,
+                       .addend = args.accumulate ? args.c.as<const T>() : nullptr,
                        .relu = args.activation == FusedActivation::relu,
                        .c_step = e.m * e.n},
             .k = static_cast<int>(e.k),

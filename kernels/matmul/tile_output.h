@@ -11,17 +11,17 @@ struct DenseRows {
     __device__ std::int64_t offset(int row) const { return row * step; }
 };
 
-/// Where sums of products go: c = activation(alpha * sum + bias [+ c]), rounded once. `Rows::offset(row)`: where a row
-/// of the result begins, once an item of many is selected.
+/// Where sums of products go: c = activation(alpha * sum + bias + addend), rounded once. `Rows::offset(row)`: where a
+/// row of the result begins, once an item of many is selected.
 template <class T, class Rows>
 struct TileOutput {
     T* c;
     Rows rows;
     int m, n;
-    bool vectors;             ///< whether 16-byte accesses of c and bias are aligned, and rows hold whole ones
+    bool vectors;             ///< whether 16-byte accesses of c, bias and addend are aligned, and rows hold whole ones
     const T* bias = nullptr;  ///< [n] or null
     float alpha = 1;
-    bool accumulate = false;
+    const T* addend = nullptr;  ///< laid out as c, or null; c itself: products are added to what is there
     bool relu = false;
     std::int64_t c_step = 0;  ///< from one item's result to the next one's
     int bias_step = 0;
@@ -29,13 +29,14 @@ struct TileOutput {
     __device__ void select(int item) {
         rows.select(item);
         c += item * c_step;
+        if (addend) addend += item * c_step;
         if (bias) bias += static_cast<std::int64_t>(item) * bias_step;
     }
 
     __device__ float finished(float sum, int column, std::int64_t offset) const {
         float value = alpha * sum;
         if (bias) value += to_f32(bias[column]);
-        if (accumulate) value += to_f32(c[offset]);
+        if (addend) value += to_f32(addend[offset]);
         return relu && value < 0 ? 0 : value;  // NaN stays
     }
 
@@ -77,14 +78,14 @@ struct TileOutput {
   private:
     template <int width>
     __device__ void finish_vector(int column, std::int64_t offset, const Vector<float, width>& sums) const {
-        Vector<T, width> addend{}, old{}, result;
-        if (bias) addend = load_vector<width>(bias + column);
-        if (accumulate) old = load_vector<width>(c + offset);
+        Vector<T, width> shift{}, other{}, result;
+        if (bias) shift = load_vector<width>(bias + column);
+        if (addend) other = load_vector<width>(addend + offset);
         HEDDLE_UNROLL
         for (int e = 0; e < width; ++e) {
             float value = alpha * sums[e];
-            if (bias) value += to_f32(addend[e]);
-            if (accumulate) value += to_f32(old[e]);
+            if (bias) value += to_f32(shift[e]);
+            if (addend) value += to_f32(other[e]);
             result[e] = from_f32<T>(relu && value < 0 ? 0 : value);
         }
         store_vector(c + offset, result);

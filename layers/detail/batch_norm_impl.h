@@ -54,9 +54,10 @@ struct BatchNormalizationImpl final : LayerImpl {
         running_mean = add_buffer("running_mean", Tensor::zeros(channels));
         running_variance = add_buffer("running_var", Tensor::ones(channels));
     }
+    bool takes_batch_statistics(bool training) const { return (pooled || training) && trainable(); }
     Tensor with(const Tensor& x, bool training, ops::FusedActivation activation, const Tensor& residual = Tensor()) {
         if (pooled && trainable()) return pool(x, activation, residual);
-        return ops::batch_norm(x, weight, bias, running_mean, running_variance, training && trainable(),
+        return ops::batch_norm(x, weight, bias, running_mean, running_variance, takes_batch_statistics(training),
                                {.epsilon = options.epsilon,
                                 .momentum = 1 - options.momentum,
                                 .unbiased_running_variance = options.unbiased_running_variance,

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "layers/detail/activation_impl.h"
+#include "layers/detail/fold.h"
 #include "layers/layer.h"
 #include "ops/detail/scope.h"
 #include "ops/mask.h"
@@ -7,12 +9,25 @@
 // Private to layers/: what containers call.
 namespace heddle::detail {
 
-/// `layer` and `next` as one, or an undefined tensor; errors name the layer.
-inline Tensor forward_fused(const Layer& layer, const Tensor& x, const Layer& next, bool training) {
+/// What a fused form gave, and of how many layers; none: 0.
+struct Fused {
+    Tensor y = {};
+    std::size_t layers = 0;
+};
+
+/// `layer` and `next` as one, with the layer `behind` them (or null) where that fuses too; errors name the layer.
+inline Fused forward_fused(const Layer& layer, const Tensor& x, const Layer& next, const Layer* behind, bool training) {
+    using kernels::FusedActivation;
+    const bool relu = behind && is_relu(behind->impl());
+    if (Tensor y = fold_batch_norm(layer.impl(), x, next.impl(), training,
+                                   relu ? FusedActivation::relu : FusedActivation::none);
+        y.defined())
+        return {std::move(y), relu ? std::size_t{3} : std::size_t{2}};
     const ops::LayerScope scope(layer->class_name(), layer->name());
     Tensor y = layer->forward_fused(x, next.impl(), training);
-    if (y.defined() && layer->supports_masking() && next->supports_masking()) ops::set_mask(y, ops::mask_of(x));
-    return y;
+    if (!y.defined()) return {};
+    if (layer->supports_masking() && next->supports_masking()) ops::set_mask(y, ops::mask_of(x));
+    return {std::move(y), 2};
 }
 
 }  // namespace heddle::detail

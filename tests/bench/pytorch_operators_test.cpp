@@ -86,7 +86,8 @@ Json convolution(int pad_end) {
             {"pad_end", pad_end},
             {"dilation", 1},
             {"groups", 2},
-            {"relu", 1}};
+            {"relu", 1},
+            {"residual", 1}};
 }
 
 /// Every operation of the guide, with all of its numbers.
@@ -101,6 +102,7 @@ Json every_operation() {
     Json without_bias = convolution(1);  // as `heddle bench` asks for the data gradient, which has neither
     without_bias.erase("bias");
     without_bias.erase("relu");
+    without_bias.erase("residual");
     all.push_back(one("conv2d_backward_data", without_bias));
     for (const int batch : {1, 3})
         all.push_back(one("matmul", {{"m", 4},

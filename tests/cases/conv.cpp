@@ -8,7 +8,8 @@
 #include "tests/cases/families.h"
 #include "tests/cases/sample.h"
 
-// One list of geometries; every entry is a case of the forward pass and of both gradients.
+// One list of geometries: every entry is a case of the forward pass and of both gradients, those with a residual of the
+// forward pass alone.
 namespace heddle::cases {
 namespace {
 
@@ -21,6 +22,7 @@ struct Geometry {
     bool bias = false, relu = false;
     Fill fill = Fill::normal;
     bool benchmark = false;
+    bool residual = false, in_place = false;  // in place: y is the residual
 
     Shape y() const { return params.output_shape(x, w); }
     double flops() const { return 2.0 * static_cast<double>(y().elements() * w.elements(1, 4)); }
@@ -52,12 +54,15 @@ Conv2dForward forward(Problem& problem, const Geometry& g) {
     problem.flops(g.flops());
     const View x = problem.input(g.x, g.fill), w = problem.input(g.w);
     const View bias = g.bias ? problem.input({g.w[0]}, g.fill) : View();
+    const View residual = g.residual && !g.in_place ? problem.input(g.y(), g.fill) : View();
+    const View y = g.in_place ? problem.inout(g.y(), g.fill) : problem.output(g.y());
     return {.x = x,
             .w = w,
             .bias = bias,
+            .residual = g.in_place ? y : residual,
             .params = g.params,
             .activation = g.relu ? FusedActivation::relu : FusedActivation::none,
-            .y = problem.output(g.y())};
+            .y = y};
 }
 
 Conv2dBackwardData backward_data(Problem& problem, const Geometry& g) {
@@ -243,6 +248,109 @@ std::vector<Geometry> geometries() {
     return list;
 }
 
+/// With a residual, alone and beside bias and ReLU: each implementation's way of adding it, with tails.
+std::vector<Geometry> residual_geometries() {
+    std::vector<Geometry> list;
+    const auto add = [&](Geometry g, bool in_place = false) {
+        g.residual = true;
+        list.push_back(g);
+        if (!in_place) return;
+        g.in_place = true;
+        g.name += "_in_place";
+        list.push_back(std::move(g));
+    };
+    const Conv2dParams same3{.padding = {1, 1, 1, 1}};
+    add({.name = "residual_primes",
+         .x = {3, 11, 7, 5},
+         .w = {13, 3, 3, 5},
+         .params = same3,
+         .bias = true,
+         .relu = true},
+        true);
+    add({.name = "residual_alone", .x = {3, 7, 5, 19}, .w = {23, 1, 1, 19}}, true);
+    add({.name = "residual_empty_batch", .x = {0, 5, 5, 3}, .w = {4, 3, 3, 3}, .params = same3});
+    add({.name = "residual_groups3",
+         .x = {2, 9, 8, 12},
+         .w = {15, 3, 3, 4},
+         .params = {.padding = {1, 1, 1, 1}, .groups = 3},
+         .bias = true});
+    add({.name = "residual_first_layer", .x = {2, 19, 32, 3}, .w = {16, 3, 3, 3}, .params = same3, .bias = true}, true);
+    add({.name = "residual_bands",
+         .x = {2, 45, 47, 32},
+         .w = {16, 3, 5, 32},
+         .params = {.stride = {2, 3}, .padding = {1, 0, 2, 1}},
+         .bias = true,
+         .relu = true});
+    add({.name = "residual_panels",
+         .x = {2, 9, 11, 40},
+         .w = {48, 1, 1, 40},
+         .params = {.stride = {2, 3}},
+         .relu = true});
+    add({.name = "residual_depthwise",
+         .x = {2, 14, 13, 21},
+         .w = {21, 3, 3, 1},
+         .params = {.stride = {2, 2}, .padding = {0, 1, 0, 1}, .groups = 21},
+         .bias = true,
+         .relu = true});
+    add({.name = "residual_depthwise_multiplier2",
+         .x = {1, 7, 7, 6},
+         .w = {12, 3, 3, 1},
+         .params = {.padding = {1, 1, 1, 1}, .groups = 6}});
+    add({.name = "residual_depthwise_wide",
+         .x = {2, 6, 7, 264},
+         .w = {264, 5, 5, 1},
+         .params = {.padding = {2, 2, 2, 2}, .groups = 264},
+         .relu = true},
+        true);
+    add({.name = "residual_tiles",
+         .x = {2, 9, 9, 40},
+         .w = {72, 3, 3, 40},
+         .params = same3,
+         .bias = true,
+         .relu = true},
+        true);
+    add({.name = "residual_split",
+         .x = {1, 6, 5, 176},
+         .w = {48, 4, 4, 88},
+         .params = {.padding = {1, 2, 2, 1}, .groups = 2},
+         .bias = true,
+         .relu = true},
+        true);
+    add({.name = "residual_winograd64",
+         .x = {2, 13, 11, 64},
+         .w = {64, 3, 3, 64},
+         .params = same3,
+         .bias = true,
+         .relu = true},
+        true);
+    add({.name = "residual_winograd_tail", .x = {7, 7, 6, 48}, .w = {80, 3, 3, 48}, .params = same3});
+    add({.name = "residual_winograd_4x4", .x = {17, 4, 4, 128}, .w = {64, 3, 3, 128}, .params = same3, .relu = true});
+    for (const auto& [name, fill] :
+         {std::pair{"large", Fill::large}, {"tiny", Fill::tiny}, {"outliers", Fill::outliers}, {"zeros", Fill::zeros}})
+        add({.name = std::string("residual_") + name,
+             .x = {5, 9, 7, 64},
+             .w = {64, 3, 3, 64},
+             .params = same3,
+             .bias = true,
+             .relu = true,
+             .fill = fill});
+    add({.name = "resnet20_16_fused",
+         .x = {128, 32, 32, 16},
+         .w = {16, 3, 3, 16},
+         .params = same3,
+         .bias = true,
+         .relu = true,
+         .benchmark = true});
+    add({.name = "resnet18_64_fused",
+         .x = {64, 32, 32, 64},
+         .w = {64, 3, 3, 64},
+         .params = same3,
+         .bias = true,
+         .relu = true,
+         .benchmark = true});
+    return list;
+}
+
 /// ReLU must not hide a NaN.
 Conv2dForward with_nan(Problem& problem) {
     const double nan = std::numeric_limits<double>::quiet_NaN();
@@ -271,8 +379,27 @@ Conv2dForward with_nan_16(Problem& problem) {
         .x = x, .w = w, .bias = View(), .params = params, .y = problem.output(params.output_shape(x.shape, w.shape))};
 }
 
-const std::vector<Dim>& dims(bool bias, bool relu) {
-    static const auto list = [](bool with_bias, bool with_relu) {
+/// Nor one of the residual's.
+Conv2dForward with_nan_residual(Problem& problem) {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    const View x = problem.input({1, 9, 8, 3}), w = problem.input({16, 3, 3, 3});
+    std::vector<double> values(9 * 8 * 16);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = i % 37 == 5 ? nan : static_cast<double>(i % 7) - 3;
+    const View residual = problem.values({1, 9, 8, 16}, values);
+    const Conv2dParams params{.padding = {1, 1, 1, 1}};
+    problem.reduction(27);
+    return {.x = x,
+            .w = w,
+            .bias = View(),
+            .residual = residual,
+            .params = params,
+            .activation = FusedActivation::relu,
+            .y = problem.output(residual.shape)};
+}
+
+/// Bias for the weights' gradient and the forward pass, the rest of the epilogue for the latter.
+const std::vector<Dim>& dims(bool bias, bool epilogue) {
+    static const auto list = [](bool with_bias, bool with_epilogue) {
         std::vector<Dim> all = {{.name = "n"},
                                 {.name = "h"},
                                 {.name = "w"},
@@ -286,11 +413,12 @@ const std::vector<Dim>& dims(bool bias, bool relu) {
                                 {.name = "dilation", .fallback = 1},
                                 {.name = "groups", .fallback = 1}};
         if (with_bias) all.push_back(flag("bias"));
-        if (with_relu) all.push_back(flag("relu"));
+        if (with_epilogue) all.push_back(flag("relu"));
+        if (with_epilogue) all.push_back(flag("residual"));
         return all;
     };
     static const std::vector<Dim> data = list(false, false), weights = list(true, false), forward = list(true, true);
-    return relu ? forward : bias ? weights : data;
+    return epilogue ? forward : bias ? weights : data;
 }
 
 Geometry geometry(const Dims& d) {
@@ -305,14 +433,15 @@ Geometry geometry(const Dims& d) {
                           .padding = {pad, pad_end, pad, pad_end},
                           .groups = groups},
                .bias = d.has("bias") && d.at("bias") == 1,
-               .relu = d.has("relu") && d.at("relu") == 1};
+               .relu = d.has("relu") && d.at("relu") == 1,
+               .residual = d.has("residual") && d.at("residual") == 1};
     check(g.y().elements() > 0, "conv2d: a kernel of {} x {} does not fit a picture of {} x {}", d.at("r"), d.at("s"),
           d.at("h"), d.at("w"));
     return g;
 }
 
 /// Nothing where the two axes differ in what has one number.
-std::optional<Dims> numbers(const Shape& x, const Shape& w, const Conv2dParams& p, int bias, int relu) {
+std::optional<Dims> numbers(const Shape& x, const Shape& w, const Conv2dParams& p) {
     if (p.stride[0] != p.stride[1] || p.dilation[0] != p.dilation[1] || p.padding[0] != p.padding[2] ||
         p.padding[1] != p.padding[3])
         return std::nullopt;
@@ -331,8 +460,21 @@ std::optional<Dims> numbers(const Shape& x, const Shape& w, const Conv2dParams& 
                                                                      {"dilation", p.dilation[0]},
                                                                      {"groups", p.groups}})
         d.set(name, value);
-    if (bias >= 0) d.set("bias", bias);
-    if (relu >= 0) d.set("relu", relu);
+    return d;
+}
+
+std::optional<Dims> numbers(const Conv2dForward& a) {
+    std::optional<Dims> d = numbers(a.x.shape, a.w.shape, a.params);
+    if (!d) return d;
+    d->set("bias", a.bias.present);
+    d->set("relu", a.activation == FusedActivation::relu);
+    d->set("residual", a.residual.present);
+    return d;
+}
+
+std::optional<Dims> numbers(const Conv2dBackwardWeights& a) {
+    std::optional<Dims> d = numbers(a.x.shape, a.dw.shape, a.params);
+    if (d) d->set("bias", a.dbias.present);
     return d;
 }
 
@@ -347,7 +489,10 @@ void add_conv_cases(CaseSets& sets) {
         data.push_back({g.name, [=](Problem& problem) { return backward_data(problem, g); }, g.benchmark});
         weights.push_back({g.name, [=](Problem& problem) { return backward_weights(problem, g); }, g.benchmark});
     }
+    for (const Geometry& g : residual_geometries())
+        forwards.push_back({g.name, [=](Problem& problem) { return forward(problem, g); }, g.benchmark});
     forwards.push_back({"nan_relu", with_nan});
+    forwards.push_back({"nan_residual", with_nan_residual});
     forwards.push_back({"nan_16_channels", with_nan_16});
     sets.push_back(make_case_set(
         conv2d_forward(), std::move(forwards),
@@ -356,22 +501,18 @@ void add_conv_cases(CaseSets& sets) {
              [](const Dims& d) {
                  return Case<Conv2dForward>{"", [g = geometry(d)](Problem& problem) { return forward(problem, g); }};
              },
-         .to_dims =
-             [](const Conv2dForward& a) {
-                 return numbers(a.x.shape, a.w.shape, a.params, a.bias ? 1 : 0,
-                                a.activation == FusedActivation::relu ? 1 : 0);
-             },
+         .to_dims = [](const Conv2dForward& a) { return numbers(a); },
          .sample = [](Problem& want, const Conv2dForward& a) { sample(want, a); }}));
-    sets.push_back(make_case_set(
-        conv2d_backward_data(), std::move(data),
-        {.dims = dims(false, false),
-         .from_dims =
-             [](const Dims& d) {
-                 return Case<Conv2dBackwardData>{
-                     "", [g = geometry(d)](Problem& problem) { return backward_data(problem, g); }};
-             },
-         .to_dims = [](const Conv2dBackwardData& a) { return numbers(a.dx.shape, a.w.shape, a.params, -1, -1); },
-         .sample = [](Problem& want, const Conv2dBackwardData& a) { sample(want, a); }}));
+    sets.push_back(
+        make_case_set(conv2d_backward_data(), std::move(data),
+                      {.dims = dims(false, false),
+                       .from_dims =
+                           [](const Dims& d) {
+                               return Case<Conv2dBackwardData>{
+                                   "", [g = geometry(d)](Problem& problem) { return backward_data(problem, g); }};
+                           },
+                       .to_dims = [](const Conv2dBackwardData& a) { return numbers(a.dx.shape, a.w.shape, a.params); },
+                       .sample = [](Problem& want, const Conv2dBackwardData& a) { sample(want, a); }}));
     sets.push_back(make_case_set(conv2d_backward_weights(), std::move(weights),
                                  {.dims = dims(true, false),
                                   .from_dims =
@@ -380,10 +521,7 @@ void add_conv_cases(CaseSets& sets) {
                                                                                  return backward_weights(problem, g);
                                                                              }};
                                       },
-                                  .to_dims =
-                                      [](const Conv2dBackwardWeights& a) {
-                                          return numbers(a.x.shape, a.dw.shape, a.params, a.dbias ? 1 : 0, -1);
-                                      },
+                                  .to_dims = [](const Conv2dBackwardWeights& a) { return numbers(a); },
                                   .sample = [](Problem& want, const Conv2dBackwardWeights& a) { sample(want, a); }}));
 }
 

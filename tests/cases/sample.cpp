@@ -95,6 +95,7 @@ void sample(Problem& want, const Conv2dForward& a) {
                 const double* tap = a.w.as<double>() + ((o * w[1] + r) * w[2] + s) * w[3];
                 for (std::int64_t c = 0; c < w[3]; ++c) sum += pixel[c] * tap[c];
             }
+        if (a.residual) sum += a.residual.as<double>()[i];
         return a.activation == FusedActivation::relu ? relu(sum) : sum;
     });
 }

@@ -108,6 +108,9 @@ TEST(OpsErrors, Pictures) {
     });
     expect_error("conv2d", {"4 output channels", "3 groups"}, [&] { conv2d(x, w, Tensor(), {.groups = 3}); });
     expect_error("conv2d", {"bias", "4", "[3]"}, [&] { conv2d(x, w, f32({3})); });
+    expect_error("conv2d", {"residual of shape [1, 3, 3, 4] f32", "[1, 5, 5, 4]"}, [&] {
+        conv2d(x, w, Tensor(), {}, FusedActivation::none, f32({1, 5, 5, 4}));
+    });
     expect_error("conv2d", {"reaches over 7", "5"}, [&] { conv2d(x, w, Tensor(), {.dilation = {3, 1}}); });
     expect_error("conv2d", {"stride"}, [&] { conv2d(x, w, Tensor(), {.stride = {0, 1}}); });
     expect_error("conv2d", {"negative padding -1"}, [&] { conv2d(x, w, Tensor(), {.padding = {0, 0, -1, 0}}); });

@@ -21,6 +21,9 @@ void check_conv(const std::string& what, const Shape& x, const Shape& w, const C
                         [&](const Inputs& in) { return ops::conv2d(in[0], in[1], in[2], params, activation); });
         check_gradients(name + ", no bias", {input, weights},
                         [&](const Inputs& in) { return ops::conv2d(in[0], in[1], Tensor(), params, activation); });
+        const Tensor residual = uniform(params.output_shape(x, w), -1, 1, 4);
+        check_gradients(name + ", residual", {input, weights, bias, residual},
+                        [&](const Inputs& in) { return ops::conv2d(in[0], in[1], in[2], params, activation, in[3]); });
     }
 }
 
@@ -42,6 +45,17 @@ TEST(GradientsConv, OnlyWhatIsWantedIsComputed) {
     check_gradients("frozen input", {w, bias}, [&](const Inputs& in) { return ops::conv2d(x, in[0], in[1]); });
     check_gradients("bias alone", {bias}, [&](const Inputs& in) { return ops::conv2d(x, w, in[0]); });
     check_gradients("weights alone", {w}, [&](const Inputs& in) { return ops::conv2d(x, in[0], bias); });
+    const Tensor residual = uniform({1, 2, 2, 3}, -1, 1, 4);
+    for (const FusedActivation activation : {FusedActivation::none, FusedActivation::relu}) {
+        check_gradients("residual alone", {residual},
+                        [&](const Inputs& in) { return ops::conv2d(x, w, bias, {}, activation, in[0]); });
+        check_gradients("residual and weights", {w, residual},
+                        [&](const Inputs& in) { return ops::conv2d(x, in[0], bias, {}, activation, in[1]); });
+    }
+    check_gradients(
+        "its own residual", {uniform({1, 4, 4, 3}), uniform({3, 3, 3, 3}, -1, 1, 2)}, [&](const Inputs& in) {
+            return ops::conv2d(in[0], in[1], Tensor(), {.padding = {1, 1, 1, 1}}, FusedActivation::relu, in[0]);
+        });
 }
 
 const Pool2dParams windows[] = {

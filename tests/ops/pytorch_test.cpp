@@ -96,12 +96,13 @@ UnaryOp unary_op(const json& o) {
 }
 
 Tensor convolution(const Inputs& in, const json& o) {
-    return conv2d(in[0], in[1], in.size() > 2 ? in[2] : Tensor(),
+    const auto input = [&](std::size_t i) { return i < in.size() ? in[i] : Tensor(); };
+    return conv2d(in[0], in[1], input(2),
                   {.stride = numbers<std::int64_t, 2>(o.at("stride")),
                    .dilation = numbers<std::int64_t, 2>(o.at("dilation")),
                    .padding = numbers<std::int64_t, 4>(o.at("padding")),
                    .groups = o.at("groups")},
-                  activation(o));
+                  activation(o), input(3));
 }
 
 Pool2dParams window(const json& o) {
@@ -260,6 +261,7 @@ const std::map<std::string, Function>& functions() {
 }
 
 TEST(PyTorch, Conv2d) { vectors::check_file("conv2d", functions()); }
+TEST(PyTorch, Conv2dWithResidual) { vectors::check_file("conv2d_residual", functions()); }
 TEST(PyTorch, Pool) { vectors::check_file("pool", functions()); }
 TEST(PyTorch, Attention) { vectors::check_file("attention", functions()); }
 // Of one key the gradients of query and key are 0, in kernels the difference of two sums in different orders, which no

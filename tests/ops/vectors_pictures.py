@@ -36,6 +36,28 @@ def conv():
     file.write()
 
 
+def conv_residual():
+    file = File("conv2d_residual")
+
+    def add(name, x, w, y, bias=True, stride=(1, 1), padding=(1, 1, 1, 1), groups=1, relu=True):
+        def run(inputs):
+            y = F.conv2d(padded(nchw(inputs[0]), padding), nchw(inputs[1]), inputs[2], stride, 0, 1, groups)
+            y = nhwc(y) + inputs[3]
+            return F.relu(y) if relu else y
+
+        options = dict(stride=stride, padding=padding, dilation=(1, 1), groups=groups, relu=relu)
+        file.case(name, "conv2d", options, [normal(*x), normal(*w), normal(w[0]) if bias else None, normal(*y)], run)
+
+    add("plain", (2, 7, 6, 3), (4, 3, 3, 3), (2, 7, 6, 4), relu=False)
+    add("no_bias", (1, 6, 5, 4), (5, 3, 3, 4), (1, 6, 5, 5), bias=False)
+    add("no_bias_no_relu", (1, 6, 5, 4), (5, 1, 1, 4), (1, 6, 5, 5), bias=False, padding=(0, 0, 0, 0), relu=False)
+    add("stride_2", (2, 9, 8, 3), (4, 3, 3, 3), (2, 5, 4, 4), stride=(2, 2))
+    add("groups", (1, 6, 5, 6), (8, 3, 3, 3), (1, 6, 5, 8), groups=2)
+    add("depthwise", (1, 6, 6, 8), (8, 3, 3, 1), (1, 6, 6, 8), groups=8)
+    add("sixteen_channels", (1, 8, 8, 16), (16, 3, 3, 16), (1, 8, 8, 16))
+    file.write()
+
+
 def pool():
     file = File("pool")
 

@@ -1,4 +1,5 @@
 #include "data/files/npy.h"
+#include "layers/activation.h"
 #include "tests/cli/command.h"
 #include "tests/cli/samples.h"
 #include "train/model.h"
@@ -125,9 +126,8 @@ TEST_F(Predict, RefusesWhatDoesNotFit) {
     expect_complaint(heddle({"predict", "--weights", weights(), "--input", *folder / "x.npy"}), 2, {"--output"});
     expect_complaint(heddle({"predict", picture(0)}), 2, {"--weights"});
     expect_complaint(heddle({"predict", "--weights", *folder / "plain.safetensors", picture(0)}), 1, {"--model"});
-    expect_complaint(
-        heddle({"evaluate", "--weights", *folder / "plain.safetensors", "--data", *folder / "rows"}), 1,
-        {"plain.safetensors", "heddle evaluate MODEL"});
+    expect_complaint(heddle({"evaluate", "--weights", *folder / "plain.safetensors", "--data", *folder / "rows"}), 1,
+                     {"plain.safetensors", "heddle evaluate MODEL"});
 }
 
 TEST_F(Predict, RefusesDamagedOrForeignWeights) {

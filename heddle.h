@@ -11,6 +11,7 @@
 #include "core/graph.h"
 #include "core/parallel.h"
 #include "core/plugin.h"
+#include "core/print.h"
 #include "core/profile.h"
 #include "core/random.h"
 #include "core/shape.h"

@@ -34,7 +34,6 @@ memory.
 
 import argparse
 import glob
-import gzip
 import json
 import os
 import pathlib
@@ -45,10 +44,8 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 
-import pytorch_examples
-import pytorch_models
+from pytorch_training import MOMENTUM, RATE
 
 # Steps such that a run takes a few seconds on two cores.
 MODELS = {
@@ -65,8 +62,8 @@ EXAMPLES = {
     "gan": {"data": "idx", "examples": 6400, "unit": "images"},
 }
 GPU_STEPS = {"mlp": 4000, "cnn": 2000, "resnet20": 1000, "resnet18": 400, "speednet94": 400}
-RATE, MOMENTUM = 0.01, 0.9
 TRAIN, TEST = 10000, 100
+PYTORCH_SIDE = pathlib.Path(__file__).resolve().parent / "pytorch_training.py"
 
 
 # Data that nobody has to download: random pictures in the formats that both sides read.
@@ -96,138 +93,6 @@ def write_text(folder):
     source = random.Random(3)
     length = max(example["examples"] for example in EXAMPLES.values())
     (folder / "input.txt").write_text("".join(chr(33 + source.randrange(63)) for _ in range(length)))
-
-
-# The PyTorch side: a process of its own, which reports one JSON line.
-
-
-def memory(field):
-    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(field + ":"):
-            return int(line.split()[1]) * 1024
-    raise SystemExit(f"/proc/self/status has no {field}")
-
-
-def load_pictures(torch, kind, folder):
-    """Pictures f32 [N, C, H, W], normalised, and labels."""
-
-    def raw(path):
-        opened = gzip.open(path) if path.suffix == ".gz" else open(path, "rb")
-        with opened as file:
-            return torch.frombuffer(bytearray(file.read()), dtype=torch.uint8)
-
-    if kind == "idx":
-        images, labels = (next(folder.glob(f"train-{part}[-.]idx*")) for part in ("images", "labels"))
-        x = raw(images)[16:].reshape(-1, 1, 28, 28).float() / 255
-        return (x - x.mean()) / x.std(), raw(labels)[8:].long()
-    records = torch.cat([raw(path).reshape(-1, 3073) for path in sorted(folder.glob("data_batch_*.bin"))])
-    x = records[:, 1:].reshape(-1, 3, 32, 32).float() / 255
-    mean = torch.tensor([0.4914, 0.4822, 0.4465]).reshape(1, 3, 1, 1)
-    deviation = torch.tensor([0.2470, 0.2435, 0.2616]).reshape(1, 3, 1, 1)
-    return (x - mean) / deviation, records[:, 0].long()
-
-
-def train_pytorch(torch, spec, layout):
-    """Pictures a second and peak memory of one training, with its data and without."""
-    pathlib.Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew
-    idle = memory("VmRSS")
-    if spec["threads"]:
-        torch.set_num_threads(spec["threads"])
-    torch.manual_seed(0)
-    if spec["model"] in EXAMPLES:
-        rate = pytorch_examples.train(torch, spec, layout, load_pictures)
-        return {spec["unit"] + "_per_second": rate}
-    memory_format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
-    x, y = load_pictures(torch, spec["data"], pathlib.Path(spec["folder"]))
-    x = x.to(memory_format=memory_format)
-    loaded = memory("VmRSS")
-    model = pytorch_models.make_model(torch, spec["model"]).to(memory_format=memory_format)
-    if spec["device"] == "cuda":
-        return train_on_gpu(torch, spec, x, y, model)
-    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], RATE, momentum=MOMENTUM)
-    steps = pictures = 0
-    begin = time.perf_counter()
-    while steps < spec["steps"]:
-        for rows in torch.randperm(len(x)).split(spec["batch_size"]):
-            optimizer.zero_grad(set_to_none=True)
-            batch = x[rows].contiguous(memory_format=memory_format)
-            loss = torch.nn.functional.cross_entropy(model(batch), y[rows])
-            loss.backward()
-            optimizer.step()
-            steps += 1
-            pictures += len(rows)
-            if steps == spec["steps"]:
-                break
-    loss.item()
-    seconds = time.perf_counter() - begin
-    peak = memory("VmHWM")
-    return {"images_per_second": pictures / seconds, "peak_memory": peak - idle, "peak_memory_less_data": peak - loaded}
-
-
-def train_on_gpu(torch, spec, x, y, model):
-    torch.backends.cudnn.benchmark = True
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-    x, y, model = x.cuda(), y.cuda(), model.cuda()
-    if x.is_contiguous(memory_format=torch.channels_last):
-        model = model.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], RATE, momentum=MOMENTUM)
-    half = spec["precision"] == "bf16"
-
-    def step(rows):
-        optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cuda", torch.bfloat16, enabled=half):
-            loss = torch.nn.functional.cross_entropy(forward(x[rows]), y[rows])
-        loss.backward()
-        optimizer.step()
-
-    forward = torch.compile(model) if spec["compiled"] else model
-
-    def train(steps):
-        done = pictures = 0
-        while done < steps:
-            for rows in torch.randperm(len(x), device="cuda").split(spec["batch_size"]):
-                if len(rows) == spec["batch_size"]:  # a short batch would be compiled anew
-                    step(rows)
-                    done, pictures = done + 1, pictures + len(rows)
-                if done == steps:
-                    break
-        torch.cuda.synchronize()
-        return pictures
-
-    train(20)
-    begin = time.perf_counter()
-    pictures = train(spec["steps"])
-    seconds = time.perf_counter() - begin
-    peak = torch.cuda.max_memory_allocated()
-    data = x.numel() * 4 + y.numel() * 8
-    return {"images_per_second": pictures / seconds, "peak_memory": peak, "peak_memory_less_data": peak - data}
-
-
-def child(spec):
-    """One import, then a process for each layout, so that neither meets the other's memory."""
-    import torch
-
-    result = {"version": torch.__version__, "layouts": {}}
-    layouts = ("contiguous",) if spec["data"] == "idx" else ("contiguous", "channels_last")
-    for layout in pytorch_examples.FORMS.get(spec["model"], layouts):
-        reader, writer = os.pipe()
-        process = os.fork()
-        if process == 0:
-            os.close(reader)
-            code = 1
-            try:
-                os.write(writer, json.dumps(train_pytorch(torch, spec, layout)).encode())
-                code = 0
-            finally:
-                sys.stderr.flush()
-                os._exit(code)
-        os.close(writer)
-        with os.fdopen(reader, "rb") as pipe:
-            text = pipe.read()
-        if os.waitpid(process, 0)[1] != 0:
-            raise SystemExit(f"{spec['model']}: PyTorch's process failed ({layout})")
-        result["layouts"][layout] = json.loads(text)
-    print(json.dumps(result))
 
 
 # The two sides, as the rounds see them.
@@ -285,7 +150,7 @@ def run_pytorch(python, spec, threads, library_path="", seconds=None):
         environment["OMP_NUM_THREADS"] = str(threads)
     if library_path:
         environment["LD_LIBRARY_PATH"] = library_path + ":" + environment.get("LD_LIBRARY_PATH", "")
-    return checked([python, __file__, "--child", json.dumps(dict(spec, threads=threads))], environment, seconds)
+    return checked([python, str(PYTORCH_SIDE), json.dumps(dict(spec, threads=threads))], environment, seconds)
 
 
 def summarize(rounds, rate):
@@ -419,10 +284,7 @@ def main():
     parser.add_argument("--compile-seconds", type=int, default=0,
                         help="on a GPU: after so many the compiled PyTorch is given up; 0: never [%(default)s]")
     parser.add_argument("--json", action="store_true", help="one JSON object a model")
-    parser.add_argument("--child", default="", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.child:
-        return child(json.loads(arguments.child))
 
     names = (arguments.models or (everything if arguments.device == "cpu" else ",".join(MODELS))).split(",")
     for name in names:

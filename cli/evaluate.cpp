@@ -50,8 +50,9 @@ int evaluate(const EvaluateArguments& a) {
     check(!source.class_names.empty(), "{}: its labels are numbers, not classes", a.data);
     model.to(Device::parse(a.device));
     const Dataset test = test_part(model, source, a.data);
-    model.compile(
-        {.optimizer = "sgd", .loss = SparseCategoricalCrossentropy({.from_logits = true}), .metrics = {"accuracy"}});
+    model.compile({.optimizer = "sgd",
+                   .loss = SparseCategoricalCrossentropy({.from_logits = !gives_probabilities(model)}),
+                   .metrics = {"accuracy"}});
     const auto begin = std::chrono::steady_clock::now();
     const Result result = model.evaluate(test, {.batch_size = a.batch_size});
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -59,8 +60,9 @@ int evaluate(const EvaluateArguments& a) {
     const std::size_t peak = memory.peak_growth();
     if (a.json) {
         Config record;
-        record.set("event", "end").set("model", a.model).set("weights", a.weights).set("data", source.name);
-        record.set("examples", test.size());
+        record.set("event", "end");
+        if (!a.model.empty()) record.set("model", a.model);
+        record.set("weights", a.weights).set("data", source.name).set("examples", test.size());
         set_finite(record, {{"test_accuracy", result.at("accuracy")},
                             {"test_loss", result.at("loss")},
                             {"images_per_second", rate},
@@ -82,7 +84,9 @@ int evaluate(const EvaluateArguments& a) {
 void add_evaluate(CLI::App& app, Action& action) {
     auto* command = app.add_subcommand("evaluate", "Accuracy and loss of a trained model on a test set");
     auto a = std::make_shared<EvaluateArguments>();
-    command->add_option("MODEL", a->model, "A model (heddle models)")->type_name("")->required()->check(model_name());
+    command->add_option("MODEL", a->model, "The model, where the file holds weights alone (heddle models)")
+        ->type_name("")
+        ->check(model_name());
     command
         ->add_option("--weights", a->weights,
                      "A whole model as heddle train writes it, or weights alone under PyTorch's names and in its "

@@ -1,7 +1,10 @@
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string>
+#include <vector>
 
 #include "cli/command.h"
 #include "cli/output.h"
@@ -22,6 +25,25 @@ int report(const std::string& message, int status) {
     while (line.ends_with(' ')) line.pop_back();
     std::fputs((line + "\n").c_str(), stderr);  // which may be closed: the status still tells
     return status;
+}
+
+/// A command line that cannot be understood; it names the help of the command that was meant.
+int report_usage(const std::string& message, int count, char** words) {
+    const bool named = count > 1 && words[1][0] != '-';
+    return report(fmt::format("{} (see heddle {}--help)", message, named ? std::string(words[1]) + " " : ""),
+                  cli::usage_error);
+}
+
+/// What is wrong with the first word, where it is neither a command nor an option; of that CLI11 would say no more than
+/// that it wants "a subcommand".
+std::string command_problem(const CLI::App& app, int count, char** words) {
+    std::vector<std::string> known;
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+        known.push_back(command->get_name());
+    if (count < 2) return fmt::format("expected a command: {}", fmt::join(known, ", "));
+    const std::string word = words[1];
+    if (word.starts_with("-") || std::find(known.begin(), known.end(), word) != known.end()) return "";
+    return fmt::format("there is no command \"{}\": expected {}", word, fmt::join(known, ", "));
 }
 
 int run(int count, char** words) {
@@ -47,6 +69,8 @@ int run(int count, char** words) {
         "  heddle train cnn --data fashion-mnist --out runs/first\n"
         "  heddle report runs/first\n"
         "  heddle predict --weights runs/first/cnn.safetensors boot.png");
+    if (const std::string problem = command_problem(app, count, words); !problem.empty())
+        return report(problem + " (see heddle --help)", cli::usage_error);
     try {
         app.parse(count, words);
     } catch (const CLI::Success& wanted) {  // --help, --version
@@ -54,7 +78,7 @@ int run(int count, char** words) {
         cli::print("");
         return 0;
     } catch (const CLI::ParseError& error) {
-        return report(fmt::format("{} (see heddle --help)", error.what()), cli::usage_error);
+        return report_usage(error.what(), count, words);
     }
     load_plugins();
     return action();
@@ -67,7 +91,7 @@ int main(int count, char** words) {
     try {
         return run(count, words);
     } catch (const cli::UsageError& error) {
-        return report(fmt::format("{} (see heddle --help)", error.what()), cli::usage_error);
+        return report_usage(error.what(), count, words);
     } catch (const std::bad_alloc&) {
         return report("out of memory", cli::failure);
     } catch (const std::exception& error) {

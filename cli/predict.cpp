@@ -117,15 +117,16 @@ bool gives_classes(const Model& model, const Shape& outputs) {
     return names == 0 ? outputs[0] > 1 : names == outputs[0] || (names == 2 && outputs[0] == 1);
 }
 
-std::vector<float> probabilities(const Tensor& outputs) {
-    if (outputs.elements() > 1) return ops::softmax(outputs).to_vector<float>();
-    const float second = ops::sigmoid(outputs).to_vector<float>()[0];
+std::vector<float> probabilities(const Model& model, const Tensor& outputs) {
+    const bool ready = gives_probabilities(model);
+    if (outputs.elements() > 1) return (ready ? outputs : ops::softmax(outputs)).to_vector<float>();
+    const float second = (ready ? outputs : ops::sigmoid(outputs)).to_vector<float>()[0];
     return {1 - second, second};
 }
 
 void print_classes(const PredictArguments& a, const Model& model, const std::string& kind, const std::string& example,
                    const Tensor& outputs) {
-    const std::vector<float> p = probabilities(outputs);
+    const std::vector<float> p = probabilities(model, outputs);
     if (a.json) {
         Config record;
         record.set("event", "prediction").set(kind, example).set("predictions", class_records(a, model, p));

@@ -25,8 +25,8 @@ struct PredictArguments {
 /// Whether `outputs` of one example are one number a class; one number beside two class names tells these two apart.
 bool gives_classes(const Model& model, const Shape& outputs);
 
-/// The probability of each class from the outputs of one example or of one place in it.
-std::vector<float> probabilities(const Tensor& outputs);
+/// The probability of each class from the model's outputs for one example or for one place in it.
+std::vector<float> probabilities(const Model& model, const Tensor& outputs);
 
 /// Says the most probable classes of an example from its outputs, best first: "shoe.png: shoe 97.1 %, shirt 2.0 %", or
 /// as JSON. `kind`, "file" or "text": what `example` is.

@@ -26,7 +26,7 @@ void print_labels(const PredictArguments& arguments, const Model& model, const s
     Config::Array list;
     std::string line;
     for (std::size_t i = 0; i < tokens.size(); ++i) {
-        const Config best = class_records(a, model, probabilities(outputs[static_cast<std::int64_t>(i)]))[0];
+        const Config best = class_records(a, model, probabilities(model, outputs[static_cast<std::int64_t>(i)]))[0];
         line += fmt::format("{}{}: {}", line.empty() ? "" : ", ", tokens[i], best.at("class").string());
         Config entry = best;
         list.push_back(entry.set("token", tokens[i]));

@@ -87,7 +87,7 @@ void add_output(CLI::App& command, TrainArguments& a) {
         "--out", a.out,
         "Folder for MODEL.safetensors, history.csv, checkpoint.safetensors, and pictures: curves.png, "
         "confusion.png, mistakes.png");
-    out->type_name("DIR")->group("Files");
+    out->type_name("DIR")->check(not_empty())->group("Files");
     command.add_flag("--resume", a.resume, "Go on from the checkpoint in --out, to the bits of an unbroken run")
         ->needs(out)
         ->group("Files");
@@ -119,7 +119,8 @@ void add_train(CLI::App& app, Action& action) {
     command->add_option("MODEL", a->model, "A model (heddle models)")->type_name("")->required()->check(model_name());
     command->add_option("--data", a->data, "A data set (heddle datasets), a folder, or a .csv file")
         ->type_name("NAME|PATH")
-        ->required();
+        ->required()
+        ->check(not_empty());
     add_recipe(*command, *a);
     add_machine(*command, *a);
     add_output(*command, *a);

@@ -52,6 +52,10 @@ CLI::Validator one_of(const std::vector<std::string>& values) {
     return {check_name, ""};
 }
 
+CLI::Validator not_empty() {
+    return {[](const std::string& text) { return text.empty() ? "expected a name, got \"\"" : std::string(); }, ""};
+}
+
 CLI::Validator model_name() {
     std::vector<std::string> names;
     for (const ModelEntry& entry : model_list()) names.emplace_back(entry.name);

@@ -18,5 +18,7 @@ CLI::Validator device_name();
 /// A name of `heddle models`.
 CLI::Validator model_name();
 CLI::Validator one_of(const std::vector<std::string>& values);
+/// Anything but "", which an unset variable of a shell gives.
+CLI::Validator not_empty();
 
 }  // namespace heddle::cli

@@ -1,7 +1,12 @@
 #include "cli/weights.h"
 
+#include <string_view>
+#include <vector>
+
 #include "core/check.h"
 #include "data/files/safetensors.h"
+#include "layers/activation.h"
+#include "layers/containers.h"
 #include "models/models.h"
 
 namespace heddle::cli {
@@ -18,6 +23,32 @@ bool is_whole_model(const std::string& path) {
 
 std::int64_t class_count(const Model& model) { return model->output_shapes(model.input_shapes()).front().back(); }
 
+namespace {
+
+/// Where a chain or a graph makes its first output; any other layer itself.
+Layer last_layer(const Layer& layer) {
+    const NamedLayers& children = layer->children();
+    const std::vector<GraphCall> calls = graph_calls(layer);
+    if (calls.empty()) {
+        const bool chain = std::string_view(layer->class_name()) == "Sequential" && !children.empty();
+        return chain ? last_layer(children.back().second) : layer;
+    }
+    const std::size_t result = graph_results(layer).front();
+    for (const GraphCall& call : calls)
+        if (result >= call.first_output && result < call.first_output + call.outputs)
+            return last_layer(children[call.child].second);
+    return layer;  // an input, handed through
+}
+
+}  // namespace
+
+bool gives_probabilities(const Model& model) {
+    const Config config = last_layer(model)->config();
+    if (!config.has("activation")) return false;
+    const Activation::Kind kind = Activation::parse(config.at("activation").string());
+    return kind == Activation::softmax || kind == Activation::sigmoid;
+}
+
 Model open_model(const std::string& name, const std::string& path, const std::optional<ModelShape>& shape) {
     if (is_whole_model(path)) {
         const Model whole = Model::load(path);
@@ -29,7 +60,8 @@ Model open_model(const std::string& name, const std::string& path, const std::op
         named.set_text_vectorization(whole.text_vectorization());
         return named;
     }
-    check(!name.empty(), "{}: it holds weights but no model: say which one with --model", path);
+    check(!name.empty(),
+          "{}: it holds weights but no model: name it (heddle evaluate MODEL, heddle predict --model NAME)", path);
     check(shape.has_value(), "{}: it holds weights alone, without the pictures' preprocessing: use --input X.npy",
           path);
     const Model named = make_model(name, shape->input, shape->classes);

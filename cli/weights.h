@@ -26,6 +26,9 @@ bool is_whole_model(const std::string& path);
 /// The number of classes of a built model: the last extent of its output.
 std::int64_t class_count(const Model& model);
 
+/// Whether the model itself ends with a softmax or a sigmoid: then its outputs are probabilities, else logits.
+bool gives_probabilities(const Model& model);
+
 /// The data set at the size, and of the channels, that the model takes.
 DataSource open_dataset_for(const Model& model, const std::string& name_or_path);
 

@@ -44,9 +44,13 @@ To convert(From value) {
         return static_cast<To>(value);
 }
 
-IntrusivePtr<TensorImpl> new_impl(const Shape& shape, DType dtype, Device device) {
+void check_extents(const Shape& shape) {
     for (const std::int64_t extent : shape)
-        check(extent >= 0, "Tensor: shape {} has an open extent; only reshape understands -1", shape.to_string());
+        check(extent >= 0, "Tensor: shape {} has an open extent; only reshape understands -1", shape);
+}
+
+IntrusivePtr<TensorImpl> new_impl(const Shape& shape, DType dtype, Device device) {
+    check_extents(shape);
     const std::size_t bytes = static_cast<std::size_t>(shape.elements()) * size_of(dtype);
     return make_intrusive<TensorImpl>(make_intrusive<Storage>(bytes, device), std::size_t{0}, shape, dtype);
 }
@@ -70,6 +74,8 @@ Tensor Tensor::zeros(const Shape& shape, TensorOptions options) {
 }
 
 Tensor Tensor::from_blob(void* memory, const Shape& shape, TensorOptions options, std::function<void()> release) {
+    check_extents(shape);
+    check(memory || shape.elements() == 0, "Tensor::from_blob: no memory for {}", shape);
     const std::size_t bytes = static_cast<std::size_t>(shape.elements()) * size_of(options.dtype);
     return Tensor(make_intrusive<TensorImpl>(make_intrusive<Storage>(memory, bytes, options.device, std::move(release)),
                                              std::size_t{0}, shape, options.dtype));
@@ -92,12 +98,14 @@ void Tensor::check_host_access(DType wanted) const {
 }
 
 double Tensor::item() const {
+    check(defined(), "Tensor::item: the tensor is undefined");
     check(elements() == 1, "Tensor::item: expected one element, got shape {}", shape().to_string());
     return to_vector<double>()[0];
 }
 
 template <class T>
 std::vector<T> Tensor::to_vector() const {
+    check(defined(), "Tensor::to_vector: the tensor is undefined");
     const Tensor host = detach().to(Device::cpu());
     std::vector<T> values(static_cast<std::size_t>(elements()));
     with_type(dtype(), [&](auto zero) {

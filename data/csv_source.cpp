@@ -61,6 +61,8 @@ DataSource open_csv(const std::string& path, const SourceOptions& options) {
         else
             left_out.push_back(table.names()[static_cast<std::size_t>(column)]);
     }
+    check(table.columns() > 1 || table.names()[0].find(';') == std::string::npos,
+          "{}: its fields are separated by ';'; expected ',' (or tabs, in a .tsv file)", path);
     check(!features.empty(), "{}: no column of numbers besides the label \"{}\"{}", path,
           table.names()[static_cast<std::size_t>(label)],
           left_out.empty() ? "" : fmt::format(" (not numbers: {})", fmt::join(left_out, ", ")));

@@ -52,7 +52,7 @@ void program(const examples::Arguments& args) {
 
     const Batch all = test.batch(0, test.size());
     const Tensor logits = model.predict(all.inputs[0].to(args.device)).to(Device::cpu());
-    const Tensor mask = ops::greater(logits, Tensor::scalar(0)).to(DType::f32);
+    const Tensor mask = ops::greater(logits, 0).to(DType::f32);
     examples::print_result("mean IoU", mean_overlap(mask, all.target), "everything is figure",
                            mean_overlap(Tensor::ones(all.target.shape()), all.target));
     examples::plot_history(args.file("curves.png"), history, "U-Net");

@@ -7,8 +7,8 @@
 // gradients undo what the base had learnt.
 #include "examples/common/example.h"
 
+#include <charconv>
 #include <cstdio>
-#include <cstdlib>
 
 using namespace heddle;
 
@@ -26,8 +26,11 @@ Dataset five_classes(const Dataset& data, std::int64_t first, std::int64_t each)
 }
 
 std::int64_t whole(const examples::Arguments& args, const std::string& option) {
-    const std::int64_t value = std::atoll(args.more.at(option).c_str());
-    if (value < 1) throw Error("--" + option + ": expected a number of at least 1, got " + args.more.at(option));
+    const std::string& text = args.more.at(option);
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < 1)
+        throw Error("--" + option + ": expected a whole number of at least 1, got " + text);
     return value;
 }
 

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "core/check.h"
 #include "layers/containers.h"
 #include "layers/detail/fuse.h"
@@ -11,20 +9,23 @@ namespace {
 
 struct ChainImpl final : LayerImpl {
     ChainImpl(const std::vector<Layer>& layers, const std::string& name) : LayerImpl(name) {
-        for (std::size_t i = 0; i < layers.size(); ++i) {
-            check(static_cast<bool>(layers[i]), "Sequential: layer {} is empty", i);
-            const auto place = layers.begin() + static_cast<std::ptrdiff_t>(i);
-            const bool repeated = std::find(layers.begin(), place, layers[i]) != place;
-            add_child(layers[i]->named() && !repeated ? layers[i]->name() : std::to_string(i), layers[i]);
-        }
-        for (std::size_t i = 0; i < children().size(); ++i)
-            for (std::size_t j = 0; j < i; ++j)
-                check(children()[i].first != children()[j].first, "Sequential: two layers are called \"{}\"",
-                      children()[i].first);
+        for (const Layer& layer : layers) append(layer);
     }
     const char* class_name() const override { return "Sequential"; }
 
+    void append(const Layer& layer) {
+        check(static_cast<bool>(layer), "Sequential: layer {} is empty", children().size());
+        check(!built(), "Sequential: it is built already; add layers before it is called or fitted");
+        bool repeated = false;
+        for (const auto& [name, earlier] : children()) repeated = repeated || earlier == layer;
+        const std::string name = layer->named() && !repeated ? layer->name() : std::to_string(children().size());
+        for (const auto& child : children())
+            check(child.first != name, "Sequential: two layers are called \"{}\"", name);
+        add_child(name, layer);
+    }
+
     void build(const Shape& input) override {
+        check(!children().empty(), "Sequential: there are no layers");
         Shape shape = input;
         for (const auto& [name, layer] : children()) {
             if (!layer->built()) layer.build({shape});
@@ -65,6 +66,8 @@ struct ChainImpl final : LayerImpl {
 Layer make_chain(const std::vector<Layer>& layers, const std::string& name) {
     return Layer(std::make_shared<ChainImpl>(layers, name));
 }
+
+void append_to_chain(const Layer& chain, const Layer& layer) { static_cast<ChainImpl&>(chain.impl()).append(layer); }
 
 void add_containers(LayerMakers& makers) {
     makers["Sequential"] = [](const Config& c) {

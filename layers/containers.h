@@ -12,6 +12,8 @@ namespace heddle {
 /// Layers one after another: the layer behind `Sequential` (train/model.h). Children are named by position, or by their
 /// own name where one was given; pairs with a fused form run as one.
 HEDDLE_API Layer make_chain(const std::vector<Layer>& layers, const std::string& name = {});
+/// One more at the end of what `make_chain` gave. Throws `Error` where that is built already.
+HEDDLE_API void append_to_chain(const Layer& chain, const Layer& layer);
 
 /// The layer behind a functional `Model`: the graph between `inputs` and `outputs`. Throws `Error` where an output does
 /// not depend on the inputs alone.

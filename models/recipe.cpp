@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <initializer_list>
-#include <sstream>
 
 #include "core/check.h"
+#include "core/detail/text_file.h"
 #include "models/detail/recipe_files.h"
 #include "train/muon.h"
 #include "train/optimizer_groups.h"
@@ -24,25 +23,26 @@ class Members {
                   where_, key, fmt::join(known, ", "));
     }
     void read(const char* key, std::string& value) const {
-        if (config_.has(key)) value = config_.at(key).string();
+        with(key, [&](const Config& config) { value = config.string(); });
     }
     void read(const char* key, bool& value) const {
-        if (config_.has(key)) value = config_.at(key).boolean();
+        with(key, [&](const Config& config) { value = config.boolean(); });
     }
     void read(const char* key, std::vector<std::string>& value) const {
-        if (!config_.has(key)) return;
-        value.clear();
-        for (const Config& item : config_.at(key).array()) value.push_back(item.string());
+        with(key, [&](const Config& config) {
+            value.clear();
+            for (const Config& item : config.array()) value.push_back(item.string());
+        });
     }
     void read(const char* key, double& value, double low, double high) const {
         if (!config_.has(key)) return;
-        value = config_.at(key).number();
+        with(key, [&](const Config& config) { value = config.number(); });
         check(std::isfinite(value) && value >= low && value <= high, "{}: \"{}\" must be in {} .. {}, got {}", where_,
               key, low, high, value);
     }
     void read(const char* key, std::int64_t& value, std::int64_t low) const {
         if (!config_.has(key)) return;
-        value = config_.at(key).integer();
+        with(key, [&](const Config& config) { value = config.integer(); });
         check(value >= low && value <= 1'000'000'000, "{}: \"{}\" must be in {} .. 1000000000, got {}", where_, key,
               low, value);
     }
@@ -53,6 +53,17 @@ class Members {
     }
 
   private:
+    /// Where there is such a member; an error in it names the key.
+    template <class Read>
+    void with(const char* key, const Read& read) const {
+        if (!config_.has(key)) return;
+        try {
+            read(config_.at(key));
+        } catch (const Error& error) {
+            fail(fmt::format("{}: \"{}\": {}", where_, key, error.what()));
+        }
+    }
+
     const Config& config_;
     std::string where_;
 };
@@ -273,12 +284,9 @@ const std::vector<Recipe>& recipe_list() {
 
 Recipe find_recipe(const std::string& name_or_path) {
     if (name_or_path.ends_with(".json")) {
-        std::ifstream file(name_or_path);
-        std::ostringstream text;
-        text << file.rdbuf();
-        check(file.good() && !text.str().empty(), "recipe {}: cannot be read", name_or_path);
+        const std::string text = detail::read_text_file(name_or_path);
         try {
-            return Recipe::from_config(Config::parse(text.str()));
+            return Recipe::from_config(Config::parse(text));
         } catch (const Error& error) {
             fail(fmt::format("recipe {}: {}", name_or_path, error.what()));
         }

@@ -14,15 +14,17 @@ namespace {
 using autograd::Gradients;
 using autograd::Saved;
 
-constexpr const char* names[] = {"add",        "subtract", "multiply",      "divide",      "maximum",
-                                 "minimum",    "power",    "equal",         "not_equal",   "less",
-                                 "less_equal", "greater",  "greater_equal", "logical_and", "logical_or"};
-const char* name_of(BinaryOp op) { return names[static_cast<std::size_t>(op)]; }
+constexpr const char* binary_names[] = {"add",        "subtract", "multiply",      "divide",      "maximum",
+                                        "minimum",    "power",    "equal",         "not_equal",   "less",
+                                        "less_equal", "greater",  "greater_equal", "logical_and", "logical_or"};
+static_assert(std::size(binary_names) == static_cast<std::size_t>(BinaryOp::logical_or) + 1);
+const char* name_of(BinaryOp op) { return binary_names[static_cast<std::size_t>(op)]; }
 
 constexpr const char* unary_names[] = {"negate",  "abs",   "sign", "square",    "reciprocal", "sqrt",     "rsqrt",
                                        "exp",     "expm1", "log",  "log1p",     "sin",        "cos",      "floor",
                                        "ceil",    "round", "erf",  "relu",      "leaky_relu", "elu",      "selu",
                                        "sigmoid", "tanh",  "gelu", "gelu_tanh", "silu",       "softplus", "softsign"};
+static_assert(std::size(unary_names) == static_cast<std::size_t>(UnaryOp::softsign) + 1);
 const char* name_of(UnaryOp op) { return unary_names[static_cast<std::size_t>(op)]; }
 
 void require_same_device(const char* operation, const Tensor& a, const Tensor& b) {
@@ -127,6 +129,9 @@ void scalar_backward(BinaryOp op, Gradients& g, const Saved& x, double s, bool f
 }
 
 }  // namespace
+
+std::span<const char* const> binary_op_names() { return binary_names; }
+std::span<const char* const> unary_op_names() { return unary_names; }
 
 Tensor binary(BinaryOp op, const Tensor& a_in, const Tensor& b_in) {
     const char* name = name_of(op);

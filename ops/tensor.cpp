@@ -12,6 +12,10 @@ namespace {
 
 using autograd::Gradients;
 
+void require_defined(const Tensor& tensor, const char* operation) {
+    ops::require(tensor.defined(), operation, "the tensor is undefined");
+}
+
 Tensor alias(const Tensor& tensor, const Shape& shape, std::size_t byte_offset) {
     return Tensor(make_intrusive<TensorImpl>(tensor.impl()->storage, byte_offset, shape, tensor.dtype()));
 }
@@ -48,11 +52,13 @@ Tensor Tensor::arange(std::int64_t count, TensorOptions options) {
 }
 
 void Tensor::fill_(double value) const {
+    require_defined(*this, "fill_");
     ops::run(kernels::fill(), {.value = value, .y = ops::view(*this)}, {}, {this});
     impl_->storage->bump_version();
 }
 
 void Tensor::copy_(const Tensor& from) const {
+    require_defined(*this, "copy_");
     check(from.defined() && from.shape() == shape(), "copy_: expected shape {}, got {}", shape(), from);
     const NoGrad no_grad;
     copy_elements(from.to(dtype()), *this);
@@ -60,6 +66,7 @@ void Tensor::copy_(const Tensor& from) const {
 }
 
 Tensor Tensor::clone() const {
+    require_defined(*this, "clone");
     Tensor copy = empty(shape(), options());
     copy_elements(*this, copy);
     if (autograd::wants_record({this}))
@@ -68,6 +75,7 @@ Tensor Tensor::clone() const {
 }
 
 Tensor Tensor::to(Device target) const {
+    require_defined(*this, "to");
     if (device() == target) return *this;
     Tensor copy = empty(shape(), {dtype(), target});
     copy_elements(*this, copy);
@@ -77,6 +85,7 @@ Tensor Tensor::to(Device target) const {
 }
 
 Tensor Tensor::to(DType target) const {
+    require_defined(*this, "to");
     if (dtype() == target) return *this;
     Tensor converted = empty(shape(), {target, device()});
     ops::run(kernels::cast(), {.x = ops::view(*this), .y = ops::view(converted)}, {this}, {&converted});
@@ -86,6 +95,7 @@ Tensor Tensor::to(DType target) const {
 }
 
 Tensor Tensor::reshape(const Shape& wanted) const {
+    require_defined(*this, "reshape");
     Shape target = wanted;
     std::int64_t known = 1;
     int open = -1;
@@ -114,6 +124,7 @@ Tensor Tensor::reshape(const Shape& wanted) const {
 }
 
 Tensor Tensor::slice(std::int64_t first, std::int64_t last) const {
+    require_defined(*this, "slice");
     ops::require(rank() > 0, "slice", "a scalar has no rows");
     ops::require(0 <= first && first <= last && last <= shape()[0], "slice", "rows {} .. {} of {}", first, last,
                  shape());
@@ -130,6 +141,7 @@ Tensor Tensor::slice(std::int64_t first, std::int64_t last) const {
 }
 
 Tensor Tensor::operator[](std::int64_t row) const {
+    require_defined(*this, "index");
     ops::require(rank() > 0 && row >= -shape()[0] && row < shape()[0], "index", "row {} of {}", row, shape());
     if (row < 0) row += shape()[0];
     return slice(row, row + 1).reshape(shape().range(1, rank()));

@@ -196,6 +196,7 @@ struct LambdaCallbackOptions {
     std::function<void(Training&)> on_train_end = {};
     std::function<void(Training&)> on_epoch_begin = {};
     std::function<void(Training&, const Result&)> on_epoch_end = {};
+    std::function<void(Training&)> on_batch_begin = {};
     std::function<void(Training&)> on_batch_end = {};
 };
 class HEDDLE_API LambdaCallback : public Callback {

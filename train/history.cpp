@@ -4,6 +4,7 @@
 #include <charconv>
 #include <fstream>
 #include <limits>
+#include <ostream>
 
 #include "core/check.h"
 #include "data/files/csv.h"
@@ -42,6 +43,8 @@ std::string Result::to_string() const {
         text += fmt::format("{}{} {:.4g}", text.empty() ? "" : ", ", name, value);
     return text;
 }
+
+std::ostream& operator<<(std::ostream& out, const Result& result) { return out << result.to_string(); }
 
 void History::add(std::int64_t epoch, const Result& row) {
     for (const auto& [name, value] : row)

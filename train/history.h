@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,6 +37,8 @@ class HEDDLE_API Result {
   private:
     std::vector<Entry> entries_;
 };
+/// `to_string()` on a stream.
+HEDDLE_API std::ostream& operator<<(std::ostream& out, const Result& result);
 
 /// What `fit` returns: one row per finished epoch. Series: "loss", one per metric, the same with "val_" in front where
 /// there is validation data, "learning_rate", "seconds" and "samples_per_second" (of the training part alone).

@@ -94,7 +94,7 @@ Model::Model(const std::vector<Symbol>& inputs, const std::vector<Symbol>& outpu
     build(shapes);
 }
 
-Model::Model(Layer layer) : Layer(std::move(layer)), state_(std::make_shared<State>()) {
+Model::Model(const Layer& layer) : Layer(layer), state_(std::make_shared<State>()) {
     check(impl_ != nullptr, "Model: the layer is undefined");
 }
 

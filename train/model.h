@@ -115,7 +115,7 @@ class HEDDLE_API Model : public Layer {
     Model() = default;
     Model(const Symbol& input, const Symbol& output, const std::string& name = {});
     Model(const std::vector<Symbol>& inputs, const std::vector<Symbol>& outputs, const std::string& name = {});
-    explicit Model(Layer layer);
+    explicit Model(const Layer& layer);
 
     /// Creates the parameters for inputs of these shapes, without the batch.
     void build(const std::vector<Shape>& inputs) const;
@@ -190,11 +190,15 @@ struct SequentialOptions {
     std::string name = {};
 };
 
-/// Layers one after another.
+/// Layers one after another, given at once or by `add`.
 class HEDDLE_API Sequential : public Model {
   public:
+    Sequential() : Model(make_chain({})) {}
     Sequential(std::initializer_list<Layer> layers);
     explicit Sequential(const std::vector<Layer>& layers, const SequentialOptions& options = {});
+
+    /// Appends a layer. Throws `Error` once the model is built.
+    void add(const Layer& layer) const { append_to_chain(*this, layer); }
 };
 
 }  // namespace heddle

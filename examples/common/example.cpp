@@ -60,18 +60,31 @@ int run(int argc, char** argv, const About& about, void (*program)(const Argumen
     for (const Option& option : about.more)
         app.add_option("--" + option.name, arguments.more[option.name] = option.value,
                        option.help + " [" + option.value + "]");
-    CLI11_PARSE(app, argc, argv);
+    const auto complain = [&](const std::exception& error, const char* more) {
+        std::fprintf(stderr, "%s: %s%s\n", name.c_str(), error.what(), more);
+    };
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& wanted_help) {
+        return app.exit(wanted_help);
+    } catch (const CLI::ParseError& error) {
+        complain(error, " (see --help)");
+        return 2;
+    }
+    bool made = false;
     try {
         if (wanted.find('.') != std::string::npos) arguments.data = arguments.data_file(wanted);
         arguments.device = Device::parse(device);
-        std::filesystem::create_directories(arguments.out);
+        made = std::filesystem::create_directories(arguments.out);
         set_seed(arguments.seed);
         program(arguments);
         return 0;
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "%s: %s\n", name.c_str(), error.what());
-        return 1;
+        complain(error, "");
     }
+    std::error_code ignored;
+    if (made && std::filesystem::is_empty(arguments.out, ignored)) std::filesystem::remove(arguments.out, ignored);
+    return 1;
 }
 
 void print_result(std::string_view what, double value) {

@@ -48,7 +48,7 @@ struct About {
 /// A number in [0, 1) from a generator, for what is drawn one by one.
 double uniform(Generator& generator);
 
-/// Reads the options, runs the program, and turns an exception into one line and a failing exit status.
+/// Reads the options, runs the program, and turns an exception into one line and exit status 1 (2: wrong usage).
 int run(int argc, char** argv, const About& about, void (*program)(const Arguments&));
 
 /// The lines that count, in one form: "test accuracy 0.8912 (always one class: 0.1000)". The second number is what a

@@ -1,21 +1,18 @@
 #include <algorithm>
 
-#include "kernels/conv/native_conv.h"
+#include "kernels/conv/native_tiles.h"
 #include "kernels/conv/phases.h"
-#include "kernels/matmul/tile_plan.h"
 
 // dx [pixels, channels] = dy's windows [pixels, taps * outputs] times the filters [taps * outputs, channels], a product
 // for each group and phase.
 HEDDLE_KERNELS_BEGIN
 namespace {
 
-constexpr TileKinds backward_kinds{.tall = true, .wide = false};
-
 template <class T>
 struct BackwardDataProblem {
     using Element = T;
     static constexpr bool a_along_k = true, b_along_k = false;
-    static constexpr TileKinds kinds = backward_kinds;
+    static constexpr TileKinds kinds{.tall = true, .wide = false};
     GatherSource<T> a;
     FilterSource<T> b;
     TileOutput<T, PhaseRows> output;
@@ -95,10 +92,8 @@ std::int64_t most_taps(const ConvAxis& axis) {
 }
 
 template <class T>
-TilePlan plan_of(const BackwardDataProblem<T>& problem, std::int64_t items) {
-    const std::int64_t depth = most_taps(problem.vertical) * most_taps(problem.horizontal) * problem.group_outputs;
-    return {problem.output.m, problem.output.n, depth, items, sizeof(T), problem.a.vectors && problem.b.vectors,
-            backward_kinds};
+std::int64_t depth_of(const BackwardDataProblem<T>& problem) {
+    return most_taps(problem.vertical) * most_taps(problem.horizontal) * problem.group_outputs;
 }
 
 std::int64_t items_of(const Conv2dBackwardData& args) {
@@ -111,8 +106,7 @@ std::size_t backward_data_tiles_workspace(const Conv2dBackwardData& args) {
     std::size_t bytes = 0;
     with_floating(args.dx.dtype, [&](auto zero) {
         const auto problem = problem_of<decltype(zero)>(args);
-        const std::int64_t items = items_of(args);
-        bytes = plan_of(problem, items).workspace_bytes(problem.output.m, problem.output.n, items);
+        bytes = products_workspace(problem, depth_of(problem), items_of(args));
     });
     return bytes;
 }
@@ -120,8 +114,7 @@ std::size_t backward_data_tiles_workspace(const Conv2dBackwardData& args) {
 void run_backward_data_tiles(const Conv2dBackwardData& args, KernelContext& context) {
     with_floating(args.dx.dtype, [&](auto zero) {
         const auto problem = problem_of<decltype(zero)>(args);
-        const std::int64_t items = items_of(args);
-        run_tiles(problem, static_cast<int>(items), plan_of(problem, items), context);
+        run_products(problem, depth_of(problem), items_of(args), context);
     });
 }
 

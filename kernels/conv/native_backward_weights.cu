@@ -1,18 +1,15 @@
-#include "kernels/conv/native_conv.h"
-#include "kernels/matmul/tile_plan.h"
+#include "kernels/conv/native_tiles.h"
 
 // dw [outputs, taps * channels] = dy transposed [outputs, pixels] times x's windows [pixels, taps * channels], a
 // product for each group; split over the pixels where that alone fills the GPU.
 HEDDLE_KERNELS_BEGIN
 namespace {
 
-constexpr TileKinds weights_kinds{.tall = false, .wide = true};
-
 template <class T>
 struct BackwardWeightsProblem {
     using Element = T;
     static constexpr bool a_along_k = false, b_along_k = false;
-    static constexpr TileKinds kinds = weights_kinds;
+    static constexpr TileKinds kinds{.tall = false, .wide = true};
     MatrixSource<T> a;
     GatherSource<T> b;
     TileOutput<T, DenseRows> output;
@@ -41,20 +38,13 @@ BackwardWeightsProblem<T> problem_of(const Conv2dBackwardWeights& args) {
             .group_channels = static_cast<int>(e.group_channels)};
 }
 
-template <class T>
-TilePlan plan_of(const BackwardWeightsProblem<T>& problem, std::int64_t groups) {
-    return {problem.output.m, problem.output.n, problem.k, groups, sizeof(T), problem.a.vectors && problem.b.vectors,
-            weights_kinds};
-}
-
 }  // namespace
 
 std::size_t backward_weights_tiles_workspace(const Conv2dBackwardWeights& args) {
     std::size_t bytes = 0;
     with_floating(args.x.dtype, [&](auto zero) {
         const auto problem = problem_of<decltype(zero)>(args);
-        const std::int64_t groups = args.params.groups;
-        bytes = plan_of(problem, groups).workspace_bytes(problem.output.m, problem.output.n, groups);
+        bytes = products_workspace(problem, problem.k, args.params.groups);
     });
     return bytes;
 }
@@ -62,8 +52,7 @@ std::size_t backward_weights_tiles_workspace(const Conv2dBackwardWeights& args) 
 void run_backward_weights_tiles(const Conv2dBackwardWeights& args, KernelContext& context) {
     with_floating(args.x.dtype, [&](auto zero) {
         const auto problem = problem_of<decltype(zero)>(args);
-        const std::int64_t groups = args.params.groups;
-        run_tiles(problem, static_cast<int>(groups), plan_of(problem, groups), context);
+        run_products(problem, problem.k, args.params.groups, context);
     });
 }
 

@@ -1,5 +1,4 @@
-#include "kernels/conv/native_conv.h"
-#include "kernels/matmul/tile_plan.h"
+#include "kernels/conv/native_tiles.h"
 
 // y [pixels, outputs] = x's windows [pixels, taps * channels] times the filters, a product for each group. Bias,
 // residual and ReLU are the epilogue: of memory they cost the residual's reading alone, where a pass of their own would
@@ -7,13 +6,11 @@
 HEDDLE_KERNELS_BEGIN
 namespace {
 
-constexpr TileKinds forward_kinds{.tall = true, .wide = false};
-
 template <class T>
 struct ForwardProblem {
     using Element = T;
     static constexpr bool a_along_k = true, b_along_k = true;
-    static constexpr TileKinds kinds = forward_kinds;
+    static constexpr TileKinds kinds{.tall = true, .wide = false};
     GatherSource<T> a;
     MatrixSource<T> b;
     TileOutput<T, DenseRows> output;
@@ -48,20 +45,13 @@ ForwardProblem<T> problem_of(const Conv2dForward& args) {
             .group_channels = static_cast<int>(e.group_channels)};
 }
 
-template <class T>
-TilePlan plan_of(const ForwardProblem<T>& problem, std::int64_t groups) {
-    return {problem.output.m, problem.output.n, problem.k, groups, sizeof(T), problem.a.vectors && problem.b.vectors,
-            forward_kinds};
-}
-
 }  // namespace
 
 std::size_t forward_tiles_workspace(const Conv2dForward& args) {
     std::size_t bytes = 0;
     with_floating(args.x.dtype, [&](auto zero) {
         const auto problem = problem_of<decltype(zero)>(args);
-        const std::int64_t groups = args.params.groups;
-        bytes = plan_of(problem, groups).workspace_bytes(problem.output.m, problem.output.n, groups);
+        bytes = products_workspace(problem, problem.k, args.params.groups);
     });
     return bytes;
 }
@@ -69,8 +59,7 @@ std::size_t forward_tiles_workspace(const Conv2dForward& args) {
 void run_forward_tiles(const Conv2dForward& args, KernelContext& context) {
     with_floating(args.x.dtype, [&](auto zero) {
         const auto problem = problem_of<decltype(zero)>(args);
-        const std::int64_t groups = args.params.groups;
-        run_tiles(problem, static_cast<int>(groups), plan_of(problem, groups), context);
+        run_products(problem, problem.k, args.params.groups, context);
     });
 }
 

@@ -1,5 +1,6 @@
 #include "kernels/elementwise/elementwise.h"
 
+#include "ops/elementwise.h"
 #include "tests/cases/families.h"
 #include "tests/cases/specials.h"
 
@@ -9,32 +10,22 @@ namespace {
 using namespace kernels;
 
 struct NamedBinary {
-    const char* name;
+    std::string name;
     BinaryOp op;
-    Fill fill = Fill::normal;
+    Fill fill;
 };
-const NamedBinary binary_ops[] = {{"add", BinaryOp::add},
-                                  {"subtract", BinaryOp::subtract},
-                                  {"multiply", BinaryOp::multiply},
-                                  {"divide", BinaryOp::divide, Fill::positive},
-                                  {"maximum", BinaryOp::maximum},
-                                  {"minimum", BinaryOp::minimum},
-                                  {"power", BinaryOp::power, Fill::positive},
-                                  {"equal", BinaryOp::equal},
-                                  {"not_equal", BinaryOp::not_equal},
-                                  {"less", BinaryOp::less},
-                                  {"less_equal", BinaryOp::less_equal},
-                                  {"greater", BinaryOp::greater},
-                                  {"greater_equal", BinaryOp::greater_equal},
-                                  {"logical_and", BinaryOp::logical_and},
-                                  {"logical_or", BinaryOp::logical_or}};
+
+NamedBinary named(BinaryOp op) {
+    const bool positive = op == BinaryOp::divide || op == BinaryOp::power;
+    return {ops::binary_op_names()[static_cast<std::size_t>(op)], op, positive ? Fill::positive : Fill::normal};
+}
 
 View result(Problem& problem, BinaryOp op, const Shape& shape, DType dtype) {
     return problem.output(shape, gives_boolean(op) ? DType::boolean : dtype);
 }
 
 Case<Binary> binary_case(const NamedBinary& op, std::string name, Shape a, Shape b, bool benchmark = false) {
-    return {std::string(op.name) + "_" + name,
+    return {op.name + "_" + name,
             [=](Problem& problem) {
                 const View left = problem.input(a, op.fill), right = problem.input(b, op.fill);
                 return Binary{.op = op.op,
@@ -47,7 +38,7 @@ Case<Binary> binary_case(const NamedBinary& op, std::string name, Shape a, Shape
 
 /// Every special value against every other.
 Case<Binary> binary_specials(const NamedBinary& op) {
-    return {std::string(op.name) + "_specials", [=](Problem& problem) {
+    return {op.name + "_specials", [=](Problem& problem) {
                 const auto n = static_cast<std::int64_t>(specials.size());
                 const View a = problem.values({n, 1}, specials), b = problem.values({n}, specials);
                 return Binary{.op = op.op, .a = a, .b = b, .y = result(problem, op.op, {n, n}, problem.dtype())};
@@ -55,8 +46,7 @@ Case<Binary> binary_specials(const NamedBinary& op) {
 }
 
 Case<Binary> binary_integers(const NamedBinary& op, DType dtype, Shape a, Shape b) {
-    return {std::string(op.name) + "_" + std::string(to_string(dtype)) + (a == b ? "" : "_broadcast"),
-            [=](Problem& problem) {
+    return {op.name + "_" + std::string(to_string(dtype)) + (a == b ? "" : "_broadcast"), [=](Problem& problem) {
                 const std::int64_t low = dtype == DType::i32 || dtype == DType::i64 ? -9 : 0,
                                    high = dtype == DType::boolean ? 2 : 10;
                 const View left = problem.integers(a, low, high, dtype), right = problem.integers(b, low, high, dtype);
@@ -70,7 +60,8 @@ Case<Binary> binary_integers(const NamedBinary& op, DType dtype, Shape a, Shape 
 void add_binary_cases(CaseSets& sets) {
     std::vector<Case<Binary>> cases;
     std::vector<Case<ScalarBinary>> scalars;
-    for (const NamedBinary& op : binary_ops) {
+    for (std::size_t i = 0; i < ops::binary_op_names().size(); ++i) {
+        const NamedBinary op = named(static_cast<BinaryOp>(i));
         cases.push_back(binary_case(op, "one", {1}, {1}));
         cases.push_back(binary_case(op, "same", {5, 7, 11}, {5, 7, 11}));
         cases.push_back(binary_case(op, "scalar_second", {5, 67}, {}));
@@ -86,16 +77,16 @@ void add_binary_cases(CaseSets& sets) {
         }
         for (const bool first : {false, true})
             for (const double scalar : {2.0, 0.75, -3.0})
-                scalars.push_back({std::string(op.name) + (first ? "_first_" : "_second_") + std::to_string(scalar),
-                                   [=](Problem& problem) {
-                                       const View x = problem.input({5, 67}, op.fill);
-                                       return ScalarBinary{.op = op.op,
-                                                           .scalar = scalar,
-                                                           .scalar_first = first,
-                                                           .x = x,
-                                                           .y = result(problem, op.op, {5, 67}, problem.dtype())};
-                                   }});
-        scalars.push_back({std::string(op.name) + "_i64", [=](Problem& problem) {
+                scalars.push_back(
+                    {op.name + (first ? "_first_" : "_second_") + std::to_string(scalar), [=](Problem& problem) {
+                         const View x = problem.input({5, 67}, op.fill);
+                         return ScalarBinary{.op = op.op,
+                                             .scalar = scalar,
+                                             .scalar_first = first,
+                                             .x = x,
+                                             .y = result(problem, op.op, {5, 67}, problem.dtype())};
+                     }});
+        scalars.push_back({op.name + "_i64", [=](Problem& problem) {
                                const View x = problem.integers({67}, -9, 9, DType::i64);
                                return ScalarBinary{.op = op.op,
                                                    .scalar = 3,
@@ -104,8 +95,8 @@ void add_binary_cases(CaseSets& sets) {
                                                    .y = result(problem, op.op, {67}, DType::i64)};
                            }});
     }
-    const NamedBinary& add = binary_ops[0];
-    const NamedBinary& subtract = binary_ops[1];
+    const NamedBinary add = named(BinaryOp::add);
+    const NamedBinary subtract = named(BinaryOp::subtract);
     cases.push_back(binary_case(subtract, "column", {37, 5}, {37, 1}));
     cases.push_back(binary_case(subtract, "outer", {1, 41}, {29, 1}));
     cases.push_back(binary_case(subtract, "middle", {3, 5, 7}, {3, 1, 7}));

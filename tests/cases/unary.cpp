@@ -1,5 +1,6 @@
 #include "kernels/elementwise/elementwise.h"
 
+#include "ops/elementwise.h"
 #include "tests/cases/families.h"
 #include "tests/cases/specials.h"
 
@@ -9,44 +10,33 @@ namespace {
 using namespace kernels;
 
 struct NamedUnary {
-    const char* name;
+    std::string name;
     UnaryOp op;
-    Fill fill = Fill::normal;
+    Fill fill;
 };
-const NamedUnary unary_ops[] = {{"negate", UnaryOp::negate},
-                                {"abs", UnaryOp::abs},
-                                {"sign", UnaryOp::sign},
-                                {"square", UnaryOp::square},
-                                {"reciprocal", UnaryOp::reciprocal, Fill::positive},
-                                {"sqrt", UnaryOp::sqrt, Fill::positive},
-                                {"rsqrt", UnaryOp::rsqrt, Fill::positive},
-                                {"exp", UnaryOp::exp},
-                                {"expm1", UnaryOp::expm1},
-                                {"log", UnaryOp::log, Fill::positive},
-                                {"log1p", UnaryOp::log1p, Fill::uniform},
-                                {"sin", UnaryOp::sin},
-                                {"cos", UnaryOp::cos},
-                                {"floor", UnaryOp::floor},
-                                {"ceil", UnaryOp::ceil},
-                                {"round", UnaryOp::round},
-                                {"erf", UnaryOp::erf},
-                                {"relu", UnaryOp::relu},
-                                {"leaky_relu", UnaryOp::leaky_relu},
-                                {"elu", UnaryOp::elu},
-                                {"selu", UnaryOp::selu},
-                                {"sigmoid", UnaryOp::sigmoid},
-                                {"tanh", UnaryOp::tanh},
-                                {"gelu", UnaryOp::gelu},
-                                {"gelu_tanh", UnaryOp::gelu_tanh},
-                                {"silu", UnaryOp::silu},
-                                {"softplus", UnaryOp::softplus},
-                                {"softsign", UnaryOp::softsign}};
+
+/// Inputs that the operation is defined for.
+Fill fill_of(UnaryOp op) {
+    switch (op) {
+        case UnaryOp::reciprocal:
+        case UnaryOp::sqrt:
+        case UnaryOp::rsqrt:
+        case UnaryOp::log:
+            return Fill::positive;
+        case UnaryOp::log1p:
+            return Fill::uniform;
+        default:
+            return Fill::normal;
+    }
+}
+
+NamedUnary named(UnaryOp op) { return {ops::unary_op_names()[static_cast<std::size_t>(op)], op, fill_of(op)}; }
 
 // Vector functions are good to 3 units in the last place, and a few roundings follow.
 constexpr double vector_tolerance = 2;
 
 Case<Unary> unary_case(const NamedUnary& op, const char* name, Shape shape, Fill fill, bool benchmark = false) {
-    return {std::string(op.name) + "_" + name,
+    return {op.name + "_" + name,
             [=](Problem& problem) {
                 problem.tolerance(vector_tolerance);
                 const View x = problem.input(shape, fill);
@@ -56,7 +46,7 @@ Case<Unary> unary_case(const NamedUnary& op, const char* name, Shape shape, Fill
 }
 
 Case<Unary> unary_specials(const NamedUnary& op) {
-    return {std::string(op.name) + "_specials", [=](Problem& problem) {
+    return {op.name + "_specials", [=](Problem& problem) {
                 problem.tolerance(vector_tolerance);
                 const Shape shape{static_cast<std::int64_t>(specials.size())};
                 const View x = problem.values(shape, specials);
@@ -65,7 +55,7 @@ Case<Unary> unary_specials(const NamedUnary& op) {
 }
 
 Case<Unary> unary_in_place(const NamedUnary& op) {
-    return {std::string(op.name) + "_in_place", [=](Problem& problem) {
+    return {op.name + "_in_place", [=](Problem& problem) {
                 problem.tolerance(vector_tolerance);
                 const View x = problem.inout({67}, op.fill);
                 return Unary{.op = op.op, .alpha = 0.25f, .x = x, .y = x};
@@ -74,7 +64,7 @@ Case<Unary> unary_in_place(const NamedUnary& op) {
 
 Case<UnaryBackward> backward_case(const NamedUnary& op, const char* name, Shape shape, Fill fill,
                                   bool benchmark = false) {
-    return {std::string(op.name) + "_" + name,
+    return {op.name + "_" + name,
             [=](Problem& problem) {
                 problem.tolerance(vector_tolerance);
                 UnaryBackward args{.op = op.op, .alpha = 0.25f, .x = {}, .y = {}, .dy = {}, .dx = {}};
@@ -88,7 +78,7 @@ Case<UnaryBackward> backward_case(const NamedUnary& op, const char* name, Shape 
 }
 
 Case<UnaryBackward> backward_in_place(const NamedUnary& op) {
-    return {std::string(op.name) + "_in_place", [=](Problem& problem) {
+    return {op.name + "_in_place", [=](Problem& problem) {
                 problem.tolerance(vector_tolerance);
                 const View s = problem.input({67}, op.fill), dy = problem.inout({67});
                 return UnaryBackward{.op = op.op, .alpha = 0.25f, .x = s, .y = s, .dy = dy, .dx = dy};
@@ -100,7 +90,8 @@ Case<UnaryBackward> backward_in_place(const NamedUnary& op) {
 void add_unary_cases(CaseSets& sets) {
     std::vector<Case<Unary>> forwards;
     std::vector<Case<UnaryBackward>> backwards;
-    for (const NamedUnary& op : unary_ops) {
+    for (std::size_t i = 0; i < ops::unary_op_names().size(); ++i) {
+        const NamedUnary op = named(static_cast<UnaryOp>(i));
         forwards.push_back(unary_case(op, "one", {1}, op.fill));
         forwards.push_back(unary_case(op, "odd", {7, 31, 5}, op.fill));
         forwards.push_back(unary_specials(op));
@@ -130,26 +121,24 @@ void add_unary_cases(CaseSets& sets) {
     }
     for (const UnaryOp op : {UnaryOp::exp, UnaryOp::relu, UnaryOp::sigmoid, UnaryOp::tanh, UnaryOp::gelu,
                              UnaryOp::softplus, UnaryOp::sin, UnaryOp::erf}) {
-        const NamedUnary& named = unary_ops[static_cast<std::size_t>(op)];
-        forwards.push_back(unary_case(named, "threads", {70001}, Fill::normal));
-        forwards.push_back(unary_case(named, "large", {131}, Fill::large));
-        forwards.push_back(unary_case(named, "tiny", {131}, Fill::tiny));
-        forwards.push_back(unary_case(named, "denormal", {131}, Fill::denormal));
-        forwards.push_back(unary_case(named, "outliers", {331}, Fill::outliers));
-        forwards.push_back(unary_case(named, "infinities", {67}, Fill::infinities));
-        backwards.push_back(backward_case(named, "threads", {70001}, Fill::normal));
-        backwards.push_back(backward_case(named, "tiny", {131}, Fill::tiny));
-        forwards.push_back(unary_case(named, "128x32x32x32", {128, 32, 32, 32}, Fill::normal, true));
-        backwards.push_back(backward_case(named, "128x32x32x32", {128, 32, 32, 32}, Fill::normal, true));
+        const NamedUnary its = named(op);
+        forwards.push_back(unary_case(its, "threads", {70001}, Fill::normal));
+        forwards.push_back(unary_case(its, "large", {131}, Fill::large));
+        forwards.push_back(unary_case(its, "tiny", {131}, Fill::tiny));
+        forwards.push_back(unary_case(its, "denormal", {131}, Fill::denormal));
+        forwards.push_back(unary_case(its, "outliers", {331}, Fill::outliers));
+        forwards.push_back(unary_case(its, "infinities", {67}, Fill::infinities));
+        backwards.push_back(backward_case(its, "threads", {70001}, Fill::normal));
+        backwards.push_back(backward_case(its, "tiny", {131}, Fill::tiny));
+        forwards.push_back(unary_case(its, "128x32x32x32", {128, 32, 32, 32}, Fill::normal, true));
+        backwards.push_back(backward_case(its, "128x32x32x32", {128, 32, 32, 32}, Fill::normal, true));
     }
     for (const UnaryOp op : {UnaryOp::negate, UnaryOp::abs, UnaryOp::sign, UnaryOp::square, UnaryOp::relu})
         for (const DType dtype : {DType::i32, DType::i64})
-            forwards.push_back(
-                {std::string(unary_ops[static_cast<std::size_t>(op)].name) + "_" + std::string(to_string(dtype)),
-                 [=](Problem& problem) {
-                     const View x = problem.integers({5, 13}, -100, 100, dtype);
-                     return Unary{.op = op, .x = x, .y = problem.output({5, 13}, dtype)};
-                 }});
+            forwards.push_back({named(op).name + "_" + std::string(to_string(dtype)), [=](Problem& problem) {
+                                    const View x = problem.integers({5, 13}, -100, 100, dtype);
+                                    return Unary{.op = op, .x = x, .y = problem.output({5, 13}, dtype)};
+                                }});
     sets.push_back(make_case_set(unary(), std::move(forwards)));
     sets.push_back(make_case_set(unary_backward(), std::move(backwards)));
 }

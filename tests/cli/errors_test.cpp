@@ -118,6 +118,7 @@ TEST_F(Errors, Csv) {
     refused("", {path});
     refused(good + "1,2\n", {path, "32"});
     refused(good + "1,two,yes\n", {path, "32", "two"});
+    refused("a;b;label\n1;2;yes\n2;3;no\n", {path, "';'"});
     refused("a,b,target\n1,2,0.5\n2,3,0.7\n3,4,0.9\n4,5,1.5\n", {path, "classes"});
 }
 
@@ -152,8 +153,12 @@ TEST_F(Errors, Options) {
     expect_complaint(heddle({"train", "vgg", "--data", data}), 2, {"MODEL", "vgg", "resnet20"});
     expect_complaint(heddle({"train", "linear"}), 2, {"--data"});
     expect_complaint(heddle({"train", "linear", "--data", data, "--resume"}), 2, {"--out"});
-    expect_complaint(heddle({}), 2, {"subcommand"});
-    expect_complaint(heddle({"paint"}), 2, {});
+    expect_complaint(heddle({"train", "linear", "--data", data, "--out", ""}), 2,
+                     {"--out", "\"\"", "heddle train --help"});
+    expect_complaint(heddle({"train", "linear", "--data", ""}), 2, {"--data", "\"\""});
+    expect_complaint(heddle({}), 2, {"expected a command", "train", "bench"});
+    expect_complaint(heddle({"paint"}), 2, {"\"paint\"", "train", "bench", "(see heddle --help)"});
+    expect_complaint(heddle({"--paint"}), 2, {"--paint", "(see heddle --help)"});
 }
 
 TEST_F(Errors, WhatThisVersionCannot) {

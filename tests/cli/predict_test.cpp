@@ -1,4 +1,5 @@
 #include "data/files/npy.h"
+#include "layers/activation.h"
 #include "tests/cli/command.h"
 #include "tests/cli/samples.h"
 #include "train/model.h"
@@ -73,6 +74,36 @@ TEST_F(Predict, ArraysGiveTheModelsLogits) {
     EXPECT_EQ(load_npy(*folder / "y2.npy").to_vector<float>(), got);
 }
 
+TEST_F(Predict, OutputsThatAreProbabilitiesAreTakenAsSuch) {
+    const Model plain = Model::load(weights());
+    const auto said = [](const std::string& file) {
+        return expect_done({"predict", "--weights", file, "--top", "10", "--json", picture(2)})
+            .records()
+            .at(0)
+            .at("predictions");
+    };
+    const auto tested = [](const std::string& file) {
+        return expect_done({"evaluate", "--weights", file, "--data", *folder / "rows", "--json"}).records().at(0);
+    };
+    const Json expected = said(weights());
+    const double loss = tested(weights()).at("test_loss");
+    const Sequential chain{plain, Softmax()};
+    chain.build(plain.input_shapes());
+    const Symbol in = Input(plain.input_shapes()[0]);
+    const Model graph(in, Softmax()(plain(in)));
+    for (const Model& model : {Model(chain), graph}) {
+        model.set_preprocessing(plain.preprocessing());
+        model.set_class_names(plain.class_names());
+        model.save(*folder / "softmax.safetensors");
+        const Json got = said(*folder / "softmax.safetensors");
+        for (std::size_t i = 0; i < expected.size(); ++i) {
+            EXPECT_EQ(got.at(i).at("class"), expected.at(i).at("class"));
+            EXPECT_NEAR(got.at(i).at("probability"), expected.at(i).at("probability"), 1e-6);
+        }
+        EXPECT_NEAR(tested(*folder / "softmax.safetensors").at("test_loss"), loss, 1e-5);
+    }
+}
+
 TEST_F(Predict, RefusesWhatDoesNotFit) {
     const std::string y = *folder / "refused.npy";
     const auto array = [&](const Tensor& x) {
@@ -95,6 +126,8 @@ TEST_F(Predict, RefusesWhatDoesNotFit) {
     expect_complaint(heddle({"predict", "--weights", weights(), "--input", *folder / "x.npy"}), 2, {"--output"});
     expect_complaint(heddle({"predict", picture(0)}), 2, {"--weights"});
     expect_complaint(heddle({"predict", "--weights", *folder / "plain.safetensors", picture(0)}), 1, {"--model"});
+    expect_complaint(heddle({"evaluate", "--weights", *folder / "plain.safetensors", "--data", *folder / "rows"}), 1,
+                     {"plain.safetensors", "heddle evaluate MODEL"});
 }
 
 TEST_F(Predict, RefusesDamagedOrForeignWeights) {

@@ -28,7 +28,7 @@ int own_softmax_calls = 0;
 double train() {
     set_seed(1);
     const Tensor x = ops::random_normal(Shape{400, 2});
-    const Tensor y = ops::greater(x.sum(1), Tensor::scalar(0)).to(DType::i64);
+    const Tensor y = ops::greater(x.sum(1), 0).to(DType::i64);
     Sequential model{Dense(16, {.activation = Activation::tanh}), Scale(), Dense(2)};
     model.compile({.optimizer = Adam({.learning_rate = 1e-2f}),
                    .loss = SparseCategoricalCrossentropy({.from_logits = true}),

@@ -7,31 +7,15 @@
 
 #include "core/error.h"
 #include "core/stream.h"
-#include "tests/core/scoped_env.h"
-#include "tests/core/scripted_driver.h"
+#include "tests/core/allocator_fixture.h"
 
 namespace {
 
 using namespace heddle;
-using heddle::testing::message_of;
-using heddle::testing::ScopedEnv;
-using heddle::testing::ScriptedDriver;
+using namespace heddle::testing;
 
-constexpr std::size_t kib = 1024, mib = 1024 * kib;
-
-/// Caching, whatever the build's default is; with and without growable memory.
-class AllocatorTest : public ::testing::TestWithParam<bool> {
-  protected:
-    AllocatorTest() { driver.growable = GetParam(); }
-    ~AllocatorTest() override { EXPECT_EQ(driver.frees_while_busy, 0); }
-
-    ScopedEnv caching{"HEDDLE_ALLOCATOR", "caching"};
-    ScopedEnv no_limit{"HEDDLE_MEMORY_LIMIT", nullptr};
-    ScriptedDriver driver{ScriptedDriver::Order::latest};
-};
-
-INSTANTIATE_TEST_SUITE_P(Driver, AllocatorTest, ::testing::Bool(),
-                         [](const auto& its) { return its.param ? "growable" : "segments"; });
+class AllocatorTest : public AllocatorOverDriver {};
+INSTANTIATE_TEST_SUITE_P(Driver, AllocatorTest, ::testing::Bool(), growable_name);
 
 TEST_P(AllocatorTest, TheSameStreamReusesAtOnce) {
     Allocator a(driver);
@@ -212,119 +196,6 @@ TEST_P(AllocatorTest, FreeingWhatIsNoBlockIsAnError) {
     a.free(x);
     EXPECT_THROW(a.free(x), Error);
     a.free(nullptr);
-}
-
-TEST_P(AllocatorTest, AnotherStreamTakesMemoryOnlyBehindAWait) {
-    StreamScheduler order(driver);
-    const StreamId copies = order.create();
-    Allocator a(driver, &order);
-    a.set_limit(8 * mib);  // no new memory: it must take over the block
-    auto* x = static_cast<int*>(a.allocate(8 * mib, 0));
-    int seen = 0;
-    {
-        const StreamOperation operation(order, 0, {}, {});
-        driver.launch(0, "write, then read", [&] { x[0] = 1; });
-        driver.launch(0, "read", [&] { seen = x[0]; });
-    }
-    a.free(x);
-    auto* y = static_cast<int*>(a.allocate(8 * mib, copies));
-    ASSERT_EQ(y, x);
-    EXPECT_EQ(driver.waits, 1);
-    EXPECT_EQ(driver.synchronizations, 0);
-    driver.launch(copies, "the new holder's", [&] { y[0] = 2; });
-    driver.drain();
-    EXPECT_EQ(seen, 1);
-    EXPECT_EQ(y[0], 2);
-    a.free(y);
-}
-
-TEST_P(AllocatorTest, WithoutAWaitTheMixUpWouldShow) {
-    int x = 0, seen = 0;
-    const StreamId copies = driver.create_stream();
-    driver.launch(0, "write", [&] { x = 1; });
-    driver.launch(0, "read", [&] { seen = x; });
-    driver.launch(copies, "the new holder's", [&] { x = 2; });
-    driver.drain();
-    EXPECT_EQ(x, 1);  // the new holder's value is lost
-}
-
-TEST_P(AllocatorTest, AnotherStreamPrefersNewMemoryToAWait) {
-    StreamScheduler order(driver);
-    const StreamId copies = order.create();
-    Allocator a(driver, &order);
-    void* x = a.allocate(8 * mib, 0);
-    { const StreamOperation operation(order, 0, {}, {}); }
-    a.free(x);
-    void* y = a.allocate(8 * mib, copies);
-    EXPECT_NE(x, y);
-    EXPECT_EQ(driver.waits, 0);
-    a.free(y);
-    order.join(copies, 0);  // has passed all uses of x
-    void* z = a.allocate(8 * mib, copies);
-    void* w = a.allocate(8 * mib, copies);
-    EXPECT_TRUE((z == x && w == y) || (z == y && w == x));
-    EXPECT_EQ(driver.waits, 1);
-    a.free(z);
-    a.free(w);
-}
-
-TEST_P(AllocatorTest, UsesOnOtherStreamsHoldABlockBack) {
-    StreamScheduler order(driver);
-    const StreamId side = order.create();
-    Allocator a(driver, &order);
-    auto* x = static_cast<int*>(a.allocate(1 * mib, 0));
-    int seen = 0;
-    driver.launch(0, "write", [&] { x[0] = 5; });
-    std::uint64_t ticket = 0;
-    order.join(side, 0);
-    {
-        // Stands for an operation on `side` that reads x.
-        ticket = order.begin(side, {}, {});
-        EventId event = driver.create_event();
-        driver.record(event, 0);
-        driver.wait(side, event);
-        driver.launch(side, "read", [&] { seen = x[0]; });
-        order.queued(side, ticket);
-    }
-    const int waits = driver.waits;
-    const StreamUse use{side, ticket};
-    a.free(x, {&use, 1});
-    auto* y = static_cast<int*>(a.allocate(1 * mib, 0));
-    ASSERT_EQ(x, y);
-    EXPECT_EQ(driver.waits, waits + 1);
-    driver.launch(0, "overwrite", [&] { y[0] = 6; });
-    driver.drain();
-    EXPECT_EQ(seen, 5);
-    a.free(y);
-}
-
-TEST_P(AllocatorTest, CoalescedBlocksKeepTheirUses) {
-    StreamScheduler order(driver);
-    const StreamId side = order.create();
-    Allocator a(driver, &order);
-    void* whole = a.allocate(8 * mib, 0);
-    a.free(whole);
-    void* x = a.allocate(4 * mib, 0);
-    void* y = a.allocate(4 * mib, 0);
-    const std::uint64_t ticket = order.begin(side, {}, {});
-    order.queued(side, ticket);
-    const StreamUse use{side, ticket};
-    a.free(x, {&use, 1});
-    a.free(y);
-    const int waits = driver.waits;
-    whole = a.allocate(8 * mib, 0);
-    EXPECT_EQ(driver.waits, waits + 1);
-    a.free(whole);
-}
-
-TEST_P(AllocatorTest, MemoryGoesBackOnlyWhenTheDeviceIsDone) {
-    StreamScheduler order(driver);
-    Allocator a(driver, &order);
-    void* x = a.allocate(8 * mib, 0);
-    driver.launch(0, "write", [x] { std::memset(x, 1, 8 * mib); });
-    a.free(x);
-    a.empty_cache();
-    EXPECT_EQ(driver.in_use, 0u);  // the fixture checks that nothing was queued then
 }
 
 TEST_P(AllocatorTest, Threads) {

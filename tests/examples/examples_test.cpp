@@ -374,6 +374,17 @@ TEST_F(Examples, MissingDataIsOneLine) {
     EXPECT_NE(o.output.find("mlp: "), std::string::npos) << o.output;
     EXPECT_NE(o.output.find("/nowhere"), std::string::npos) << o.output;
     EXPECT_EQ(std::count(o.output.begin(), o.output.end(), '\n'), 1) << o.output;
+    EXPECT_FALSE(std::filesystem::exists(folder())) << "an empty folder was left";
+}
+
+TEST_F(Examples, WrongUsageIsOneLine) {
+    for (const char* words : {"--epochs 0", "--epochs two", "--seed -1", "--unknown", "--examples"}) {
+        const Outcome o = run("mlp", words, 2);
+        EXPECT_TRUE(o.output.starts_with("mlp: ") && o.output.ends_with(" (see --help)\n")) << o.output;
+        EXPECT_EQ(std::count(o.output.begin(), o.output.end(), '\n'), 1) << o.output;
+    }
+    const Outcome o = run("vgg16_transfer", "--shots 10x --data /nowhere", 1);
+    EXPECT_EQ(std::count(o.output.begin(), o.output.end(), '\n'), 1) << o.output;
 }
 
 }  // namespace

@@ -34,6 +34,23 @@ TEST(Building, MakesParametersOnceAndNamesThem) {
     EXPECT_FALSE(norm.buffers()[0].second.requires_grad());
 }
 
+TEST(Building, LayersMayBeAddedOneByOne) {
+    const Dense shared(3);
+    const Sequential at_once{Dense(3, {.name = "first"}), ReLU(), shared, shared}, model;
+    model.add(Dense(3, {.name = "first"}));
+    model.add(ReLU());
+    model.add(shared);
+    model.add(shared);
+    EXPECT_EQ(error_of([&] { model.add(Layer()); }), "Sequential: layer 4 is empty");
+    EXPECT_EQ(error_of([&] { model.add(Dense(1, {.name = "first"})); }), "Sequential: two layers are called \"first\"");
+    EXPECT_EQ(model.config(), at_once.config());
+    model.build(Shape{2});
+    EXPECT_EQ(names(model.parameters()),
+              (std::vector<std::string>{"first.weight", "first.bias", "2.weight", "2.bias"}));
+    EXPECT_EQ(error_of([&] { model.add(ReLU()); }),
+              "Sequential: it is built already; add layers before it is called or fitted");
+}
+
 TEST(Building, AFailedBuildCanBeTriedAgain) {
     const Sequential model{Dense(4), Conv2D(2, 3)};
     EXPECT_THROW(model(values({2, 3})), Error);
@@ -71,6 +88,7 @@ TEST(Names, ArePathsByPositionOrAsGiven) {
               }),
               "Functional: two layers are called \"a\"");
     EXPECT_EQ(error_of([] { Sequential{Dense(1), Layer()}; }), "Sequential: layer 1 is empty");
+    EXPECT_EQ(error_of([] { Sequential().build(Shape{2}); }), "Sequential: there are no layers");
 }
 
 TEST(Names, PositionsAreTheContainersOwn) {

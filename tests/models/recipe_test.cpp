@@ -66,6 +66,8 @@ TEST(Recipes, MistakesAreNamed) {
     EXPECT_NE(message(R"({"accumulate": 0})").find("\"accumulate\" must be in"), std::string::npos);
     EXPECT_NE(message(R"({"mixup": -1})").find("\"mixup\" must be in"), std::string::npos);
     EXPECT_NE(message(R"({"epochs": 0})").find("\"epochs\" must be in"), std::string::npos);
+    EXPECT_EQ(message(R"({"epochs": "three"})"), "recipe: \"epochs\": Config: expected an integer, got a string");
+    EXPECT_EQ(message(R"({"models": "cnn"})"), "recipe: \"models\": Config: expected an array, got a string");
     EXPECT_NE(message(R"({"optimizers": [{"kind": "lion"}]})").find("lion"), std::string::npos);
     EXPECT_NE(message(R"({"optimizers": []})").find("empty"), std::string::npos);
     EXPECT_NE(message(R"({"augment": {"crop": 4}})").find("\"crop\""), std::string::npos);

@@ -46,6 +46,26 @@ TEST(OpsErrors, Elementwise) {
     expect_error("clip", {"low <= high", "2", "1"}, [] { clip(f32({2}), 2, 1); });
 }
 
+TEST(OpsErrors, UndefinedTensors) {
+    const Tensor none;
+    expect_error("Tensor::item", {"undefined"}, [&] { none.item(); });
+    expect_error("Tensor::to_vector", {"undefined"}, [&] { f32({2}).grad().to_vector<float>(); });
+    expect_error("to", {"undefined"}, [&] { none.to(DType::f64); });
+    expect_error("to", {"undefined"}, [&] { none.to(Device::cpu()); });
+    expect_error("clone", {"undefined"}, [&] { none.clone(); });
+    expect_error("reshape", {"undefined"}, [&] { none.reshape({1}); });
+    expect_error("slice", {"undefined"}, [&] { none.slice(0, 1); });
+    expect_error("index", {"undefined"}, [&] { none[0]; });
+    expect_error("fill_", {"undefined"}, [&] { none.fill_(1); });
+    expect_error("copy_", {"undefined"}, [&] { none.copy_(f32({2})); });
+}
+
+TEST(OpsErrors, MemoryOfTheCallers) {
+    float one = 1;
+    expect_error("Tensor::from_blob", {"no memory", "[2]"}, [] { Tensor::from_blob(nullptr, {2}); });
+    expect_error("Tensor", {"[2, -1]", "-1"}, [&] { Tensor::from_blob(&one, {2, -1}); });
+}
+
 TEST(OpsErrors, Reductions) {
     expect_error("sum", {"axis 2", "2 dimensions"}, [] { sum(f32({2, 3}), {2}); });
     expect_error("mean", {"floating", "i64"}, [] { mean(i64({3})); });

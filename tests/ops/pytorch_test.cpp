@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <span>
+#include <stdexcept>
+
 #include "ops/attention.h"
 #include "ops/conv.h"
 #include "ops/copy.h"
@@ -44,56 +48,16 @@ auto spread(const std::vector<T>& list, F function) {
     }
 }
 
-BinaryOp binary_op(const json& o) {
-    static const std::map<std::string, BinaryOp> names{{"add", BinaryOp::add},
-                                                       {"subtract", BinaryOp::subtract},
-                                                       {"multiply", BinaryOp::multiply},
-                                                       {"divide", BinaryOp::divide},
-                                                       {"maximum", BinaryOp::maximum},
-                                                       {"minimum", BinaryOp::minimum},
-                                                       {"power", BinaryOp::power},
-                                                       {"equal", BinaryOp::equal},
-                                                       {"not_equal", BinaryOp::not_equal},
-                                                       {"less", BinaryOp::less},
-                                                       {"less_equal", BinaryOp::less_equal},
-                                                       {"greater", BinaryOp::greater},
-                                                       {"greater_equal", BinaryOp::greater_equal},
-                                                       {"logical_and", BinaryOp::logical_and},
-                                                       {"logical_or", BinaryOp::logical_or}};
-    return names.at(o.at("name").get<std::string>());
+/// The operation of this name.
+template <class Op>
+Op named(const json& o, std::span<const char* const> names) {
+    const auto place = std::find(names.begin(), names.end(), o.at("name").get<std::string>());
+    if (place == names.end()) throw std::out_of_range("no operation for " + o.dump());
+    return static_cast<Op>(place - names.begin());
 }
 
-UnaryOp unary_op(const json& o) {
-    static const std::map<std::string, UnaryOp> names{{"negate", UnaryOp::negate},
-                                                      {"abs", UnaryOp::abs},
-                                                      {"sign", UnaryOp::sign},
-                                                      {"square", UnaryOp::square},
-                                                      {"reciprocal", UnaryOp::reciprocal},
-                                                      {"sqrt", UnaryOp::sqrt},
-                                                      {"rsqrt", UnaryOp::rsqrt},
-                                                      {"exp", UnaryOp::exp},
-                                                      {"expm1", UnaryOp::expm1},
-                                                      {"log", UnaryOp::log},
-                                                      {"log1p", UnaryOp::log1p},
-                                                      {"sin", UnaryOp::sin},
-                                                      {"cos", UnaryOp::cos},
-                                                      {"floor", UnaryOp::floor},
-                                                      {"ceil", UnaryOp::ceil},
-                                                      {"round", UnaryOp::round},
-                                                      {"erf", UnaryOp::erf},
-                                                      {"relu", UnaryOp::relu},
-                                                      {"leaky_relu", UnaryOp::leaky_relu},
-                                                      {"elu", UnaryOp::elu},
-                                                      {"selu", UnaryOp::selu},
-                                                      {"sigmoid", UnaryOp::sigmoid},
-                                                      {"tanh", UnaryOp::tanh},
-                                                      {"gelu", UnaryOp::gelu},
-                                                      {"gelu_tanh", UnaryOp::gelu_tanh},
-                                                      {"silu", UnaryOp::silu},
-                                                      {"softplus", UnaryOp::softplus},
-                                                      {"softsign", UnaryOp::softsign}};
-    return names.at(o.at("name").get<std::string>());
-}
+BinaryOp binary_op(const json& o) { return named<BinaryOp>(o, binary_op_names()); }
+UnaryOp unary_op(const json& o) { return named<UnaryOp>(o, unary_op_names()); }
 
 Tensor convolution(const Inputs& in, const json& o) {
     const auto input = [&](std::size_t i) { return i < in.size() ? in[i] : Tensor(); };

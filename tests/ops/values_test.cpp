@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
+#include <sstream>
 
+#include "core/print.h"
 #include "ops/conv.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
@@ -34,6 +37,66 @@ TEST(OpsValues, MixedTypesArePromoted) {
     EXPECT_EQ(less(integers, Tensor::arange(3)).dtype(), DType::boolean);
     EXPECT_EQ(where(less(f32({1, 3}), f32({2, 2})), Tensor::arange(2), f32({0.5f, 1.5f})).to_vector<float>(),
               (Floats{0, 1.5f}));
+}
+
+TEST(OpsValues, FunctionsAreTheOperationsOfTheirNames) {
+    const std::map<std::string, Tensor (*)(const Tensor&)> unary_functions{
+        {"abs", ops::abs},     {"sign", ops::sign},   {"square", ops::square},   {"sqrt", ops::sqrt},
+        {"rsqrt", ops::rsqrt}, {"exp", ops::exp},     {"expm1", ops::expm1},     {"log", ops::log},
+        {"log1p", ops::log1p}, {"sin", ops::sin},     {"cos", ops::cos},         {"floor", ops::floor},
+        {"ceil", ops::ceil},   {"round", ops::round}, {"erf", ops::erf},         {"relu", ops::relu},
+        {"tanh", ops::tanh},   {"gelu", ops::gelu},   {"sigmoid", ops::sigmoid}, {"silu", ops::silu},
+        {"softplus", softplus}};
+    const Tensor x = f32({0.25f, 0.5f, 1.75f}), y = f32({0.5f, 0.5f, 0.5f});
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < unary_op_names().size(); ++i) {
+        const auto function = unary_functions.find(unary_op_names()[i]);
+        if (function == unary_functions.end()) continue;
+        ++found;
+        EXPECT_EQ(function->second(x).to_vector<float>(), unary(static_cast<UnaryOp>(i), x).to_vector<float>())
+            << function->first;
+    }
+    EXPECT_EQ(found, unary_functions.size());
+
+    using Bits = std::vector<std::uint8_t>;
+    const auto bits = [](const Tensor& t) { return t.to_vector<std::uint8_t>(); };
+    EXPECT_EQ(bits(equal(x, y)), (Bits{0, 1, 0}));
+    EXPECT_EQ(bits(not_equal(x, y)), (Bits{1, 0, 1}));
+    EXPECT_EQ(bits(less(x, y)), (Bits{1, 0, 0}));
+    EXPECT_EQ(bits(less_equal(x, y)), (Bits{1, 1, 0}));
+    EXPECT_EQ(bits(greater(x, y)), (Bits{0, 0, 1}));
+    EXPECT_EQ(bits(greater_equal(x, y)), (Bits{0, 1, 1}));
+    EXPECT_EQ(bits(equal(x, 0.5)), (Bits{0, 1, 0}));
+    EXPECT_EQ(bits(not_equal(x, 0.5)), (Bits{1, 0, 1}));
+    EXPECT_EQ(bits(less(x, 0.5)), (Bits{1, 0, 0}));
+    EXPECT_EQ(bits(less_equal(x, 0.5)), (Bits{1, 1, 0}));
+    EXPECT_EQ(bits(greater(x, 0.5)), (Bits{0, 0, 1}));
+    EXPECT_EQ(bits(greater_equal(x, 0.5)), (Bits{0, 1, 1}));
+    EXPECT_EQ(bits(logical_and(greater(x, 0.3), less(x, 1))), (Bits{0, 1, 0}));
+    EXPECT_EQ(bits(logical_or(less(x, 0.3), greater(x, 1))), (Bits{1, 0, 1}));
+    EXPECT_EQ(maximum(x, 0.5).to_vector<float>(), (Floats{0.5f, 0.5f, 1.75f}));
+    EXPECT_EQ(minimum(x, 0.5).to_vector<float>(), (Floats{0.25f, 0.5f, 0.5f}));
+}
+
+TEST(OpsValues, PrintsOnAStream) {
+    std::ostringstream out;
+    out << f32({1, 2.5f}) << "; " << Shape{2, 3} << "; " << DType::bf16 << "; " << Device::cpu() << "; " << Tensor();
+    EXPECT_EQ(out.str(), "Tensor f32 [2] cpu {1, 2.5}; [2, 3]; bf16; cpu; Tensor undefined");
+}
+
+TEST(OpsValues, MemoryOfTheCallersIsWrapped) {
+    std::vector<float> memory{1, 2, 3, 4, 5, 6};
+    int released = 0;
+    {
+        const Tensor x = Tensor::from_blob(memory.data(), Shape{2, 3}, {}, [&] { ++released; });
+        EXPECT_EQ(x.data<float>(), memory.data());
+        EXPECT_EQ(x.sum(1).to_vector<float>(), (Floats{6, 15}));
+        x.fill_(7);
+        const Tensor row = x[1];
+        EXPECT_EQ(released, 0);
+    }
+    EXPECT_EQ(released, 1);
+    EXPECT_EQ(memory, Floats(6, 7));
 }
 
 TEST(OpsValues, GradientsComeBackInTheTypeOfTheirTensor) {

@@ -248,9 +248,10 @@ TEST(Order, OfTheHooks) {
                                            EXPECT_TRUE(logs.has("val_loss"));
                                            order += "]";
                                        },
+                                   .on_batch_begin = [&](Training&) { order += ","; },
                                    .on_batch_end = [&](Training&) { order += "."; }});
     model.fit(x, y, {.epochs = 2, .batch_size = 10, .validation_data = {x, y}, .verbose = 0, .callbacks = {recorder}});
-    EXPECT_EQ(order, "([..][..])");
+    EXPECT_EQ(order, "([,.,.][,.,.])");
 }
 
 }  // namespace

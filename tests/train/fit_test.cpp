@@ -24,6 +24,16 @@ Model line() {
     return model;
 }
 
+TEST(Fit, AModelMadeOfASequentialIsTheSameModel) {
+    const Sequential sequential{Dense(1)};
+    sequential.compile({.optimizer = "sgd", .loss = "mse"});
+    const Model model(sequential);
+    EXPECT_EQ(model.loss().name(), sequential.loss().name());
+    const auto [x, y] = plane(20);
+    model.fit(x, y, {.verbose = 0});
+    EXPECT_EQ(sequential.optimizer().iterations(), 1);
+}
+
 TEST(Fit, LinearRegressionRecoversThePlane) {
     const auto [x, y] = plane(200);
     const Model model = line();

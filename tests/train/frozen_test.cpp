@@ -163,5 +163,16 @@ TEST_P(DeviceFreezing, HoldsForCapturedSteps) {
     EXPECT_EQ(differing(before, copies(parts.prefix)), "");
 }
 
+TEST(Frozen, AWhollyFrozenModelIsNotTrainedOnABatch) {
+    const Sequential model{Dense(2)};
+    model.build(Shape{3});
+    model.set_trainable(false);
+    model.compile({.optimizer = "sgd", .loss = "mse"});
+    EXPECT_EQ(error_of([&] {
+                  model.train_on_batch(Tensor::ones(Shape{4, 3}), Tensor::ones(Shape{4, 2}));
+              }),
+              "train_on_batch: the model has no parameters to train: all are frozen");
+}
+
 }  // namespace
 }  // namespace heddle

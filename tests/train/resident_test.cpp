@@ -358,52 +358,5 @@ TEST_P(ResidentDeviceTraining, WhatDoesNotStayIsSentAndSaidOnce) {
     EXPECT_EQ(log_of(Dataset(std::make_shared<Own>()), {}, false), "");
 }
 
-TEST_P(ResidentDeviceTraining, ASkippedStepIsNoneForAdam) {
-    const auto model_of = [&](const Optimizer& optimizer) {
-        set_seed(1);
-        const Sequential model{Dense(2)};
-        model.build(Shape{3});
-        model.to(GetParam());
-        model.compile({.optimizer = optimizer, .loss = "mse", .precision = Precision::f16});
-        return model;
-    };
-    const Tensor huge = Tensor::full(Shape{4, 3}, 60000), x = Tensor::full(Shape{4, 3}, 0.01),
-                 y = Tensor::full(Shape{4, 2}, 0.1);
-    const Adam never({.learning_rate = 0.1}), skipped({.learning_rate = 0.1});
-    const Sequential plain = model_of(never), model = model_of(skipped);
-    model.train_on_batch(huge, y);
-    EXPECT_EQ(skipped.loss_scale(), 32768);
-    EXPECT_EQ(skipped.iterations(), 1);
-    for (int step = 0; step < 3; ++step) {
-        plain.train_on_batch(x, y);
-        model.train_on_batch(x, y);
-        for (std::size_t i = 0; i < plain.parameters().size(); ++i) {
-            const std::vector<float> a = plain.parameters()[i].second.to_vector<float>(),
-                                     b = model.parameters()[i].second.to_vector<float>();
-            for (std::size_t k = 0; k < a.size(); ++k) EXPECT_NEAR(a[k], b[k], 1e-4) << "step " << step;
-        }
-        // Through a checkpoint's state, too.
-        const NamedTensors state = skipped.state();
-        std::int64_t taken = -1;
-        for (const auto& [name, tensor] : state)
-            if (name == "steps_taken") taken = static_cast<std::int64_t>(tensor.item());
-        EXPECT_EQ(taken, step + 1);
-        skipped.set_state(state, model.parameters());
-    }
-    EXPECT_EQ(skipped.iterations(), 4);
-    for (const auto& [name, tensor] : never.state()) EXPECT_NE(name, "steps_taken");
-}
-
-TEST(TrainOnBatch, AWhollyFrozenModelIsAnError) {
-    const Sequential model{Dense(2)};
-    model.build(Shape{3});
-    model.set_trainable(false);
-    model.compile({.optimizer = "sgd", .loss = "mse"});
-    EXPECT_EQ(error_of([&] {
-                  model.train_on_batch(Tensor::ones(Shape{4, 3}), Tensor::ones(Shape{4, 2}));
-              }),
-              "train_on_batch: the model has no parameters to train: all are frozen");
-}
-
 }  // namespace
 }  // namespace heddle

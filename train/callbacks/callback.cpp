@@ -25,6 +25,7 @@ class LambdaImpl final : public CallbackImpl {
     void on_epoch_end(Training& t, const Result& logs) override {
         if (functions_.on_epoch_end) functions_.on_epoch_end(t, logs);
     }
+    void on_batch_begin(Training& t) override { call(functions_.on_batch_begin, t); }
     void on_batch_end(Training& t) override { call(functions_.on_batch_end, t); }
 
   private:

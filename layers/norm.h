@@ -29,8 +29,8 @@ class HEDDLE_API BatchNormalization : public Layer {
     Tensor operator()(const Tensor& x, bool training, const FusedBatchNormOptions& fused) const;
     /// The same of `before(x)`. Where that is a Conv2D without an activation, the running statistics are used and no
     /// gradient is recorded, the norm is folded into the convolution's weights, and all is one pass: up to rounding the
-    /// same, and not for f16, nor where there are more weights than results. `Sequential` and `Model` do it by
-    /// themselves.
+    /// same, and not for f16, nor unless there are 2^20 results more than weights, below which it does not pay.
+    /// `Sequential` and `Model` do it by themselves.
     Tensor after(const Layer& before, const Tensor& x, bool training, const FusedBatchNormOptions& fused = {}) const;
 };
 

@@ -88,6 +88,9 @@ TEST_F(CudnnImplementations, TakeTheConvolutionsOfTheReferenceModels) {
             SCOPED_TRACE(layer.x.to_string() + " " + layer.w.to_string());
             for (const bool fused : {false, true})
                 expect_planned(conv2d_forward(), forward(layer, dtype, fused), dtype);
+            Conv2dForward block_end = forward(layer, dtype, true);
+            block_end.residual = at(5, block_end.y.shape, dtype);
+            expect_planned(conv2d_forward(), block_end, dtype);
             const View dy = at(1, layer.params.output_shape(layer.x, layer.w), dtype);
             expect_planned(conv2d_backward_data(),
                            {.w = at(2, layer.w, dtype), .dy = dy, .params = layer.params, .dx = at(3, layer.x, dtype)},

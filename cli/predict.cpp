@@ -94,6 +94,7 @@ int predict(const PredictArguments& a) {
     const int kinds = !a.inputs.empty() + !a.pictures.empty() + !a.texts.empty();
     check_usage(kinds == 1, "predict takes pictures, or --text, or --input and --output");
     check_usage(a.inputs.empty() || !a.output.empty(), "--input needs --output: where the outputs go");
+    check_folder_of(a.output);
     driver(Device::parse(a.device));
     if (a.threads > 0) set_thread_count(a.threads);
     if (!a.inputs.empty()) {

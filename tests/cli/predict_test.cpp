@@ -117,6 +117,8 @@ TEST_F(Predict, RefusesWhatDoesNotFit) {
     expect_complaint(heddle({"predict", "--weights", weights(), "--input", *folder / "wrong.npy", "--output", y}), 1,
                      {"wrong.npy"});
     EXPECT_FALSE(std::filesystem::exists(y));
+    expect_complaint(heddle({"predict", "--weights", weights(), picture(0), "--output", "/none/y.npy"}), 1,
+                     {"/none/y.npy", "no folder /none"});
 
     const std::string png = testing_files::read_bytes(picture(0));
     testing_files::write_bytes(*folder / "cut.png", png.substr(0, png.size() / 2));

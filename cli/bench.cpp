@@ -157,6 +157,7 @@ int bench_command(const BenchArguments& a) {
     const std::vector<bench::Job> jobs = jobs_of(a, sets);
     check(!jobs.empty(), "{}: it has no realistic cases; take one by --case", a.operation);
     check_implementations(a, jobs, device.kind);
+    for (const std::string& file : {a.json, a.csv, a.plot}) check_folder_of(file);
     return a.explain ? explain(jobs, device) : measure(a, jobs, device);
 }
 

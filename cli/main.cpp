@@ -34,7 +34,7 @@ int report_usage(const std::string& message, int count, char** words) {
                   cli::usage_error);
 }
 
-/// What is wrong with the first word, where it is neither a command nor an option; of that CLI11 would say no more than
+/// What is wrong with the first word, where it is neither a command nor an option; all that CLI11 would say of it is
 /// that it wants "a subcommand".
 std::string command_problem(const CLI::App& app, int count, char** words) {
     std::vector<std::string> known;
@@ -42,7 +42,9 @@ std::string command_problem(const CLI::App& app, int count, char** words) {
         known.push_back(command->get_name());
     if (count < 2) return fmt::format("expected a command: {}", fmt::join(known, ", "));
     const std::string word = words[1];
-    if (word.starts_with("-") || std::find(known.begin(), known.end(), word) != known.end()) return "";
+    if (std::find(known.begin(), known.end(), word) != known.end()) return "";
+    if (word.starts_with("-"))
+        return app.get_option_no_throw(word) ? "" : fmt::format("there is no option \"{}\" without a command", word);
     return fmt::format("there is no command \"{}\": expected {}", word, fmt::join(known, ", "));
 }
 

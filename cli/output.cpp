@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "core/check.h"
 
@@ -19,6 +20,13 @@ void print_json(const Config& record) { print(record.to_json() + "\n"); }
 void set_finite(Config& record, const Result& values) {
     for (const auto& [name, value] : values)
         if (std::isfinite(value)) record.set(name, value);
+}
+
+void check_folder_of(const std::string& path) {
+    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+    std::error_code none;
+    check(folder.empty() || std::filesystem::is_directory(folder, none), "{}: cannot be written: there is no folder {}",
+          path, folder.string());
 }
 
 std::string megabytes(std::size_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }

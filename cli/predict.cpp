@@ -1,6 +1,7 @@
 #include "cli/predict.h"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <numeric>
 
@@ -94,6 +95,7 @@ int predict(const PredictArguments& a) {
     const int kinds = !a.inputs.empty() + !a.pictures.empty() + !a.texts.empty();
     check_usage(kinds == 1, "predict takes pictures, or --text, or --input and --output");
     check_usage(a.inputs.empty() || !a.output.empty(), "--input needs --output: where the outputs go");
+    check_folder_of(a.output);
     driver(Device::parse(a.device));
     if (a.threads > 0) set_thread_count(a.threads);
     if (!a.inputs.empty()) {
@@ -200,7 +202,9 @@ void add_predict(CLI::App& app, Action& action) {
     command->add_option("--temperature", a->temperature, "How daring it is: below 1 less [1]")
         ->type_name("T")
         ->check(number_in(0, false, 1e6, "a positive number"));
-    command->add_option("--seed", a->seed, "Of what it draws [0]")->type_name("N");
+    command->add_option("--seed", a->seed, "Of what it draws [0]")
+        ->type_name("N")
+        ->check(whole_in(0, std::numeric_limits<std::int64_t>::max()));
     command->add_option("--device", a->device, "Where to compute [cpu]")
         ->type_name("cpu|cuda[:N]|sim")
         ->check(device_name());

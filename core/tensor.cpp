@@ -126,8 +126,11 @@ std::string Tensor::to_string() const {
     if (!defined()) return "Tensor undefined";
     std::string text =
         fmt::format("Tensor {} {} {}", heddle::to_string(dtype()), shape().to_string(), device().to_string());
-    if (elements() <= 64) text += fmt::format(" {{{:.6g}}}", fmt::join(to_vector<double>(), ", "));
-    return text;
+    if (elements() <= 64) return text + fmt::format(" {{{:.6g}}}", fmt::join(to_vector<double>(), ", "));
+    const Tensor flat = flatten();
+    const std::vector<double> first = flat.slice(0, 3).to_vector<double>(),
+                              last = flat.slice(elements() - 3, elements()).to_vector<double>();
+    return text + fmt::format(" {{{:.6g}, ..., {:.6g}}}", fmt::join(first, ", "), fmt::join(last, ", "));
 }
 
 }  // namespace heddle

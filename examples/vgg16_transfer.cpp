@@ -7,7 +7,6 @@
 // gradients undo what the base had learnt.
 #include "examples/common/example.h"
 
-#include <charconv>
 #include <cstdio>
 
 using namespace heddle;
@@ -25,17 +24,8 @@ Dataset five_classes(const Dataset& data, std::int64_t first, std::int64_t each)
     return data.select(chosen);
 }
 
-std::int64_t whole(const examples::Arguments& args, const std::string& option) {
-    const std::string& text = args.more.at(option);
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || value < 1)
-        throw Error("--" + option + ": expected a whole number of at least 1, got " + text);
-    return value;
-}
-
 Model vgg(const examples::Arguments& args) {
-    return Model(VGG({.depth = whole(args, "depth"), .batch_norm = true, .classes = 10}));
+    return Model(VGG({.depth = args.whole("depth"), .batch_norm = true, .classes = 10}));
 }
 
 // Adam over all that is not frozen, with a rate that falls to 0; the accuracy on `test`.
@@ -56,7 +46,7 @@ void program(const examples::Arguments& args) {
     const DataSource data = examples::open_pictures(args);
     const std::string weights = args.more.at("weights"), base_file = args.file("base.safetensors");
     const std::int64_t each = args.examples > 0 ? args.examples : 5000;
-    const std::int64_t shots = whole(args, "shots"), target_epochs = whole(args, "target-epochs");
+    const std::int64_t shots = args.whole("shots"), target_epochs = args.whole("target-epochs");
     const Dataset target = five_classes(data.train, 5, shots), target_test = five_classes(data.test, 5, 1000);
 
     if (weights.empty()) {

@@ -1,5 +1,6 @@
 #include "kernels/table.h"
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -13,6 +14,16 @@
 namespace heddle {
 
 using detail::TuningIndex;
+
+namespace {
+
+bool is_operation(const std::string& name) {
+    const std::vector<KernelTableBase*> tables = kernel_tables();
+    return std::any_of(tables.begin(), tables.end(),
+                       [&](const KernelTableBase* table) { return table->operation() == name; });
+}
+
+}  // namespace
 
 /// What dispatch asks beside the priorities: HEDDLE_KERNEL and the ForceKernel guards, the tuning, the observer.
 struct Dispatch {
@@ -33,7 +44,10 @@ struct Dispatch {
             const std::size_t equals = item.find('=');
             check(equals != std::string::npos && equals > 0 && equals + 1 < item.size(),
                   "HEDDLE_KERNEL: expected operation=implementation, got \"{}\"", item);
-            forced.emplace(item.substr(0, equals), item.substr(equals + 1));
+            const std::string operation = item.substr(0, equals);
+            check(is_operation(operation), "HEDDLE_KERNEL: there is no operation \"{}\": heddle info lists them",
+                  operation);
+            forced.emplace(operation, item.substr(equals + 1));
             start = end + 1;
         }
         any_forced = !forced.empty();

@@ -31,6 +31,7 @@ class HEDDLE_API GlobalAveragePooling2D : public Layer {
     explicit GlobalAveragePooling2D(const std::string& name = {});
 };
 
+/// The maximum over height and width, likewise.
 class HEDDLE_API GlobalMaxPooling2D : public Layer {
   public:
     explicit GlobalMaxPooling2D(const std::string& name = {});

@@ -2,6 +2,7 @@
 
 #include "ops/autograd/node.h"
 #include "ops/detail/epilogue.h"
+#include "ops/detail/operands.h"
 #include "ops/detail/run.h"
 #include "ops/detail/scope.h"
 
@@ -19,8 +20,7 @@ void check_operands(const Tensor& x, const Tensor& w, const Tensor& bias, const 
             w.size(0), p.groups);
     require(x.size(3) == w.size(3) * p.groups, op, "expected input channels {}, got {} (input shape {})",
             w.size(3) * p.groups, x.size(3), x.shape());
-    require(x.dtype() == w.dtype() && x.device() == w.device(), op, "input {} {}, weights {} {}", x.dtype(), x.device(),
-            w.dtype(), w.device());
+    require_as_weights(op, x, w);
     require(!bias.defined() || (bias.shape() == Shape{w.size(0)} && bias.dtype() == w.dtype()), op,
             "expected a bias of {} {} values, got {}", w.size(0), w.dtype(), bias);
     for (std::size_t i = 0; i < 2; ++i)
@@ -95,8 +95,7 @@ Shape transposed_shape(const Tensor& x, const Tensor& w, const Tensor& bias, con
             x.shape());
     require(p.groups >= 1 && w.size(0) % p.groups == 0, op, "{} input channels do not divide into {} groups", w.size(0),
             p.groups);
-    require(x.dtype() == w.dtype() && x.device() == w.device(), op, "input {} {}, weights {} {}", x.dtype(), x.device(),
-            w.dtype(), w.device());
+    require_as_weights(op, x, w);
     const std::int64_t filters = w.size(3) * p.groups;
     require(!bias.defined() || (bias.shape() == Shape{filters} && bias.dtype() == w.dtype()), op,
             "expected a bias of {} {} values, got {}", filters, w.dtype(), bias);

@@ -157,6 +157,8 @@ Tensor binary(BinaryOp op, const Tensor& a_in, const Tensor& b_in) {
 Tensor binary(BinaryOp op, const Tensor& x, double scalar, bool scalar_first) {
     const char* name = name_of(op);
     require(x.defined(), name, "the operand is undefined");
+    require(is_floating(x.dtype()) || std::trunc(scalar) == scalar, name,
+            "{} cannot be a number of an {} tensor: convert the tensor with to(DType::f32)", scalar, x.dtype());
     const bool comparison = kernels::gives_boolean(op);
     Tensor y = Tensor::empty(x.shape(), {comparison ? DType::boolean : x.dtype(), x.device()});
     run(kernels::scalar_binary(),

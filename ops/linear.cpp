@@ -3,6 +3,7 @@
 #include "kernels/matmul/matmul.h"
 #include "ops/autograd/node.h"
 #include "ops/detail/epilogue.h"
+#include "ops/detail/operands.h"
 #include "ops/detail/run.h"
 #include "ops/detail/scope.h"
 #include "ops/reduce.h"
@@ -65,8 +66,7 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, FusedActivat
     require(w.defined() && w.rank() == 2, "linear", "expected weights [out, in], got {}", w);
     require(x.shape().back() == w.size(1), "linear", "expected {} input features, got {} (input shape {})", w.size(1),
             x.shape().back(), x.shape());
-    require(x.dtype() == w.dtype() && x.device() == w.device(), "linear", "input {} {}, weights {} {}", x.dtype(),
-            x.device(), w.dtype(), w.device());
+    require_as_weights("linear", x, w);
     require(!bias.defined() || (bias.shape() == Shape{w.size(0)} && bias.dtype() == w.dtype()), "linear",
             "expected a bias of {} {} values, got {}", w.size(0), w.dtype(), bias);
     const std::int64_t rows = x.shape().elements(0, x.rank() - 1);

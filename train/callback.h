@@ -114,6 +114,7 @@ struct ReduceLROnPlateauOptions {
     std::int64_t cooldown = 0;  ///< epochs after a reduction that are not counted
     double min_lr = 0;
 };
+/// Multiplies the learning rate by `factor` after `patience` epochs without improvement.
 class HEDDLE_API ReduceLROnPlateau : public Callback {
   public:
     explicit ReduceLROnPlateau(const ReduceLROnPlateauOptions& options = {});

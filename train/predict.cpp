@@ -77,6 +77,10 @@ Tensor Model::predict(const Tensor& x, std::int64_t batch_size) const {
 Tensor Model::predict(const std::vector<Tensor>& inputs, std::int64_t batch_size) const {
     check(batch_size > 0, "predict: batch_size must be positive, got {}", batch_size);
     check_rows(inputs, "predict");
+    const std::vector<Shape>& examples = input_shapes();
+    for (std::size_t i = 0; i < inputs.size() && inputs.size() == examples.size(); ++i)
+        check(inputs[i].rank() == examples[i].rank() + 1, "predict: expected [N, ...] with examples of {}, got {}",
+              examples[i], inputs[i].shape());
     const NoGrad no_grad;
     const Device device = device_of(*this), home = inputs.front().device();
     const std::int64_t rows = inputs.front().size(0);

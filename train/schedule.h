@@ -86,6 +86,7 @@ struct CosineDecayRestartsOptions {
     double m_mul = 1;  ///< and starts from this many times its rate
     double alpha = 0;
 };
+/// Cosine decay that begins anew at the end of each period (the same paper).
 class HEDDLE_API CosineDecayRestarts : public Schedule {
   public:
     explicit CosineDecayRestarts(const CosineDecayRestartsOptions& options);

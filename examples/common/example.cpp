@@ -1,11 +1,24 @@
 #include "examples/common/example.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdio>
 #include <filesystem>
 
 namespace heddle::examples {
 namespace {
+
+/// What is wrong with a text that is to be a whole number of at least `low`; "" where it is one.
+std::string problem_of_whole(const std::string& text, std::int64_t low) {
+    std::int64_t value = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error == std::errc() && stop == end && value >= low) return "";
+    return "expected a whole number of at least " + std::to_string(low) + ", got \"" + text + "\"";
+}
+CLI::Validator whole_from(std::int64_t low) {
+    return {[low](const std::string& text) { return problem_of_whole(text, low); }, ""};
+}
 
 std::string program_name(const char* path) { return std::filesystem::path(path).filename().string(); }
 
@@ -30,6 +43,13 @@ std::string Arguments::data_file(const std::string& name) const {
     return path;
 }
 
+std::int64_t Arguments::whole(const std::string& option) const {
+    const std::string& text = more.at(option);
+    if (const std::string problem = problem_of_whole(text, 1); !problem.empty())
+        throw Error("--" + option + ": " + problem);
+    return std::stoll(text);
+}
+
 Dataset Arguments::limited(const Dataset& whole) const {
     return examples > 0 && examples < whole.size() ? whole.slice(0, examples) : whole;
 }
@@ -52,10 +72,9 @@ int run(int argc, char** argv, const About& about, void (*program)(const Argumen
         if (required) option->required();
     }
     app.add_option("--out", arguments.out, "Folder for pictures, curves and the model [" + arguments.out + "]");
-    app.add_option("--epochs", arguments.epochs, "[" + std::to_string(about.epochs) + "]")->check(CLI::PositiveNumber);
-    app.add_option("--examples", arguments.examples, "Train on the first so many alone [all]")
-        ->check(CLI::NonNegativeNumber);
-    app.add_option("--seed", arguments.seed, "Of the weights and of the order [1]");
+    app.add_option("--epochs", arguments.epochs, "[" + std::to_string(about.epochs) + "]")->check(whole_from(1));
+    app.add_option("--examples", arguments.examples, "Train on the first so many alone [all]")->check(whole_from(0));
+    app.add_option("--seed", arguments.seed, "Of the weights and of the order [1]")->check(whole_from(0));
     app.add_option("--device", device, "cpu, cuda or sim [" + device + "]");
     for (const Option& option : about.more)
         app.add_option("--" + option.name, arguments.more[option.name] = option.value,

@@ -26,6 +26,8 @@ struct Arguments {
     std::string file(std::string_view name) const { return out + "/" + std::string(name); }
     /// `data`, or the file of this name in it where it is a folder. Throws `Error` where there is none.
     std::string data_file(const std::string& name) const;
+    /// An option of the program's own that is a whole number. Throws `Error` unless it is at least 1.
+    std::int64_t whole(const std::string& option) const;
     /// The training part that `examples` leaves.
     Dataset limited(const Dataset& data) const;
 };

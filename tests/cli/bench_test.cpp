@@ -96,9 +96,11 @@ TEST(Bench, BadInput) {
     expect_complaint(heddle({"bench", "matmul", "--shape", "3,4,5", "--pytorch", "/none/x.py"}), 1, {"/none/x.py"});
     expect_complaint(heddle({"bench", "matmul", "--dtype", "f8"}), 2, {"f32, f16, bf16"});
     expect_complaint(heddle({"bench", "--compare", "/none/a", "/none/b"}), 1, {"/none/a: cannot be read"});
-    expect_complaint(
-        heddle({"bench", "matmul", "--shape", "3,4,5", "--json", "/none/a.json", "--no-ceilings", "--time", "0.001"}),
-        1, {"/none/a.json"});
+    for (const char* option : {"--json", "--csv", "--plot"}) {
+        const Outcome outcome = heddle({"bench", "matmul", "--shape", "3,4,5", option, "/none/a"});
+        expect_complaint(outcome, 1, {"/none/a: cannot be written: there is no folder /none"});
+        EXPECT_EQ(outcome.out, "") << "it measured first";
+    }
 }
 
 TEST(Tune, TheFileIsWrittenFollowedAndLeftOut) {

@@ -117,6 +117,8 @@ TEST_F(Predict, RefusesWhatDoesNotFit) {
     expect_complaint(heddle({"predict", "--weights", weights(), "--input", *folder / "wrong.npy", "--output", y}), 1,
                      {"wrong.npy"});
     EXPECT_FALSE(std::filesystem::exists(y));
+    expect_complaint(heddle({"predict", "--weights", weights(), picture(0), "--output", "/none/y.npy"}), 1,
+                     {"/none/y.npy", "no folder /none"});
 
     const std::string png = testing_files::read_bytes(picture(0));
     testing_files::write_bytes(*folder / "cut.png", png.substr(0, png.size() / 2));
@@ -125,6 +127,7 @@ TEST_F(Predict, RefusesWhatDoesNotFit) {
     expect_complaint(heddle({"predict", "--weights", weights()}), 2, {"pictures"});
     expect_complaint(heddle({"predict", "--weights", weights(), "--input", *folder / "x.npy"}), 2, {"--output"});
     expect_complaint(heddle({"predict", picture(0)}), 2, {"--weights"});
+    expect_complaint(heddle({"predict", "--weights", weights(), picture(0), "--seed", "-1"}), 2, {"--seed", "\"-1\""});
     expect_complaint(heddle({"predict", "--weights", *folder / "plain.safetensors", picture(0)}), 1, {"--model"});
     expect_complaint(heddle({"evaluate", "--weights", *folder / "plain.safetensors", "--data", *folder / "rows"}), 1,
                      {"plain.safetensors", "heddle evaluate MODEL"});

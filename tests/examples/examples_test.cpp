@@ -378,10 +378,11 @@ TEST_F(Examples, MissingDataIsOneLine) {
 }
 
 TEST_F(Examples, WrongUsageIsOneLine) {
-    for (const char* words : {"--epochs 0", "--epochs two", "--seed -1", "--unknown", "--examples"}) {
+    for (const char* words : {"--epochs 0", "--epochs two", "--seed -1", "--examples 1.5", "--unknown", "--examples"}) {
         const Outcome o = run("mlp", words, 2);
         EXPECT_TRUE(o.output.starts_with("mlp: ") && o.output.ends_with(" (see --help)\n")) << o.output;
         EXPECT_EQ(std::count(o.output.begin(), o.output.end(), '\n'), 1) << o.output;
+        EXPECT_LT(o.output.size(), 100u) << o.output;
     }
     const Outcome o = run("vgg16_transfer", "--shots 10x --data /nowhere", 1);
     EXPECT_EQ(std::count(o.output.begin(), o.output.end(), '\n'), 1) << o.output;

@@ -136,9 +136,11 @@ TEST_F(TableDeathTest, TheEnvironmentForcesKernels) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     const auto ok = ::testing::ExitedWithCode(0);
     EXPECT_EXIT(choose_softmax_with("softmax_forward=reference"), ok, "chosen: reference");
-    EXPECT_EXIT(choose_softmax_with("other=cpu,softmax_forward=reference"), ok, "chosen: reference");
+    EXPECT_EXIT(choose_softmax_with("matmul=cpu,softmax_forward=reference"), ok, "chosen: reference");
     EXPECT_EXIT(choose_softmax_with("softmax_forward=fast"), ok, "error: softmax_forward: the forced .*\"fast\"");
     EXPECT_EXIT(choose_softmax_with("softmax_forward"), ok, "error: HEDDLE_KERNEL: expected operation=");
+    EXPECT_EXIT(choose_softmax_with("softmax=reference"), ok,
+                "error: HEDDLE_KERNEL: there is no operation \"softmax\"");
     EXPECT_EXIT(choose_softmax_with("=cpu"), ok, "error: HEDDLE_KERNEL: expected operation=");
 }
 

@@ -45,8 +45,8 @@ TEST(Building, LayersMayBeAddedOneByOne) {
     EXPECT_EQ(error_of([&] { model.add(Dense(1, {.name = "first"})); }), "Sequential: two layers are called \"first\"");
     EXPECT_EQ(model.config(), at_once.config());
     model.build(Shape{2});
-    EXPECT_EQ(names(model.parameters()),
-              (std::vector<std::string>{"first.weight", "first.bias", "2.weight", "2.bias"}));
+    at_once.build(Shape{2});
+    EXPECT_EQ(names(model.parameters()), names(at_once.parameters()));
     EXPECT_EQ(error_of([&] { model.add(ReLU()); }),
               "Sequential: it is built already; add layers before it is called or fitted");
 }

@@ -41,6 +41,8 @@ TEST(OpsErrors, Elementwise) {
     expect_error("multiply", {"undefined"}, [] { f32({2}) * Tensor(); });
     expect_error("sqrt", {"floating", "i64"}, [] { ops::sqrt(i64({3})); });
     expect_error("relu", {"undefined"}, [] { relu(Tensor()); });
+    expect_error("multiply", {"0.5", "i64", "to(DType::f32)"}, [] { i64({3}) * 0.5; });
+    expect_error("less", {"1.5", "i64"}, [] { less(i64({3}), 1.5); });
     expect_error("where", {"boolean"}, [] { where(f32({2}), f32({2}), f32({2})); });
     expect_error("where", {"[2]", "[3]"}, [] { where(equal(f32({2}), f32({2})), f32({3}), f32({3})); });
     expect_error("clip", {"low <= high", "2", "1"}, [] { clip(f32({2}), 2, 1); });

@@ -82,6 +82,7 @@ TEST(OpsValues, PrintsOnAStream) {
     std::ostringstream out;
     out << f32({1, 2.5f}) << "; " << Shape{2, 3} << "; " << DType::bf16 << "; " << Device::cpu() << "; " << Tensor();
     EXPECT_EQ(out.str(), "Tensor f32 [2] cpu {1, 2.5}; [2, 3]; bf16; cpu; Tensor undefined");
+    EXPECT_EQ(Tensor::arange(100).reshape({10, 10}).to_string(), "Tensor i64 [10, 10] cpu {0, 1, 2, ..., 97, 98, 99}");
 }
 
 TEST(OpsValues, MemoryOfTheCallersIsWrapped) {

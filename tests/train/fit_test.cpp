@@ -34,6 +34,18 @@ TEST(Fit, AModelMadeOfASequentialIsTheSameModel) {
     EXPECT_EQ(sequential.optimizer().iterations(), 1);
 }
 
+TEST(Fit, PredictWantsABatch) {
+    const Sequential model{Dense(1)};
+    model.build(Shape{2});
+    EXPECT_EQ(error_of([&] { model.predict(Tensor::ones(Shape{2})); }),
+              "predict: expected [N, ...] with examples of [2], got [2]");
+    EXPECT_EQ(model.predict(Tensor::ones(Shape{1, 2})).shape(), (Shape{1, 1}));
+    EXPECT_EQ(error_of([&] {
+                  model.predict(Tensor::ones(Shape{1, 2}, {DType::f64}));
+              }),
+              "Dense \"0\": the input is f64, the weights are f32: convert it with to(DType::f32)");
+}
+
 TEST(Fit, LinearRegressionRecoversThePlane) {
     const auto [x, y] = plane(200);
     const Model model = line();

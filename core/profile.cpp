@@ -35,10 +35,13 @@ std::uint64_t now() {
             .count());
 }
 
-// A setting of the environment must not end the program before main, so anything but 1 means off.
+// A setting of the environment must not end the program before main, so what is neither 0 nor 1 is said, and means off.
 bool wanted_at_start() {
     const char* value = std::getenv("HEDDLE_PROFILE");
-    if (!value || std::string_view(value) != "1") return false;
+    const std::string_view text = value ? value : "";
+    if (text != "1" && text != "0" && !text.empty())
+        std::fprintf(stderr, "heddle: HEDDLE_PROFILE: expected 0 or 1, got \"%s\": nothing is measured\n", value);
+    if (text != "1") return false;
     sums();
     std::atexit([] { std::fputs(profile_report().c_str(), stderr); });
     return true;

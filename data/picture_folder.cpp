@@ -83,8 +83,8 @@ Tensor load_pictures(const std::vector<Item>& items, const Shape& shape, bool re
                 const std::string& path = items[static_cast<std::size_t>(i)].path;
                 Picture picture = load_picture(path, static_cast<int>(shape[2]));
                 check(resizes || (picture.height == height && picture.width == width),
-                      "{}: is {} x {} where the first picture is {} x {}; give a height and a width to bring all to "
-                      "one size",
+                      "{}: is {} x {} where the first picture is {} x {}; bring all to one size "
+                      "(SourceOptions::height and width, heddle train --image-size)",
                       path, picture.width, picture.height, width, height);
                 if (resizes) picture = resize(picture, width, height);
                 std::memcpy(pixels + static_cast<std::size_t>(i) * bytes, picture.pixels.data(), bytes);

@@ -100,7 +100,7 @@ TEST_F(Errors, Pictures) {
     write_bytes(bad, hostile);
     expect_refused({bad});
     save_png(bad, Picture(5, 7, 1));
-    expect_refused({bad, "5 x 7"});
+    expect_refused({bad, "5 x 7", "--image-size"});
 }
 
 TEST_F(Errors, Csv) {

@@ -1,8 +1,11 @@
 #include "core/profile.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <thread>
+
+#include "tests/core/scoped_env.h"
 
 namespace {
 
@@ -12,6 +15,12 @@ const ProfileEntry* find(const std::vector<ProfileEntry>& entries, const char* n
     for (const ProfileEntry& entry : entries)
         if (entry.name == name) return &entry;
     return nullptr;
+}
+
+TEST(ProfileDeathTest, AnUnknownSettingIsSaid) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");  // a process of its own, which reads the setting anew
+    const heddle::testing::ScopedEnv setting("HEDDLE_PROFILE", "2");
+    EXPECT_EXIT(_exit(0), ::testing::ExitedWithCode(0), "HEDDLE_PROFILE: expected 0 or 1, got \"2\"");
 }
 
 TEST(Profile, CountsCallsAndTime) {

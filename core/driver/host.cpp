@@ -1,4 +1,5 @@
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,12 +21,21 @@ std::size_t pages(int name) {
     return static_cast<std::size_t>(sysconf(name)) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
+/// Whether the machine could ever hold so much. A system that promises memory it does not have would not refuse, but
+/// kill the process that uses it.
+bool could_fit(std::size_t bytes) {
+    struct sysinfo info {};
+    if (sysinfo(&info) != 0) return true;
+    return bytes / info.mem_unit <= info.totalram + info.totalswap;
+}
+
 /// Ranges of addresses as long as the machine's memory, of which the front is accessible. Huge pages make the first
 /// touch of fresh memory some ten times cheaper.
 class GrowableMemory {
   public:
     void* allocate(std::size_t bytes) {
         const std::size_t size = std::max(pages(_SC_PHYS_PAGES) / huge_page * huge_page, bytes);
+        if (!could_fit(bytes)) return nullptr;
         void* mapped = mmap(nullptr, size + huge_page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (mapped == MAP_FAILED) return nullptr;
         Range range{static_cast<std::byte*>(mapped), size + huge_page, size, 0};
@@ -85,6 +95,7 @@ class HostDriver final : public Driver {
 
     void* allocate(std::size_t bytes) override {
         void* memory = nullptr;
+        if (!could_fit(bytes)) return nullptr;
         const bool large = bytes >= huge_page;
         if (posix_memalign(&memory, large ? huge_page : 64, bytes > 0 ? bytes : 1) != 0) return nullptr;
         if (large) madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);  // a hint: it may be refused

@@ -301,6 +301,12 @@ TEST(AllocatorPassthrough, UnknownModesAreErrors) {
     EXPECT_NE(message_of<Error>([&] { Allocator a(driver); }).find("HEDDLE_ALLOCATOR"), std::string::npos);
 }
 
+TEST(HostDriver, RefusesMoreThanTheMachineHas) {
+    constexpr std::size_t bytes = std::size_t{1} << 46;  // 64 TiB, which a system that promises freely would grant
+    EXPECT_EQ(driver(Device::cpu()).allocate(bytes), nullptr);
+    EXPECT_EQ(driver(Device::cpu()).allocate_growable(bytes), nullptr);
+}
+
 TEST(HostDriver, GrowsInPlace) {
     const auto host = make_host_driver();
     auto* memory = static_cast<unsigned char*>(host->allocate_growable(2 * mib));

@@ -40,15 +40,22 @@ struct Addend {
     std::int64_t row_step = 0;
 };
 
-#define HEDDLE_EACH_OF_16(f) f(0) f(1) f(2) f(3) f(4) f(5) f(6) f(7) f(8) f(9) f(10) f(11) f(12) f(13) f(14) f(15)
+struct Nothing {
+    HEDDLE_INLINE void operator()() const {}
+};
 
-/// c = l r + addend for `rows` rows and `vectors` * 16 columns: up to 16 sums that stay in registers while k runs
+#define HEDDLE_EACH_OF_16(f) f(0) f(1) f(2) f(3) f(4) f(5) f(6) f(7) f(8) f(9) f(10) f(11) f(12) f(13) f(14) f(15)
+#define HEDDLE_EACH_OF_24(f) HEDDLE_EACH_OF_16(f) f(16) f(17) f(18) f(19) f(20) f(21) f(22) f(23)
+
+/// c = l r + addend for `rows` rows and `vectors` * 16 columns: up to 24 sums that stay in registers while k runs
 /// (named one by one, for the compiler keeps an array in memory) and hide the latency of an addition. k counts `depth`
-/// in each of `runs`; the rows of r and c are `right_step` and `c_step` apart.
-template <int vectors, int rows = 16 / vectors>
+/// in each of `runs`, each of which begins with a call of `at_run`; the rows of r and c are `right_step` and `c_step`
+/// apart.
+template <int vectors, int rows = 16 / vectors, class AtRun = Nothing>
 HEDDLE_INLINE void multiply_block(const Left& l, const float* right, std::int64_t right_step, const Addend& addend,
-                                  float* c, std::int64_t c_step, std::int64_t depth, std::int64_t runs = 1) {
-    static_assert(vectors * rows <= 16);
+                                  float* c, std::int64_t c_step, std::int64_t depth, std::int64_t runs = 1,
+                                  const AtRun& at_run = {}) {
+    static_assert(vectors * rows <= 24 && rows <= 16);
 #define HEDDLE_START(i) [[maybe_unused]] Lanes s##i{};
 #define HEDDLE_LEFT(row) ((row) < 4 ? left : (row) < 8 ? left4 : (row) < 12 ? left8 : left12)[(row) % 4 * l.row_step]
 #define HEDDLE_STEP(i) \
@@ -58,19 +65,20 @@ HEDDLE_INLINE void multiply_block(const Left& l, const float* right, std::int64_
         if (addend.data) s##i += at(addend.data + (i) / vectors * addend.row_step + (i) % vectors * lanes); \
         at(c + (i) / vectors * c_step + (i) % vectors * lanes) = s##i;                                      \
     }
-    HEDDLE_EACH_OF_16(HEDDLE_START)
+    HEDDLE_EACH_OF_24(HEDDLE_START)
     for (std::int64_t run = 0; run < runs; ++run) {
+        at_run();
         // Sixteen distances from one pointer would not fit the registers: up to three from each of four pointers, which
         // are hidden from the compiler, for it would relate them.
         const float* left = l.data + run * l.run_step;
         const float *left4 = left + 4 * l.row_step, *left8 = left + 8 * l.row_step, *left12 = left + 12 * l.row_step;
         for (std::int64_t k = 0; k < depth; ++k, right += right_step) {
-            HEDDLE_EACH_OF_16(HEDDLE_STEP)
+            HEDDLE_EACH_OF_24(HEDDLE_STEP)
             left += l.depth_step, left4 += l.depth_step, left8 += l.depth_step, left12 += l.depth_step;
             if constexpr (rows > 4) asm("" : "+r"(left4), "+r"(left8), "+r"(left12));
         }
     }
-    HEDDLE_EACH_OF_16(HEDDLE_FINISH)
+    HEDDLE_EACH_OF_24(HEDDLE_FINISH)
 #undef HEDDLE_START
 #undef HEDDLE_LEFT
 #undef HEDDLE_STEP
@@ -78,14 +86,20 @@ HEDDLE_INLINE void multiply_block(const Left& l, const float* right, std::int64_
 }
 
 /// The same for any number of rows up to `most`.
-template <int vectors, int most = 16 / vectors>
+template <int vectors, int most = 16 / vectors, class AtRun = Nothing>
 HEDDLE_INLINE void multiply_rows(std::int64_t rows, const Left& l, const float* right, std::int64_t right_step,
                                  const Addend& addend, float* c, std::int64_t c_step, std::int64_t depth,
-                                 std::int64_t runs = 1) {
+                                 std::int64_t runs = 1, const AtRun& at_run = {}) {
     if (rows == most)
-        multiply_block<vectors, most>(l, right, right_step, addend, c, c_step, depth, runs);
+        multiply_block<vectors, most>(l, right, right_step, addend, c, c_step, depth, runs, at_run);
     else if constexpr (most > 1)
-        multiply_rows<vectors, most - 1>(rows, l, right, right_step, addend, c, c_step, depth, runs);
+        multiply_rows<vectors, most - 1>(rows, l, right, right_step, addend, c, c_step, depth, runs, at_run);
+}
+
+/// The largest number of rows that is at most `most` and leaves blocks of nearly equal height.
+HEDDLE_INLINE std::int64_t even_height(std::int64_t rows, std::int64_t most) {
+    const std::int64_t blocks = (rows + most - 1) / most;
+    return (rows + blocks - 1) / blocks;
 }
 
 /// Right operands may stand in panels of 32 columns (the last one of 16 where they do not divide), one after the other:

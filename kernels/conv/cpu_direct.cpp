@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "core/parallel.h"
+#include "kernels/conv/bands.h"
 #include "kernels/conv/extents.h"
 #include "kernels/conv/implementations.h"
 #include "kernels/dispatch.h"
@@ -33,22 +33,27 @@ struct Rows {
 };
 
 template <int vectors>
-HEDDLE_INLINE void convolve_panel(const Rows& r, std::int64_t column) {
+HEDDLE_INLINE void convolve_panel(const Rows& r, std::int64_t column, std::int64_t begin, std::int64_t end) {
     constexpr std::int64_t height = 16 / vectors, width = vectors * lanes;
     const float* right = r.filters + column * r.run * r.runs;
     // One addend comes with the sums: the residual, where there is one, for results are about to lie over it.
     const float* bias = r.bias ? r.bias + column : nullptr;
     const bool bias_last = bias && r.residual;
-    for (std::int64_t row = 0; row < r.rows; ++row) {
+    for (std::int64_t row = begin; row < end; ++row) {
         const float* source = r.source + row * r.row_step;
         const std::int64_t place = row * r.positions * r.outputs + column;
         float* result = r.result + place;
         const float* residual = r.residual ? r.residual + place : nullptr;
-        for (std::int64_t first = 0; first < r.positions; first += height)
+        for (std::int64_t first = 0; first < r.positions; first += height) {
+            // A line that is to be written has to be fetched: soon enough that the stores need not wait.
+            for (std::int64_t position = first + 2 * height; position < first + 3 * height; ++position)
+                for (int vector = 0; vector < vectors; ++vector)
+                    __builtin_prefetch(result + position * r.outputs + vector * lanes, 1);
             multiply_rows<vectors>(std::min(height, r.positions - first),
                                    {source + first * r.pixel_step, r.pixel_step, 1, r.run_step}, right, width,
                                    residual ? Addend{residual + first * r.outputs, r.outputs} : Addend{bias, 0},
                                    result + first * r.outputs, r.outputs, r.run, r.runs);
+        }
         if (!r.relu && !bias_last) continue;
         for (std::int64_t position = 0; position < r.positions; ++position)
             for (int vector = 0; vector < vectors; ++vector) {
@@ -62,9 +67,13 @@ HEDDLE_INLINE void convolve_panel(const Rows& r, std::int64_t column) {
 }
 
 HEDDLE_SIMD_CLONES void convolve(const Rows& r) {
-    std::int64_t column = 0;
-    for (; column + panel <= r.outputs; column += panel) convolve_panel<2>(r, column);
-    if (column < r.outputs) convolve_panel<1>(r, column);
+    // Filters that stay in the first cache: results are written row by row. Else one panel of them stays there.
+    const std::int64_t strip = r.run * r.runs * r.outputs <= 6144 ? 1 : r.rows;
+    for (std::int64_t row = 0; row < r.rows; row += strip) {
+        std::int64_t column = 0;
+        for (; column + panel <= r.outputs; column += panel) convolve_panel<2>(r, column, row, row + strip);
+        if (column < r.outputs) convolve_panel<1>(r, column, row, row + strip);
+    }
 }
 
 /// 16 of the filters [O, length] from `output` on, to their panel: a row for each tap and channel.
@@ -80,17 +89,15 @@ struct Convolution {
     const Conv2dForward& args;
     ConvExtents e{args};
     std::int64_t stride_h = args.params.stride[0], stride_w = args.params.stride[1];
-    std::int64_t left = args.params.padding[2], columns = (e.out_width - 1) * stride_w + e.kernel_width;
-
-    std::int64_t rows_under(std::int64_t results) const { return (results - 1) * stride_h + e.kernel_height; }
+    Bands bands = bands_of(e, args.params);
 
     /// Rows of results that are computed from one copy, which is to stay in the second-level cache.
-    std::int64_t band() const {
+    std::int64_t band_rows() const {
         std::int64_t rows = e.out_height;
-        while (rows > 1 && rows_under(rows) * columns * e.channels > 48 * 1024) rows = (rows + 1) / 2;
+        while (rows > 1 && bands.floats(rows) > 48 * 1024) rows = (rows + 1) / 2;
         return rows;
     }
-    std::int64_t copy_floats() const { return rows_under(band()) * columns * e.channels; }
+    std::int64_t copy_floats() const { return bands.floats(band_rows()); }
     std::int64_t packed_floats() const { return e.taps() * e.channels * e.outputs; }  // outputs: a multiple of 16
 
     std::size_t workspace_bytes(std::int64_t parts) const {
@@ -104,15 +111,16 @@ struct Convolution {
             for (std::int64_t i = first; i < last; ++i)
                 pack_filters(args.w.as<float>(), length, e.outputs, i * lanes, packed);
         });
-        const std::int64_t rows = band(), bands = (e.out_height + rows - 1) / rows, units = e.pictures * bands;
+        const std::int64_t rows = band_rows(), per_picture = (e.out_height + rows - 1) / rows;
+        const std::int64_t units = e.pictures * per_picture;
         // As many parts as the workspace was made for: another thread may have changed the thread count since.
         const std::int64_t parts =
             (static_cast<std::int64_t>(context.workspace_bytes / sizeof(float)) - packed_floats()) / copy_floats();
         parallel_for(parts, 1, [&](std::int64_t first, std::int64_t last) {
             for (std::int64_t part = first; part < last; ++part)
                 for (std::int64_t unit = units * part / parts; unit < units * (part + 1) / parts; ++unit) {
-                    const std::int64_t row = unit % bands * rows;
-                    run_band(unit / bands, row, std::min(rows, e.out_height - row), packed,
+                    const std::int64_t row = unit % per_picture * rows;
+                    run_band(unit / per_picture, row, std::min(rows, e.out_height - row), packed,
                              packed + packed_floats() + part * copy_floats());
                 }
         });
@@ -120,15 +128,12 @@ struct Convolution {
 
     void run_band(std::int64_t picture, std::int64_t row, std::int64_t rows, const float* packed, float* copy) const {
         const float* x = args.x.as<float>() + picture * e.height * e.width * e.channels;
-        const std::int64_t top = row * stride_h - args.params.padding[0], height = rows_under(rows);
-        const bool inside = top >= 0 && top + height <= e.height && left == 0 && columns <= e.width;
-        if (!inside) copy_band(x, top, height, copy);
-        const std::int64_t line = (inside ? e.width : columns) * e.channels;
+        const Bands::Band band = bands.band(x, row, rows, copy);
         const std::int64_t place = (picture * e.out_height + row) * e.out_width * e.outputs;
-        convolve({.source = inside ? x + top * line : copy,
-                  .row_step = stride_h * line,
+        convolve({.source = band.data,
+                  .row_step = stride_h * band.line,
                   .pixel_step = stride_w * e.channels,
-                  .run_step = line,
+                  .run_step = band.line,
                   .run = e.kernel_width * e.channels,
                   .runs = e.kernel_height,
                   .filters = packed,
@@ -140,32 +145,13 @@ struct Convolution {
                   .outputs = e.outputs,
                   .relu = args.activation == FusedActivation::relu});
     }
-
-    /// Rows [top, top + height) of a picture with zeros for what lies outside.
-    void copy_band(const float* x, std::int64_t top, std::int64_t height, float* to) const {
-        const std::int64_t first = std::min(left, columns), last = std::clamp(e.width + left, first, columns);
-        const auto zeros = [&](std::int64_t from, std::int64_t until) {
-            std::memset(to + from * e.channels, 0,
-                        static_cast<std::size_t>((until - from) * e.channels) * sizeof(float));
-        };
-        for (std::int64_t row = top; row < top + height; ++row, to += columns * e.channels) {
-            if (row < 0 || row >= e.height) {
-                zeros(0, columns);
-                continue;
-            }
-            zeros(0, first);
-            std::memcpy(to + first * e.channels, x + row * e.width * e.channels,
-                        static_cast<std::size_t>((last - first) * e.channels) * sizeof(float));
-            zeros(last, columns);
-        }
-    }
 };
 
 /// Against oneDNN's on one core of a Zen 4 (1 MB of second-level cache): with up to 32 channels and outputs 1.1 to 1.2
-/// times as fast (3 to 16 channels of 32 x 32 pixels: 1.06; 16 to 32 with stride 2: 1.2), with 3 x 3 taps and more
-/// outputs 0.8 to 1.04. With one tap and a stride, as in a shortcut, 1.1 to 1.3; 0.94 where a picture's results, which
-/// are written panel by panel, outgrow the cache. The data gradient by the same means, a convolution for each phase of
-/// the stride, reached 0.9 to 1.03 and was left out.
+/// times as fast (3 to 16 channels of 32 x 32 pixels: 1.08; 16 to 32 with stride 2: 1.2), with 3 x 3 taps and more
+/// outputs 0.8 to 1.04 (3 to 64: 0.94). With one tap and a stride, as in a shortcut, 1.1 to 1.3; 0.94 where a picture's
+/// results, which are written panel by panel, outgrow the cache. The data gradient by the same means, a convolution for
+/// each phase of the stride, reached 0.9 to 1.03 and was left out.
 bool pays(const ConvExtents& e, const Conv2dParams& params) {
     if (e.taps() == 1) return params.stride[0] > 1 && e.out_height * e.out_width * e.outputs <= (1 << 18);
     return e.channels <= 32 && e.outputs <= 32;

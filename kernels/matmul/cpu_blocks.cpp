@@ -46,12 +46,6 @@ HEDDLE_INLINE void finish(const Product& p, const float* sums, std::int64_t widt
     }
 }
 
-/// The largest number of rows that is at most `most` and leaves blocks of nearly equal height.
-HEDDLE_INLINE std::int64_t even_height(std::int64_t rows, std::int64_t most) {
-    const std::int64_t blocks = (rows + most - 1) / most;
-    return (rows + blocks - 1) / blocks;
-}
-
 template <int vectors>
 HEDDLE_INLINE void multiply_panel(const Product& p, Range rows, std::int64_t column) {
     constexpr std::int64_t width = vectors * lanes;

@@ -168,6 +168,21 @@ std::vector<Geometry> geometries() {
          .bias = true,
          .relu = true});
     add({.name = "pointwise_panels", .x = {2, 9, 11, 40}, .w = {48, 1, 1, 40}, .params = {.stride = {2, 3}}});
+    add({.name = "narrow_to_64", .x = {3, 13, 11, 3}, .w = {64, 3, 3, 3}, .params = same3, .bias = true, .relu = true});
+    add({.name = "pointwise_evenly",  // rows at equal distances through all pictures
+         .x = {5, 8, 10, 24},
+         .w = {48, 1, 1, 24},
+         .params = {.stride = {2, 2}},
+         .bias = true});
+    add({.name = "gaps_16_channels",
+         .x = {2, 10, 11, 16},
+         .w = {16, 2, 2, 16},
+         .params = {.stride = {3, 3}},
+         .bias = true});
+    add({.name = "down_deep",  // long sums, and more pixels in a row than a block has
+         .x = {2, 18, 27, 48},
+         .w = {67, 3, 3, 48},
+         .params = {.stride = {2, 2}, .padding = {1, 1, 1, 1}}});
     // Channels that 16-byte loads allow: each kind of tile of the native kernels, with tails, and sums that are split.
     add({.name = "tiles", .x = {2, 9, 9, 40}, .w = {72, 3, 3, 40}, .params = same3, .bias = true});
     add({.name = "tiles_large", .x = {3, 75, 75, 40}, .w = {40, 1, 2, 40}, .params = {.padding = {0, 0, 1, 0}}});

@@ -91,6 +91,36 @@ INSTANTIATE_TEST_SUITE_P(Implementations, ConvTest,
                          testing::Values("cpu", "cpu_direct", "cpu_winograd", "cpu_winograd_nhwc"),
                          [](const auto& each) { return std::string(each.param); });
 
+/// The gradient of the filters, then that of the bias.
+std::vector<float> direct_filter_gradient(int threads) {
+    const Shape picture{7, 9, 8, 16}, result{7, 5, 4, 32}, filters{32, 3, 3, 16}, outputs{32};
+    std::vector<float> x(static_cast<std::size_t>(picture.elements())), dy(static_cast<std::size_t>(result.elements()));
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 37 % 101) / 50 - 1;
+    for (std::size_t i = 0; i < dy.size(); ++i) dy[i] = static_cast<float>(i * 53 % 103) / 50 - 1;
+    std::vector<float> gradients(static_cast<std::size_t>(filters.elements()) + 32, -1.0f);
+    const Conv2dBackwardWeights args{.x = View(x.data(), picture, DType::f32),
+                                     .dy = View(dy.data(), result, DType::f32),
+                                     .params = {.stride = {2, 2}, .padding = {1, 1, 1, 1}},
+                                     .dw = View(gradients.data(), filters, DType::f32),
+                                     .dbias = View(gradients.data() + filters.elements(), outputs, DType::f32)};
+    const auto* implementation = conv2d_backward_weights().find("cpu_direct", DeviceKind::cpu);
+    if (!implementation->supports(args)) return {};
+    set_thread_count(threads);
+    run_implementation(*implementation, args, Device::cpu(), 0);
+    set_thread_count(0);
+    return gradients;
+}
+
+TEST(Conv2dBackwardWeights, DirectSumsAreFixedForAThreadCount) {
+    const std::vector<float> one = direct_filter_gradient(1), three = direct_filter_gradient(3);
+    if (one.empty()) GTEST_SKIP() << "a processor without AVX-512";
+    EXPECT_EQ(three, direct_filter_gradient(3));
+    for (std::size_t i = 0; i < one.size(); ++i) ASSERT_NEAR(one[i], three[i], 1e-4) << i;
+    // More threads than pictures have rows: some sum nothing.
+    const std::vector<float> many = direct_filter_gradient(64);
+    for (std::size_t i = 0; i < one.size(); ++i) ASSERT_NEAR(one[i], many[i], 1e-4) << i;
+}
+
 TEST(Conv2dParams, OutputShape) {
     const Conv2dParams params{.stride = {2, 1}, .dilation = {1, 3}, .padding = {0, 1, 2, 0}};
     EXPECT_EQ(params.output_shape({5, 8, 10, 3}, {7, 3, 3, 3}), (Shape{5, 4, 6, 7}));

@@ -19,6 +19,7 @@ KernelTable<AttentionBackward>& attention_backward() {
         auto* t = new KernelTable<AttentionBackward>("attention_backward");
         add_reference(*t);
         add_cpu(*t);
+        add_cpu_blocks(*t);
         return t;
     }();
     return table;

@@ -3,7 +3,7 @@
 
 #include "core/check.h"
 #include "core/parallel.h"
-#include "kernels/attention/extents.h"
+#include "kernels/attention/cpu_heads.h"
 #include "kernels/attention/implementations.h"
 #include "kernels/bf16_memory.h"
 #include "kernels/dispatch.h"
@@ -14,8 +14,8 @@
 // Products of one head at a time by oneDNN's sgemm, which reads heads where they stand: rows of a head are
 // heads * size apart. A block of queries meets all keys that it may see, so its scores stay in cache while there are
 // fewer than some 2,000 keys, and softmax needs no second pass. Floor: 2 products forward and 5 backward of
-// 2 * queries * keys * size operations a head, half of that if causal. Threads share out the heads of the batch: with
-// fewer of them than threads, some threads rest. A head of bf16 is widened first, its results are narrowed at the end.
+// 2 * queries * keys * size operations a head, half of that if causal. A head of bf16 is
+// widened first, its results are narrowed at the end.
 namespace heddle::kernels {
 namespace {
 
@@ -26,20 +26,6 @@ struct Matrix {
     std::int64_t step;
 
     Matrix from(std::int64_t row) const { return {data + row * step, step}; }
-};
-
-/// One head of an operand [batch, time, heads, size] in memory.
-template <class T>
-struct Head {
-    T* data;
-    std::int64_t rows, step, size;
-
-    Head(const View& view, std::int64_t task)
-        : data(view.as<T>() +
-               (task / view.shape[2] * view.shape[1] * view.shape[2] + task % view.shape[2]) * view.shape[3]),
-          rows(view.shape[1]),
-          step(view.shape[2] * view.shape[3]),
-          size(view.shape[3]) {}
 };
 
 /// Heads in f32: where they stand, or in bf16 copies one behind the other in the scratch memory.
@@ -136,26 +122,7 @@ std::size_t head_floats(const AttentionBackward& args) {
 
 template <class Args>
 std::size_t workspace(const Args& args) {
-    const AttentionExtents e(args);
-    const auto parts = std::max<std::int64_t>(1, std::min<std::int64_t>(thread_count(), e.batch * e.heads));
-    return static_cast<std::size_t>(parts) * head_floats(args) * sizeof(float);
-}
-
-/// Calls body(task, scratch) for every head of the batch, on as many threads as the workspace serves.
-template <class Args, class Body>
-void for_heads(const Args& args, const KernelContext& context, const Body& body) {
-    const AttentionExtents e(args);
-    const std::int64_t tasks = e.batch * e.heads;
-    const auto floats = static_cast<std::int64_t>(head_floats(args));
-    const std::int64_t parts =
-        floats > 0 ? static_cast<std::int64_t>(context.workspace_bytes / sizeof(float)) / floats : 1;
-    parallel_for(parts, 1, [&](std::int64_t first, std::int64_t last) {
-        const SerialScope serial;
-        const onednn::ThreadScope scope;
-        for (std::int64_t part = first; part < last; ++part)
-            for (std::int64_t task = tasks * part / parts; task < tasks * (part + 1) / parts; ++task)
-                body(task, static_cast<float*>(context.workspace) + part * floats);
-    });
+    return heads_workspace_bytes(AttentionExtents(args), head_floats(args));
 }
 
 /// What a block of queries works on: how many there are, and how many keys its last one may see.
@@ -166,14 +133,11 @@ struct Block {
         : first(query), queries(std::min(block_queries, e.queries - query)), keys(e.seen_by(query + queries - 1)) {}
 };
 
-const std::uint8_t* mask_of(const View& mask, std::int64_t row) {
-    return mask ? mask.as<std::uint8_t>() + row * mask.shape[1] : nullptr;
-}
-
 template <class T>
 void forward_in(const AttentionForward& args, KernelContext& context) {
     const AttentionExtents e(args);
-    for_heads(args, context, [&](std::int64_t task, float* scratch) {
+    for_heads(e, head_floats(args), context, [&](std::int64_t task, float* scratch) {
+        const onednn::ThreadScope scope;
         WideHeads heads(scratch + block_floats(e));
         const Head<T> result(args.output, task);
         const Matrix query = heads.read(Head<T>(args.query, task)), key = heads.read(Head<T>(args.key, task)),
@@ -204,7 +168,8 @@ void forward(const AttentionForward& args, KernelContext& context) {
 template <class T>
 void backward_in(const AttentionBackward& args, KernelContext& context) {
     const AttentionExtents e(args);
-    for_heads(args, context, [&](std::int64_t task, float* scratch) {
+    for_heads(e, head_floats(args), context, [&](std::int64_t task, float* scratch) {
+        const onednn::ThreadScope scope;
         WideHeads heads(scratch + 2 * block_floats(e));
         const Head<T> query_result(args.dquery, task), key_result(args.dkey, task), value_result(args.dvalue, task);
         const Matrix query = heads.read(Head<T>(args.query, task)), key = heads.read(Head<T>(args.key, task)),

@@ -9,5 +9,6 @@ void add_reference(KernelTable<AttentionForward>& table);
 void add_reference(KernelTable<AttentionBackward>& table);
 void add_cpu(KernelTable<AttentionForward>& table);
 void add_cpu(KernelTable<AttentionBackward>& table);
+void add_cpu_blocks(KernelTable<AttentionBackward>& table);
 
 }  // namespace heddle::kernels

@@ -2,11 +2,14 @@
 
 #include "core/parallel.h"
 #include "kernels/dispatch.h"
+#include "kernels/lanes.h"
 #include "kernels/norm/cpu_loops.h"
 #include "kernels/norm/implementations.h"
+#include "kernels/stream.h"
 
 // Two passes over memory: the sums (and the masked gradient, where wanted), then dx, which goes through each thread's
-// part backwards, so that it begins with what is still in cache.
+// part backwards, so that it begins with what is still in cache. Of y the second pass needs the signs alone, which the
+// first leaves it; a large dx is written past the caches. Floor: x and dy read twice, y once, dx written once.
 namespace heddle::kernels {
 namespace {
 
@@ -15,10 +18,21 @@ Strips strips_of(const BatchNormBackward& args) {
     return Strips(channels > 0 ? args.x.elements() / channels : 0, channels);
 }
 
+bool is_relu(const BatchNormBackward& args) { return args.activation == FusedActivation::relu; }
+
+/// Whether the first pass leaves signs to the second: not where it stores the masked gradient anyhow.
+bool leaves_signs(const BatchNormBackward& args, const Strips& strips) {
+    return is_relu(args) && args.training && args.dx && !args.dresidual && strips.strip % lanes == 0;
+}
+
+std::int64_t sign_words_of_chunk(const Strips& strips) { return sign_words(strips.chunk_rows * strips.channels); }
+
 std::size_t workspace(const BatchNormBackward& args) {
     const Strips strips = strips_of(args);
+    const std::int64_t words = leaves_signs(args, strips) ? strips.chunks * sign_words_of_chunk(strips) : 0;
     return static_cast<std::size_t>(2 * strips.chunks * strips.channels) * sizeof(double) +
-           static_cast<std::size_t>(4 * strips.strip) * sizeof(float);
+           static_cast<std::size_t>(4 * strips.strip) * sizeof(float) +
+           static_cast<std::size_t>(words) * sizeof(std::uint32_t);
 }
 
 template <class T>
@@ -36,12 +50,15 @@ void backward_in(const BatchNormBackward& args, KernelContext& context) {
     double* products = sums + strips.chunks * channels;
     auto* mean = reinterpret_cast<float*>(products + strips.chunks * channels);
     float *factor = mean + strips.strip, *slope = factor + strips.strip, *constant = slope + strips.strip;
-    const View y = args.activation == FusedActivation::relu ? args.y : View();
+    const bool by_signs = leaves_signs(args, strips);
+    auto* const signs = reinterpret_cast<std::uint32_t*>(constant + strips.strip);
+    const std::int64_t words = sign_words_of_chunk(strips);
+    const View y = is_relu(args) ? args.y : View();
 
-    // The first pass stores the masked gradient where it can (a new array of its own would cost more than reading y
-    // twice); the second then reads it instead of dy and y.
+    // Without signs the first pass stores the masked gradient where it can (a new array of its own would cost more than
+    // reading y twice); the second then reads it instead of dy and y.
     const bool in_place = args.dx && args.dx.data == args.dy.data;
-    const View stored = args.dresidual ? args.dresidual : (in_place && args.training ? args.dx : View());
+    const View stored = args.dresidual ? args.dresidual : (in_place && args.training && !by_signs ? args.dx : View());
 
     std::copy_n(args.mean.as<float>(), channels, mean);
     repeat_first_row(strips, mean);
@@ -54,9 +71,14 @@ void backward_in(const BatchNormBackward& args, KernelContext& context) {
                 const std::int64_t start = strips.first_row(chunk) * channels;
                 std::fill(sum.begin(), sum.end(), 0.0f);
                 std::fill(product.begin(), product.end(), 0.0f);
-                add_gradients(strips, strips.rows_in(chunk) * channels, args.x.as<T>() + start, offset_by<T>(y, start),
-                              args.dy.as<T>() + start, mean, sum.data(), product.data(),
-                              store ? stored.as<T>() + start : nullptr);
+                const std::int64_t count = strips.rows_in(chunk) * channels;
+                Mask<T> mask{.y = offset_by<T>(y, start)};
+                if (by_signs) {
+                    find_signs(count, mask.y, signs + chunk * words);
+                    mask = {.signs = signs + chunk * words};
+                }
+                add_gradients(strips, count, args.x.as<T>() + start, mask, args.dy.as<T>() + start, mean, sum.data(),
+                              product.data(), store ? stored.as<T>() + start : nullptr);
                 fold(strips, sum.data(), sums + chunk * channels);
                 fold(strips, product.data(), products + chunk * channels);
             }
@@ -83,18 +105,32 @@ void backward_in(const BatchNormBackward& args, KernelContext& context) {
         repeat_first_row(strips, slope);
         repeat_first_row(strips, constant);
     }
-    const View gradient = stored ? stored : args.dy, mask = stored ? View() : y;
+    const View gradient = stored ? stored : args.dy, masked_by = stored ? View() : y;
+    const auto run = [&](std::int64_t chunk, std::int64_t first, std::int64_t count, T* dx) {
+        const std::int64_t start = strips.first_row(chunk) * channels + first;
+        const T *g = gradient.as<T>() + start, *mask = offset_by<T>(masked_by, start);
+        if (!through_statistics) return scaled_gradient(strips, count, mask, g, factor, dx);
+        data_gradient(strips, count, args.x.as<T>() + start,
+                      by_signs ? Mask<T>{.signs = signs + chunk * words, .first = first} : Mask<T>{.y = mask}, g, mean,
+                      factor, slope, constant, dx);
+    };
+    const bool streamed =
+        static_cast<std::size_t>(args.dx.elements()) * sizeof(T) >= streamed_bytes && args.dx.data != gradient.data;
+    // What is computed before it is streamed out: whole strips, in the first cache.
+    const std::int64_t part = std::max<std::int64_t>(2048 / strips.strip, 1) * strips.strip;
     parallel_for(strips.chunks, 1, [&](std::int64_t first, std::int64_t last) {
+        std::vector<T> parts(static_cast<std::size_t>(streamed ? part : 0));
         for (std::int64_t chunk = last - 1; chunk >= first; --chunk) {
-            const std::int64_t start = strips.first_row(chunk) * channels;
-            const std::int64_t count = strips.rows_in(chunk) * channels;
-            const T *g = gradient.as<T>() + start, *masked_by = offset_by<T>(mask, start);
-            T* dx = args.dx.as<T>() + start;
-            if (through_statistics)
-                data_gradient(strips, count, args.x.as<T>() + start, masked_by, g, mean, factor, slope, constant, dx);
-            else
-                scaled_gradient(strips, count, masked_by, g, factor, dx);
+            T* const dx = args.dx.as<T>() + strips.first_row(chunk) * channels;
+            const std::int64_t end = strips.rows_in(chunk) * channels;
+            if (!streamed) run(chunk, 0, end, dx);
+            for (std::int64_t i = 0; streamed && i < end; i += part) {
+                const std::int64_t count = std::min(part, end - i);
+                run(chunk, i, count, parts.data());
+                stream_out(parts.data(), dx + i, static_cast<std::size_t>(count) * sizeof(T));
+            }
         }
+        if (streamed) finish_stream();
     });
 }
 

@@ -1,6 +1,7 @@
 #include "kernels/norm/cpu_loops.h"
 
 #include <algorithm>
+#include <cstring>
 #include <type_traits>
 
 #include "core/parallel.h"
@@ -16,6 +17,7 @@ namespace heddle::kernels {
 namespace {
 
 #define HEDDLE_INLINE [[gnu::always_inline]] inline
+#define HEDDLE_INLINE_LAMBDA __attribute__((always_inline))
 
 HEDDLE_INLINE void add_to(float* to, const Lanes& from) {
     Lanes sum;
@@ -142,7 +144,7 @@ HEDDLE_INLINE void normalize_in(const Strips& strips, std::int64_t count, const 
     }
 }
 
-// What the gradient loops read as g: dy itself, or dy where y > 0. Of an element, or of as many as a vector has.
+// What the gradient loops read as g: dy itself, or dy where y > 0 or was. Of an element, or of as many as a vector has.
 template <class T>
 struct Plain {
     const T* dy;
@@ -169,6 +171,48 @@ struct Masked {
         foresee(y, first, count);
     }
 };
+
+// Element i of the signs: word i % 16 of the 16 that 512 elements share, bit i / 16 % 32. So vectors need no shuffles.
+using Words = detail::Words;
+constexpr std::int64_t sign_group = 32 * lanes;
+
+template <class T>
+struct Signed {
+    const T* dy;
+    const std::uint32_t* signs;
+    std::int64_t offset;
+    float operator()(std::int64_t i) const {
+        const auto at = static_cast<std::uint64_t>(offset + i);
+        const std::uint32_t word = signs[at / sign_group * lanes + at % lanes];
+        return (word >> (at / lanes % 32) & 1) != 0 ? load(dy[i]) : 0.0f;
+    }
+    HEDDLE_INLINE void get_lanes(Lanes& g, std::int64_t i) const {
+        const auto at = static_cast<std::uint64_t>(offset + i);
+        Words words;
+        std::memcpy(&words, signs + at / sign_group * lanes, sizeof(words));
+        Lanes value;
+        get(value, dy + i);
+        g = (words & (std::uint32_t{1} << (at / lanes % 32))) != 0 ? value : Lanes{};
+    }
+    HEDDLE_INLINE void foresee_lines(std::int64_t first, std::int64_t count) const { foresee(dy, first, count); }
+};
+
+template <class T>
+HEDDLE_INLINE void find_signs_in(std::int64_t count, const T* y, std::uint32_t* signs) {
+    for (; count > 0; count -= sign_group, y += sign_group, signs += lanes) {
+        const std::int64_t length = count < sign_group ? count : sign_group;
+        Words words{}, bit = Words{} + 1;
+        std::int64_t i = 0;
+        for (; i + lanes <= length; i += lanes, bit += bit) {
+            Lanes value;
+            get(value, y + i);
+            words |= value > 0 ? bit : Words{};
+        }
+        std::memcpy(signs, &words, sizeof(words));
+        for (std::int64_t j = 0; i + j < length; ++j)
+            if (load(y[i + j]) > 0) signs[j] |= std::uint32_t{1} << (i / lanes);
+    }
+}
 
 /// Returns how many elements it took.
 template <int width, bool keep, class T, class Gradient>
@@ -206,17 +250,21 @@ HEDDLE_INLINE void add_gradients_of(const Strips& strips, std::int64_t count, co
     with_vectors(strips, [&](auto width) {
         i = add_gradients_in_registers<width(), keep>(count, x, gradient, mean, sum, products, masked);
     });
-    for (; i + 2 * strip <= count; i += 2 * strip)
+    for (; strip % lanes == 0 && i + 2 * strip <= count; i += 2 * strip)
         for (std::int64_t first = 0; first < strip; first += block) {
             const std::int64_t last = std::min(first + block, strip), next = i + 4 * strip + 2 * first;
             foresee(x, next, 2 * (last - first));
             gradient.foresee_lines(next, 2 * (last - first));
-#pragma GCC ivdep
-            for (std::int64_t j = first; j < last; ++j) {
-                const float g0 = gradient(i + j), g1 = gradient(i + strip + j);
-                sum[j] += g0 + g1;
-                products[j] += g0 * (load(x[i + j]) - mean[j]) + g1 * (load(x[i + strip + j]) - mean[j]);
-                if constexpr (keep) store(masked[i + j], g0), store(masked[i + strip + j], g1);
+            for (std::int64_t j = first; j < last; j += lanes) {
+                Lanes g0, g1, d0, d1, about;
+                gradient.get_lanes(g0, i + j);
+                gradient.get_lanes(g1, i + strip + j);
+                get(d0, x + i + j);
+                get(d1, x + i + strip + j);
+                get(about, mean + j);
+                add_to(sum + j, g0 + g1);
+                add_to(products + j, g0 * (d0 - about) + g1 * (d1 - about));
+                if constexpr (keep) put(masked + i + j, g0), put(masked + i + strip + j, g1);
             }
         }
     for (; i < count; i += strip) {
@@ -238,8 +286,19 @@ HEDDLE_INLINE void data_gradient_of(const Strips& strips, std::int64_t count, co
     const std::int64_t strip = strips.strip;
     for (std::int64_t i = 0; i < count; i += strip) {
         const std::int64_t length = count - i < strip ? count - i : strip;
+        const std::int64_t whole = strip % lanes == 0 ? length / lanes * lanes : 0;
+        for (std::int64_t j = 0; j < whole; j += lanes) {
+            Lanes g, d, about, by, along, shift;
+            gradient.get_lanes(g, i + j);
+            get(d, x + i + j);
+            get(about, mean + j);
+            get(by, factor + j);
+            get(along, slope + j);
+            get(shift, constant + j);
+            put(dx + i + j, by * g - ((d - about) * along + shift));
+        }
 #pragma GCC ivdep
-        for (std::int64_t j = 0; j < length; ++j)
+        for (std::int64_t j = whole; j < length; ++j)
             store(dx[i + j], factor[j] * gradient(i + j) - ((load(x[i + j]) - mean[j]) * slope[j] + constant[j]));
     }
 }
@@ -255,27 +314,35 @@ HEDDLE_INLINE void scaled_gradient_of(const Strips& strips, std::int64_t count, 
     }
 }
 
-template <class T>
-HEDDLE_INLINE void add_gradients_in(const Strips& strips, std::int64_t count, const T* x, const T* y, const T* dy,
-                                    const float* mean, float* sum, float* products, T* masked) {
-    if (y && masked)
-        add_gradients_of<true>(strips, count, x, Masked<T>{dy, y}, mean, sum, products, masked);
-    else if (y)
-        add_gradients_of<false>(strips, count, x, Masked<T>{dy, y}, mean, sum, products, masked);
-    else if (masked)
-        add_gradients_of<true>(strips, count, x, Plain<T>{dy}, mean, sum, products, masked);
+/// Calls body(what is read as g).
+template <class T, class Body>
+HEDDLE_INLINE void with_gradient(const Mask<T>& mask, const T* dy, const Body& body) {
+    if (mask.signs)
+        body(Signed<T>{dy, mask.signs, mask.first});
+    else if (mask.y)
+        body(Masked<T>{dy, mask.y});
     else
-        add_gradients_of<false>(strips, count, x, Plain<T>{dy}, mean, sum, products, masked);
+        body(Plain<T>{dy});
 }
 
 template <class T>
-HEDDLE_INLINE void data_gradient_in(const Strips& strips, std::int64_t count, const T* x, const T* y, const T* dy,
-                                    const float* mean, const float* factor, const float* slope, const float* constant,
-                                    T* dx) {
-    if (y)
-        data_gradient_of(strips, count, x, Masked<T>{dy, y}, mean, factor, slope, constant, dx);
-    else
-        data_gradient_of(strips, count, x, Plain<T>{dy}, mean, factor, slope, constant, dx);
+HEDDLE_INLINE void add_gradients_in(const Strips& strips, std::int64_t count, const T* x, const Mask<T>& mask,
+                                    const T* dy, const float* mean, float* sum, float* products, T* masked) {
+    with_gradient(mask, dy, [&](const auto& gradient) HEDDLE_INLINE_LAMBDA {
+        if (masked)
+            add_gradients_of<true>(strips, count, x, gradient, mean, sum, products, masked);
+        else
+            add_gradients_of<false>(strips, count, x, gradient, mean, sum, products, masked);
+    });
+}
+
+template <class T>
+HEDDLE_INLINE void data_gradient_in(const Strips& strips, std::int64_t count, const T* x, const Mask<T>& mask,
+                                    const T* dy, const float* mean, const float* factor, const float* slope,
+                                    const float* constant, T* dx) {
+    with_gradient(mask, dy, [&](const auto& gradient) HEDDLE_INLINE_LAMBDA {
+        data_gradient_of(strips, count, x, gradient, mean, factor, slope, constant, dx);
+    });
 }
 
 template <class T>
@@ -301,14 +368,15 @@ HEDDLE_SIMD_CLONES void normalize(const Strips& s, std::int64_t n, const float* 
                                   const float* mean, const float* factor, const float* shift, float floor, float* y) {
     normalize_in(s, n, x, residual, mean, factor, shift, floor, y);
 }
-HEDDLE_SIMD_CLONES void add_gradients(const Strips& s, std::int64_t n, const float* x, const float* y, const float* dy,
-                                      const float* mean, float* sum, float* products, float* masked) {
-    add_gradients_in(s, n, x, y, dy, mean, sum, products, masked);
+HEDDLE_SIMD_CLONES void find_signs(std::int64_t n, const float* y, std::uint32_t* signs) { find_signs_in(n, y, signs); }
+HEDDLE_SIMD_CLONES void add_gradients(const Strips& s, std::int64_t n, const float* x, const Mask<float>& mask,
+                                      const float* dy, const float* mean, float* sum, float* products, float* masked) {
+    add_gradients_in(s, n, x, mask, dy, mean, sum, products, masked);
 }
-HEDDLE_SIMD_CLONES void data_gradient(const Strips& s, std::int64_t n, const float* x, const float* y, const float* dy,
-                                      const float* mean, const float* factor, const float* slope, const float* constant,
-                                      float* dx) {
-    data_gradient_in(s, n, x, y, dy, mean, factor, slope, constant, dx);
+HEDDLE_SIMD_CLONES void data_gradient(const Strips& s, std::int64_t n, const float* x, const Mask<float>& mask,
+                                      const float* dy, const float* mean, const float* factor, const float* slope,
+                                      const float* constant, float* dx) {
+    data_gradient_in(s, n, x, mask, dy, mean, factor, slope, constant, dx);
 }
 HEDDLE_SIMD_CLONES void scaled_gradient(const Strips& s, std::int64_t n, const float* y, const float* dy,
                                         const float* factor, float* dx) {
@@ -327,15 +395,18 @@ HEDDLE_SIMD_CLONES void normalize(const Strips& s, std::int64_t n, const BFloat1
                                   BFloat16* y) {
     normalize_in(s, n, x, residual, mean, factor, shift, floor, y);
 }
-HEDDLE_SIMD_CLONES void add_gradients(const Strips& s, std::int64_t n, const BFloat16* x, const BFloat16* y,
+HEDDLE_SIMD_CLONES void find_signs(std::int64_t n, const BFloat16* y, std::uint32_t* signs) {
+    find_signs_in(n, y, signs);
+}
+HEDDLE_SIMD_CLONES void add_gradients(const Strips& s, std::int64_t n, const BFloat16* x, const Mask<BFloat16>& mask,
                                       const BFloat16* dy, const float* mean, float* sum, float* products,
                                       BFloat16* masked) {
-    add_gradients_in(s, n, x, y, dy, mean, sum, products, masked);
+    add_gradients_in(s, n, x, mask, dy, mean, sum, products, masked);
 }
-HEDDLE_SIMD_CLONES void data_gradient(const Strips& s, std::int64_t n, const BFloat16* x, const BFloat16* y,
+HEDDLE_SIMD_CLONES void data_gradient(const Strips& s, std::int64_t n, const BFloat16* x, const Mask<BFloat16>& mask,
                                       const BFloat16* dy, const float* mean, const float* factor, const float* slope,
                                       const float* constant, BFloat16* dx) {
-    data_gradient_in(s, n, x, y, dy, mean, factor, slope, constant, dx);
+    data_gradient_in(s, n, x, mask, dy, mean, factor, slope, constant, dx);
 }
 HEDDLE_SIMD_CLONES void scaled_gradient(const Strips& s, std::int64_t n, const BFloat16* y, const BFloat16* dy,
                                         const float* factor, BFloat16* dx) {

@@ -203,6 +203,7 @@ std::vector<Case<BatchNormBackward>> backwards() {
         cases.push_back(backward(name, {.shape = shape}, true, {}));
         cases.push_back(backward(std::string(name) + "_fused", {.shape = shape, .residual = true, .relu = true}, true,
                                  {.dresidual = true}));
+        cases.push_back(backward(std::string(name) + "_relu", {.shape = shape, .relu = true}, true, {}));
         cases.push_back(backward(std::string(name) + "_frozen", {.shape = shape, .relu = true}, false, {}));
     }
     const Shape plain{7, 11, 37};
@@ -216,10 +217,17 @@ std::vector<Case<BatchNormBackward>> backwards() {
     cases.push_back(backward("frozen_residual", {.shape = plain, .relu = true}, false, {.dresidual = true}));
     cases.push_back(backward("outliers", {.shape = {1031, 19}, .fill = Fill::outliers}, true, {}));
     // Gradients in place, as the tape runs them: dresidual over dy, and dx over dy.
-    for (const bool residual : {true, false})
-        cases.push_back({residual ? "residual_in_place" : "dx_in_place", [=](Problem& problem) {
-                             const Shape shape{133, 35}, channels{35};
-                             problem.reduction(133);
+    struct InPlace {
+        const char* name;
+        std::int64_t height, width;
+        bool residual;
+    };
+    for (const auto& [name, height, width, residual] :
+         {InPlace{"residual_in_place", 133, 35, true}, InPlace{"dx_in_place", 133, 35, false},
+          InPlace{"dx_in_place_channels1031", 37, 1031, false}})
+        cases.push_back({name, [height = height, width = width, residual = residual](Problem& problem) {
+                             const Shape shape{height, width}, channels{width};
+                             problem.reduction(height);
                              BatchNormBackward args;
                              args.x = problem.input(shape);
                              args.y = problem.input(shape);

@@ -37,9 +37,9 @@ Values positive(std::int64_t size, std::size_t seed) {
 View matrix(Values& values) { return View(values.data(), {rows, channels}, DType::f32); }
 View vector(Values& values) { return View(values.data(), {static_cast<std::int64_t>(values.size())}, DType::f32); }
 
-/// `make(output)` gives the arguments of a call.
+/// `make(output)` gives the arguments of a call; values agree within `tolerance`.
 template <class Args, class Make>
-void expect_output(KernelTable<Args>& table, const Make& make) {
+void expect_output(KernelTable<Args>& table, float tolerance, const Make& make) {
     const FlushDenormals flush;
     Values want(static_cast<std::size_t>(count));
     const auto run = [&](const char* name, float* output) {
@@ -53,7 +53,7 @@ void expect_output(KernelTable<Args>& table, const Make& make) {
         run("cpu", got);
         std::int64_t wrong = 0;
         for (std::int64_t i = 0; i < count; ++i)
-            wrong += !(std::abs(got[i] - want[static_cast<std::size_t>(i)]) <= 2e-5f);
+            wrong += !(std::abs(got[i] - want[static_cast<std::size_t>(i)]) <= tolerance);
         EXPECT_EQ(wrong, 0) << "offset " << offset;
         EXPECT_EQ(std::count(framed.begin(), framed.begin() + static_cast<std::ptrdiff_t>(offset), untouched),
                   static_cast<std::ptrdiff_t>(offset));
@@ -64,7 +64,7 @@ void expect_output(KernelTable<Args>& table, const Make& make) {
 
 TEST(Stream, BatchNormWritesAllOfItsOutputAndNoMore) {
     Values x = some(count, 0), mean(channels), inverse_deviation(channels);
-    expect_output(batch_norm_forward(), [&](const View& y) {
+    expect_output(batch_norm_forward(), 1e-5f, [&](const View& y) {
         return BatchNormForward{
             .x = matrix(x), .y = y, .mean = vector(mean), .inverse_deviation = vector(inverse_deviation)};
     });
@@ -74,7 +74,7 @@ TEST(Stream, BatchNormBackwardWritesAllOfItsOutputAndNoMore) {
     Values x = some(count, 0), y = some(count, 3), dy = some(count, 7), mean = some(channels, 1),
            inverse_deviation = positive(channels, 2);
     for (const bool training : {true, false})
-        expect_output(batch_norm_backward(), [&](const View& dx) {
+        expect_output(batch_norm_backward(), 2e-5f, [&](const View& dx) {
             return BatchNormBackward{.x = matrix(x),
                                      .y = matrix(y),
                                      .dy = matrix(dy),

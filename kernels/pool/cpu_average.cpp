@@ -70,6 +70,7 @@ template <class T>
     if (channels % lanes == 0) {
         std::int64_t first = 0;
         for (; first + 8 * lanes <= channels; first += 8 * lanes) average_in_registers<8>(window, first);
+        for (; first + 4 * lanes <= channels; first += 4 * lanes) average_in_registers<4>(window, first);
         for (; first + 2 * lanes <= channels; first += 2 * lanes) average_in_registers<2>(window, first);
         if (first < channels) average_in_registers<1>(window, first);
         return;

@@ -8,6 +8,7 @@
 #include "kernels/loss/loss.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/norm/norm.h"
+#include "kernels/norm/norm_pool.h"
 #include "kernels/optim/optim.h"
 #include "kernels/pool/pool.h"
 #include "kernels/random/random.h"
@@ -78,6 +79,8 @@ std::vector<KernelTableBase*> kernel_tables() {
         &batch_norm_forward(),
         &batch_norm_inference(),
         &batch_norm_backward(),
+        &batch_norm_pool_forward(),
+        &batch_norm_pool_backward(),
         // optim
         &sgd_step(),
         &adam_step(),

@@ -18,6 +18,7 @@ void register_native_kernels() {
     register_max_pool();
     register_norm_backward();
     register_norm_forward();
+    register_norm_pool();
     register_optimizer_steps();
     register_point_losses();
     register_reduce();

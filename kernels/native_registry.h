@@ -20,6 +20,7 @@ void register_matmul();
 void register_max_pool();
 void register_norm_backward();
 void register_norm_forward();
+void register_norm_pool();
 void register_optimizer_steps();
 void register_point_losses();
 void register_reduce();

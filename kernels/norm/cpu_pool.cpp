@@ -1,5 +1,6 @@
 #include <limits>
 #include <type_traits>
+#include <vector>
 
 #include "kernels/dispatch.h"
 #include "kernels/norm/cpu_statistics.h"
@@ -15,19 +16,18 @@ namespace {
 
 bool is_relu(FusedActivation activation) { return activation == FusedActivation::relu; }
 
-/// Strips of a single row, as `normalize` takes them.
+/// y = max((x - mean) * factor + shift, floor), and by `sign` * x it is decided which x wins.
 struct Channels {
     const float *mean, *factor, *shift;
-    float floor;  // 0 with relu, else -infinity
+    const float* sign;  // -1 where the scale is negative, else 1
+    float floor;        // 0 with relu, else -infinity
 };
 
 /// y and picked (or null) of a row of windows.
 template <class Index, class T>
 [[gnu::always_inline]] inline void forward_row(const RowOfWindows<T>& row, const Channels& norm, T* y, T* picked,
                                                void* index) {
-    // What is larger becomes larger, or smaller where the factor is negative.
-    const float* __restrict factor = norm.factor;
-    const auto order = [=](std::int64_t c, float value) { return factor[c] < 0 ? -value : value; };
+    const auto order = [&](std::int64_t c, float value) { return norm.sign[c] * value; };
     for (std::int64_t o = 0; o < row.outputs; ++o, y += row.channels) {
         Index* own = static_cast<Index*>(index);
         if constexpr (!std::is_void_v<Index>) own += o * row.channels;
@@ -35,7 +35,7 @@ template <class Index, class T>
         find_best<Index>(row, o, best, own, order);
 #pragma GCC ivdep
         for (std::int64_t c = 0; c < row.channels; ++c) {
-            const float value = (load(best[c]) - norm.mean[c]) * factor[c] + norm.shift[c];
+            const float value = (load(best[c]) - norm.mean[c]) * norm.factor[c] + norm.shift[c];
             store(y[c], value < norm.floor ? norm.floor : value);
         }
     }
@@ -56,9 +56,12 @@ HEDDLE_FORWARD_ROW(forward_row_bare, void, BFloat16)
 template <class T>
 void forward_in(const BatchNormPoolForward& args, KernelContext& context) {
     const Coefficients coefficients = take_statistics(args.norm(), context);
+    std::vector<float> sign;
+    for (std::int64_t c = 0; c < args.mean.elements(); ++c) sign.push_back(at(args.scale, c, 1) < 0 ? -1.0f : 1.0f);
     const Channels norm{.mean = coefficients.mean,
                         .factor = coefficients.factor,
                         .shift = coefficients.shift,
+                        .sign = sign.data(),
                         .floor = is_relu(args.activation) ? 0.0f : -std::numeric_limits<float>::infinity()};
     using RunRow = void (*)(const RowOfWindows<T>&, const Channels&, T*, T*, void*);
     const RunRow run_row = !args.index                     ? static_cast<RunRow>(forward_row_bare)

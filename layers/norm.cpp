@@ -2,6 +2,7 @@
 
 #include "layers/detail/batch_norm_impl.h"
 #include "layers/detail/fold.h"
+#include "layers/detail/norm_pool.h"
 #include "layers/detail/registry.h"
 
 namespace heddle {
@@ -37,19 +38,35 @@ LayerNormalization::LayerNormalization(const LayerNormalizationOptions& options)
 BatchNormalization::BatchNormalization(const BatchNormalizationOptions& options)
     : Layer(std::make_shared<BatchNormalizationImpl>(options)) {}
 
+namespace {
+
+ops::FusedActivation activation_of(const FusedBatchNormOptions& fused) {
+    return fused.relu ? ops::FusedActivation::relu : ops::FusedActivation::none;
+}
+
+}  // namespace
+
 Tensor BatchNormalization::operator()(const Tensor& x, bool training, const FusedBatchNormOptions& fused) const {
     auto& own = static_cast<BatchNormalizationImpl&>(impl());
     if (!own.built()) build({x.shape().range(1, x.rank())});
-    const ops::LayerScope scope(own.class_name(), own.name());
-    return own.with(x, training, fused.relu ? ops::FusedActivation::relu : ops::FusedActivation::none, fused.residual);
+    if (fused.pool && !fused.residual.defined())
+        if (Tensor y = detail::normalize_and_pool(own, x, fused.pool.impl(), activation_of(fused), training);
+            y.defined())
+            return y;
+    Tensor y;
+    {
+        const ops::LayerScope scope(own.class_name(), own.name());
+        y = own.with(x, training, activation_of(fused), fused.residual);
+    }
+    return fused.pool ? fused.pool(y, training) : y;
 }
 
 Tensor BatchNormalization::after(const Layer& before, const Tensor& x, bool training,
                                  const FusedBatchNormOptions& fused) const {
-    const auto activation = fused.relu ? ops::FusedActivation::relu : ops::FusedActivation::none;
     check(static_cast<bool>(before), "BatchNormalization: after an empty layer");
-    Tensor y = detail::fold_batch_norm(before.impl(), x, impl(), training, activation, fused.residual);
-    return y.defined() ? y : (*this)(before(x, training), training, fused);
+    Tensor y = detail::fold_batch_norm(before.impl(), x, impl(), training, activation_of(fused), fused.residual);
+    if (!y.defined()) return (*this)(before(x, training), training, fused);
+    return fused.pool ? fused.pool(y, training) : y;
 }
 
 void add_norm_layers(LayerMakers& makers) {

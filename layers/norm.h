@@ -16,6 +16,7 @@ struct BatchNormalizationOptions {
 struct FusedBatchNormOptions {
     Tensor residual = {};  ///< added before the activation
     bool relu = false;
+    Layer pool = {};  ///< a MaxPooling2D behind it all
 };
 
 /// Batch normalisation over the last dimension (Ioffe and Szegedy 2015). Frozen, or not in training, it uses the
@@ -25,7 +26,8 @@ class HEDDLE_API BatchNormalization : public Layer {
     explicit BatchNormalization(const BatchNormalizationOptions& options = {});
 
     using Layer::operator();
-    /// relu(normalised + residual) in one pass: the end of a residual block.
+    /// pool(relu(normalised + residual)): in one pass without a pool, the end of a residual block; and, where the
+    /// batch's statistics are used, without a residual, the end of a stem.
     Tensor operator()(const Tensor& x, bool training, const FusedBatchNormOptions& fused) const;
     /// The same of `before(x)`. Where that is a Conv2D without an activation, the running statistics are used and no
     /// gradient is recorded, the norm is folded into the convolution's weights, and all is one pass: up to rounding the

@@ -120,8 +120,7 @@ struct ResNetImpl final : LayerImpl {
         fc.build({Shape{shape.back()}});
     }
     Tensor forward(const Tensor& x, bool training) override {
-        Tensor h = bn1.after(conv1, x, training, {.relu = true});
-        if (stem_pool) h = (*stem_pool)(h, training);
+        Tensor h = bn1.after(conv1, x, training, {.relu = true, .pool = stem_pool ? Layer(*stem_pool) : Layer()});
         for (const Layer& stage : stages) h = stage(h, training);
         return fc(pool(h, training), training);
     }

@@ -4,8 +4,8 @@
 #include "kernels/norm/norm.h"
 #include "ops/autograd/grad_mode.h"
 #include "ops/autograd/node.h"
+#include "ops/detail/operands.h"
 #include "ops/detail/run.h"
-#include "ops/detail/scope.h"
 #include "ops/elementwise.h"
 
 namespace heddle::ops {
@@ -13,13 +13,6 @@ namespace {
 
 using autograd::Gradients;
 using autograd::Saved;
-
-void check_vector(const char* what, const Tensor& vector, const Tensor& x, const char* op = "batch_norm") {
-    if (!vector.defined()) return;
-    require(
-        vector.shape() == Shape{x.shape().back()} && vector.dtype() == wide(x.dtype()) && vector.device() == x.device(),
-        op, "expected a {} of {} {} values, got {} (input {})", what, x.shape().back(), wide(x.dtype()), vector, x);
-}
 
 /// What both modes share: inputs 0 .. 3 are x, scale, offset, residual.
 void record_backward(const Tensor& x, const Tensor& scale, const Tensor& offset, const Tensor& residual, Tensor& y,
@@ -72,10 +65,10 @@ Tensor batch_norm(const Tensor& x, const Tensor& scale, const Tensor& offset, co
     constexpr const char* op = "batch_norm";
     require(x.defined() && x.rank() >= 2 && is_floating(x.dtype()), op,
             "expected a floating input [..., channels], got {}", x);
-    check_vector("scale", scale, x);
-    check_vector("offset", offset, x);
-    check_vector("running mean", running_mean, x);
-    check_vector("running variance", running_variance, x);
+    check_vector("scale", scale, x, op);
+    check_vector("offset", offset, x, op);
+    check_vector("running mean", running_mean, x, op);
+    check_vector("running variance", running_variance, x, op);
     require(!residual.defined() || (residual.shape() == x.shape() && residual.dtype() == x.dtype()), op,
             "expected a residual of shape {}, got {}", x.shape(), residual);
     Tensor y = Tensor::empty(x.shape(), x.options());

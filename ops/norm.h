@@ -2,10 +2,12 @@
 
 #include "core/tensor.h"
 #include "kernels/activation.h"
+#include "kernels/pool/pool.h"
 
 namespace heddle::ops {
 
 using kernels::FusedActivation;
+using kernels::Pool2dParams;
 
 struct BatchNormOptions {
     float epsilon = 1e-3f;
@@ -21,6 +23,14 @@ struct BatchNormOptions {
 HEDDLE_API Tensor batch_norm(const Tensor& x, const Tensor& scale, const Tensor& offset, const Tensor& running_mean,
                              const Tensor& running_variance, bool training, const BatchNormOptions& options = {},
                              const Tensor& residual = Tensor());
+
+/// max_pool2d(batch_norm(x)) in training, without the pictures between the two in memory, which makes it about three
+/// times as fast. x: [N, H, W, C]. The results are those of the two operations one after the other. So are the
+/// gradients, but where several elements of a window share the maximum after rounding: there the one with the largest x
+/// counts (with a negative scale the smallest), and not the first.
+HEDDLE_API Tensor batch_norm_max_pool2d(const Tensor& x, const Tensor& scale, const Tensor& offset,
+                                        const Tensor& running_mean, const Tensor& running_variance,
+                                        const BatchNormOptions& options = {}, const Pool2dParams& window = {});
 
 /// Layer normalisation over the last axis: (x - mean) / sqrt(variance + epsilon) * scale + offset, with each row's mean
 /// and variance. scale and offset [C] may be undefined.

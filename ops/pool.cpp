@@ -1,28 +1,14 @@
 #include "ops/pool.h"
 
 #include "ops/autograd/node.h"
+#include "ops/detail/operands.h"
 #include "ops/detail/run.h"
-#include "ops/detail/scope.h"
 
 namespace heddle::ops {
 namespace {
 
 using autograd::Gradients;
 using autograd::Saved;
-
-void check_window(const char* op, const Tensor& x, const Pool2dParams& p) {
-    require(x.defined() && x.rank() == 4, op, "expected pictures [batch, height, width, channels], got {}", x);
-    require(is_floating(x.dtype()), op, "expected a floating tensor, got {}", x.dtype());
-    for (std::size_t i = 0; i < 2; ++i) {
-        require(p.kernel[i] >= 1 && p.stride[i] >= 1, op, "window and stride must be at least 1");
-        require(p.padding[2 * i] >= 0 && p.padding[2 * i] < p.kernel[i] && p.padding[2 * i + 1] >= 0 &&
-                    p.padding[2 * i + 1] < p.kernel[i],
-                op, "padding must be smaller than the window");
-        const std::int64_t extent = x.size(1 + static_cast<int>(i)) + p.padding[2 * i] + p.padding[2 * i + 1];
-        require(extent >= p.kernel[i], op, "a window of {} over a padded extent of {} (input shape {})", p.kernel[i],
-                extent, x.shape());
-    }
-}
 
 Pool2dParams whole_picture(const char* op, const Tensor& x) {
     require(x.defined() && x.rank() == 4, op, "expected pictures [batch, height, width, channels], got {}", x);

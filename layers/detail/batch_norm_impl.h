@@ -55,14 +55,16 @@ struct BatchNormalizationImpl final : LayerImpl {
         running_variance = add_buffer("running_var", Tensor::ones(channels));
     }
     bool takes_batch_statistics(bool training) const { return (pooled || training) && trainable(); }
+    ops::BatchNormOptions kernel_options(ops::FusedActivation activation) const {
+        return {.epsilon = options.epsilon,
+                .momentum = 1 - options.momentum,
+                .unbiased_running_variance = options.unbiased_running_variance,
+                .activation = activation};
+    }
     Tensor with(const Tensor& x, bool training, ops::FusedActivation activation, const Tensor& residual = Tensor()) {
         if (pooled && trainable()) return pool(x, activation, residual);
         return ops::batch_norm(x, weight, bias, running_mean, running_variance, takes_batch_statistics(training),
-                               {.epsilon = options.epsilon,
-                                .momentum = 1 - options.momentum,
-                                .unbiased_running_variance = options.unbiased_running_variance,
-                                .activation = activation},
-                               residual);
+                               kernel_options(activation), residual);
     }
     Tensor pool(const Tensor& x, ops::FusedActivation activation, const Tensor& residual) {
         const Tensor mean = Tensor::zeros(running_mean.shape(), running_mean.options());

@@ -2,6 +2,7 @@
 
 #include "layers/detail/activation_impl.h"
 #include "layers/detail/fold.h"
+#include "layers/detail/norm_pool.h"
 #include "layers/layer.h"
 #include "ops/detail/scope.h"
 #include "ops/mask.h"
@@ -23,6 +24,12 @@ inline Fused forward_fused(const Layer& layer, const Tensor& x, const Layer& nex
                                    relu ? FusedActivation::relu : FusedActivation::none);
         y.defined())
         return {std::move(y), relu ? std::size_t{3} : std::size_t{2}};
+    if (Tensor y = normalize_and_pool(layer.impl(), x, next.impl(), FusedActivation::none, training); y.defined())
+        return {std::move(y), 2};
+    if (behind && is_relu(next.impl()))
+        if (Tensor y = normalize_and_pool(layer.impl(), x, behind->impl(), FusedActivation::relu, training);
+            y.defined())
+            return {std::move(y), 3};
     const ops::LayerScope scope(layer->class_name(), layer->name());
     Tensor y = layer->forward_fused(x, next.impl(), training);
     if (!y.defined()) return {};

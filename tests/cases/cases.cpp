@@ -16,6 +16,7 @@ CaseSets all_cases() {
     add_loss_cases(sets);
     add_matmul_cases(sets);
     add_norm_cases(sets);
+    add_norm_pool_cases(sets);
     add_optim_cases(sets);
     add_pool_cases(sets);
     add_random_cases(sets);

@@ -43,6 +43,7 @@ void add_layer_norm_cases(CaseSets& sets);
 void add_loss_cases(CaseSets& sets);
 void add_matmul_cases(CaseSets& sets);
 void add_norm_cases(CaseSets& sets);
+void add_norm_pool_cases(CaseSets& sets);
 void add_optim_cases(CaseSets& sets);
 void add_pool_cases(CaseSets& sets);
 void add_random_cases(CaseSets& sets);

@@ -2,10 +2,9 @@
 
 #include <limits>
 
-#include "core/check.h"
 #include "core/random.h"
 #include "kernels/pool/window.h"
-#include "tests/cases/families.h"
+#include "tests/cases/windows.h"
 
 // One list of geometries; every entry is a case of all four operations.
 namespace heddle::cases {
@@ -36,26 +35,11 @@ MaxPool2dForward max_forward(Problem& problem, const Geometry& g, bool relu) {
     return {.x = x, .params = g.params, .activation = activation(relu), .y = y, .index = index};
 }
 
-/// For each output a random position of its window that lies in the picture.
-std::vector<double> positions(const Geometry& g) {
-    const Shape y = g.y();
-    std::vector<double> result;
-    for (std::int64_t i = 0; i < y.elements(); ++i) {
-        const WindowSpan rows = window_span(g.params, 0, i / (y[3] * y[2]) % y[1], g.x[1]),
-                         columns = window_span(g.params, 1, i / y[3] % y[2], g.x[2]);
-        const Philox::Block block = Philox::block(20261121, 0, static_cast<std::uint64_t>(i));
-        const std::int64_t h = rows.first + block.word[0] % (rows.last - rows.first),
-                           w = columns.first + block.word[1] % (columns.last - columns.first);
-        result.push_back(static_cast<double>((h - rows.start) * g.params.kernel[1] + w - columns.start));
-    }
-    return result;
-}
-
 MaxPool2dBackward max_backward(Problem& problem, const Geometry& g, bool relu) {
     problem.reduction(g.area());
     const View dy = problem.input(g.y(), g.fill);
     const View y = relu ? problem.input(g.y()) : View();
-    const View index = problem.values(g.y(), positions(g), g.params.index_dtype());
+    const View index = problem.values(g.y(), random_positions(g.x, g.params), g.params.index_dtype());
     const View dx = problem.output(g.x);
     return {.dy = dy, .y = y, .index = index, .params = g.params, .activation = activation(relu), .dx = dx};
 }
@@ -138,32 +122,14 @@ MaxPool2dForward with_nan(Problem& problem, std::array<std::int64_t, 2> kernel, 
 }
 
 std::vector<Dim> dims(const char* last) {
-    std::vector<Dim> list = picture_dims();
-    list.push_back({.name = "kernel", .fallback = 2});
-    list.push_back({.name = "stride", .same_as = "kernel"});
-    list.push_back({.name = "pad", .fallback = 0, .low = 0});
+    std::vector<Dim> list = window_dims();
     list.push_back(flag(last));
     return list;
 }
 
-Geometry geometry(const Dims& d) {
-    const std::int64_t kernel = d.at("kernel"), stride = d.at("stride"), pad = d.at("pad");
-    check(pad < kernel, "pooling: pad = {} is not below kernel = {}", pad, kernel);
-    Geometry g{.x = picture_shape(d),
-               .params = {.kernel = {kernel, kernel}, .stride = {stride, stride}, .padding = {pad, pad, pad, pad}}};
-    check(g.y().elements() > 0, "pooling: a window of {} x {} does not fit a picture of {} x {}", kernel, kernel,
-          d.at("h"), d.at("w"));
-    return g;
-}
-
-std::optional<Dims> numbers(const Shape& x, const Pool2dParams& p, const char* last, bool value) {
+std::optional<Dims> numbers(const Shape& x, const Pool2dParams& params, const char* last, bool value) {
     Dims d;
-    const std::array<std::int64_t, 4> even{p.padding[0], p.padding[0], p.padding[0], p.padding[0]};
-    if (!set_picture(d, x) || p.kernel[0] != p.kernel[1] || p.stride[0] != p.stride[1] || p.padding != even)
-        return std::nullopt;
-    d.set("kernel", p.kernel[0]);
-    d.set("stride", p.stride[0]);
-    d.set("pad", p.padding[0]);
+    if (!set_window(d, x, params)) return std::nullopt;
     d.set(last, value);
     return d;
 }
@@ -175,14 +141,27 @@ Extras<Args> extras(const char* last, Make make, std::function<std::optional<Dim
     return {.dims = dims(last),
             .from_dims =
                 [=](const Dims& d) {
-                    return Case<Args>{"", [=, g = geometry(d), on = d.at(last) == 1](Problem& problem) {
-                                          return make(problem, g, on);
-                                      }};
+                    return Case<Args>{"", [=, g = Geometry{.x = picture_shape(d), .params = window_of(d)},
+                                           on = d.at(last) == 1](Problem& problem) { return make(problem, g, on); }};
                 },
             .to_dims = std::move(to_dims)};
 }
 
 }  // namespace
+
+std::vector<double> random_positions(const Shape& x, const Pool2dParams& params) {
+    const Shape y = params.output_shape(x);
+    std::vector<double> result;
+    for (std::int64_t i = 0; i < y.elements(); ++i) {
+        const WindowSpan rows = window_span(params, 0, i / (y[3] * y[2]) % y[1], x[1]),
+                         columns = window_span(params, 1, i / y[3] % y[2], x[2]);
+        const Philox::Block block = Philox::block(20261121, 0, static_cast<std::uint64_t>(i));
+        const std::int64_t h = rows.first + block.word[0] % (rows.last - rows.first),
+                           w = columns.first + block.word[1] % (columns.last - columns.first);
+        result.push_back(static_cast<double>((h - rows.start) * params.kernel[1] + w - columns.start));
+    }
+    return result;
+}
 
 void add_pool_cases(CaseSets& sets) {
     std::vector<Case<MaxPool2dForward>> max_forwards;

@@ -57,6 +57,10 @@ std::vector<Pair> pairs() {
         {"norm_relu", {BatchNormalization(), ReLU()}, {4, 6, 6, 16}},
         {"norm_relu_odd", {BatchNormalization(), ReLU()}, {4, 6, 6, 5}},
         {"norm_tanh", {BatchNormalization(), Activation("tanh")}, {4, 6}},
+        {"norm_pool", {BatchNormalization(), MaxPooling2D(2)}, {4, 6, 7, 5}},
+        {"norm_relu_pool_overlapping",
+         {BatchNormalization(), ReLU(), MaxPooling2D(3, {.strides = 2, .padding = Padding::pixels(1)})},
+         {3, 9, 8, 16}},
         {"conv_norm_relu_pool", {Conv2D(8, 3), BatchNormalization(), ReLU(), MaxPooling2D(2)}, {4, 8, 8, 3}},
     };
 }

@@ -81,6 +81,13 @@ const std::vector<Example>& examples() {
              return batch_norm(x[0], x[1], x[2], Tensor(), Tensor(), true, {.activation = FusedActivation::relu});
          },
          1e-4},
+        {"batch norm and max pooling",
+         {{3, 9, 8, 6}, {6}, {6}},
+         [](const Tensors& x) {
+             return batch_norm_max_pool2d(x[0], x[1], x[2], Tensor(), Tensor(), {.activation = FusedActivation::relu},
+                                          {.kernel = {3, 3}, .padding = {1, 1, 1, 1}});
+         },
+         1e-4},
         {"layer norm", {{3, 4, 6}, {6}, {6}}, [](const Tensors& x) { return layer_norm(x[0], x[1], x[2]); }, 1e-4},
         {"cross-entropy",
          {{8, 5}},

@@ -152,6 +152,17 @@ TEST(OpsErrors, NormalisationSoftmaxDropout) {
     expect_error("batch_norm", {"running statistics"}, [&] { norm(f32({2, 3}), {}, {}, false); });
     expect_error("batch_norm", {"residual", "[2, 3]", "[3]"}, [&] { norm(f32({2, 3}), {}, {}, true, f32({3})); });
     expect_error("batch_norm", {"empty batch", "[0, 3]"}, [&] { norm(f32({0, 3}), {}, {}, true); });
+    const auto norm_and_pool = [](const Tensor& x, const Tensor& scale) {
+        batch_norm_max_pool2d(x, scale, Tensor(), Tensor(), Tensor(), {}, {.kernel = {3, 3}});
+    };
+    expect_error("batch_norm_max_pool2d", {"pictures", "[2, 3]"}, [&] { norm_and_pool(f32({2, 3}), {}); });
+    expect_error("batch_norm_max_pool2d", {"window of 3", "[1, 4, 2, 3]"}, [&] {
+        norm_and_pool(f32({1, 4, 2, 3}), {});
+    });
+    expect_error("batch_norm_max_pool2d", {"empty batch", "[0, 4, 4, 3]"}, [&] {
+        norm_and_pool(f32({0, 4, 4, 3}), {});
+    });
+    expect_error("batch_norm_max_pool2d", {"scale", "3", "[4]"}, [&] { norm_and_pool(f32({1, 4, 4, 3}), f32({4})); });
     expect_error("softmax", {"floating", "i64"}, [] { softmax(i64({3})); });
     expect_error("log_softmax", {"[..., classes]"}, [] { log_softmax(f32({})); });
     expect_error("dropout", {"rate 1"}, [] { dropout(f32({3}), 1, true); });

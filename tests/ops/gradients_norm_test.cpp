@@ -44,6 +44,24 @@ void check_batch_norm(bool training) {
 TEST(GradientsNorm, BatchNormInTraining) { check_batch_norm(true); }
 TEST(GradientsNorm, BatchNormInInference) { check_batch_norm(false); }
 
+TEST(GradientsNorm, BatchNormWithMaxPooling) {
+    const Tensor x = uniform({2, 5, 4, 3}, -2, 2), scale = Tensor::from({1.5, -0.75, 0.5}, Shape{3}),
+                 offset = uniform({3}, -1, 1, 3);
+    const ops::Pool2dParams overlapping{.kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 1, 0, 1}};
+    for (const FusedActivation activation : {FusedActivation::none, FusedActivation::relu})
+        for (const ops::Pool2dParams& window : {ops::Pool2dParams(), overlapping}) {
+            const auto run = [&](const Tensor& input, const Tensor& s, const Tensor& o) {
+                return ops::batch_norm_max_pool2d(input, s, o, Tensor(), Tensor(), {.activation = activation}, window);
+            };
+            const std::string name =
+                fmt::format("relu {}, window of {}", activation == FusedActivation::relu, window.kernel[0]);
+            check_gradients(name, {x, scale, offset}, [&](const Inputs& in) { return run(in[0], in[1], in[2]); });
+            check_gradients(name + ", bare", {x}, [&](const Inputs& in) { return run(in[0], Tensor(), Tensor()); });
+            check_gradients(name + ", scale", {scale}, [&](const Inputs& in) { return run(x, in[0], offset); });
+            check_gradients(name + ", offset", {offset}, [&](const Inputs& in) { return run(x, scale, in[0]); });
+        }
+}
+
 TEST(GradientsAttention, EveryInput) {
     const Inputs inputs{uniform({2, 3, 2, 4}), uniform({2, 5, 2, 4}, -1, 1, 2), uniform({2, 5, 2, 3}, -1, 1, 3)};
     check_gradients("plain", inputs, [](const Inputs& in) { return ops::attention(in[0], in[1], in[2]).output; });

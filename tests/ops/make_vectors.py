@@ -14,7 +14,7 @@ import torch
 
 from vector_file import FOLDER
 from vectors_numbers import elementwise, reduce, copy
-from vectors_pictures import conv, conv_residual, pool, batch_norm, image
+from vectors_pictures import conv, conv_residual, pool, batch_norm, batch_norm_pool, image
 from vectors_sequences import layer_norm, attention, rnn
 from vectors_training import linear, softmax, loss, optimizers
 
@@ -24,5 +24,5 @@ if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     # In this order, whoever is added comes last: all draw from one generator.
     for make in (conv, pool, batch_norm, linear, softmax, loss, elementwise, reduce,
-                 copy, image, optimizers, layer_norm, attention, rnn, conv_residual):
+                 copy, image, optimizers, layer_norm, attention, rnn, conv_residual, batch_norm_pool):
         make()

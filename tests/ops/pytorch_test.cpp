@@ -75,16 +75,24 @@ Pool2dParams window(const json& o) {
             .padding = numbers<std::int64_t, 4>(o.at("padding"))};
 }
 
+BatchNormOptions norm_options(const json& o) {
+    return {.epsilon = o.at("epsilon"),
+            .momentum = o.at("momentum"),
+            .unbiased_running_variance = o.at("unbiased"),
+            .activation = activation(o)};
+}
+
+Inputs normalise_and_pool(const Inputs& in, const json& o) {
+    const Tensor mean = in[3].clone(), variance = in[4].clone();
+    return {batch_norm_max_pool2d(in[0], in[1], in[2], mean, variance, norm_options(o), window(o)), mean, variance};
+}
+
 Inputs normalise(const Inputs& in, const json& o) {
     const auto input = [&](std::size_t i) { return i < in.size() ? in[i] : Tensor(); };
     const auto copy = [](const Tensor& t) { return t.defined() ? t.clone() : t; };
     const bool training = o.at("training");
     const Tensor mean = copy(input(3)), variance = copy(input(4));
-    const BatchNormOptions options{.epsilon = o.at("epsilon"),
-                                   .momentum = o.at("momentum"),
-                                   .unbiased_running_variance = o.at("unbiased"),
-                                   .activation = activation(o)};
-    const Tensor y = batch_norm(in[0], input(1), input(2), mean, variance, training, options, input(5));
+    const Tensor y = batch_norm(in[0], input(1), input(2), mean, variance, training, norm_options(o), input(5));
     if (!training || !mean.defined()) return {y};
     return {y, mean, variance};
 }
@@ -158,6 +166,7 @@ const std::map<std::string, Function>& functions() {
         {"avg_pool2d",
          one([](const Inputs& in, const json& o) { return avg_pool2d(in[0], window(o), o.at("count_padding")); })},
         {"batch_norm", normalise},
+        {"batch_norm_max_pool2d", normalise_and_pool},
         {"attention", attend(true)},
         {"rnn", recurrent},
         {"layer_norm", one([](const Inputs& in, const json& o) {
@@ -234,6 +243,7 @@ TEST(PyTorch, AttentionByItsKernels) { vectors::check_file("attention", {{"atten
 TEST(PyTorch, Recurrent) { vectors::check_file("rnn", functions()); }
 TEST(PyTorch, LayerNorm) { vectors::check_file("layer_norm", functions()); }
 TEST(PyTorch, BatchNorm) { vectors::check_file("batch_norm", functions()); }
+TEST(PyTorch, BatchNormWithMaxPooling) { vectors::check_file("batch_norm_pool", functions()); }
 TEST(PyTorch, Linear) { vectors::check_file("linear", functions()); }
 TEST(PyTorch, Softmax) { vectors::check_file("softmax", functions()); }
 TEST(PyTorch, Loss) { vectors::check_file("loss", functions()); }

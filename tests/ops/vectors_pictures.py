@@ -141,6 +141,38 @@ def batch_norm():
     file.write()
 
 
+def batch_norm_pool():
+    file = File("batch_norm_pool")
+    epsilon, momentum = 2.0**-10, 0.25
+
+    def add(name, shape, kernel, stride, padding=(0, 0, 0, 0), relu=True, scale=True, offset=True):
+        channels = shape[-1]
+
+        def run(inputs):
+            x, scale, offset, mean, variance = inputs
+            mean, variance = mean.detach().clone(), variance.detach().clone()
+            y = F.batch_norm(nchw(x), mean, variance, scale, offset, True, momentum, epsilon)
+            y = F.relu(y) if relu else y
+            return nhwc(F.max_pool2d(padded(y, padding, -torch.inf), kernel, stride)), mean, variance
+
+        options = dict(kernel=kernel, stride=stride, padding=padding, relu=relu, training=True, unbiased=True,
+                       epsilon=epsilon, momentum=momentum)
+        inputs = [normal(*shape) * 2 + 1, normal(channels) if scale else None, normal(channels) if offset else None,
+                  normal(channels), uniform(0.5, 2, channels)]
+        file.case(name, "batch_norm_max_pool2d", options, [t if t is None else exact(t) for t in inputs], run,
+                  wanted={0, 1, 2})
+
+    add("halves", (2, 6, 8, 5), (2, 2), (2, 2))
+    add("halves_no_relu", (2, 6, 8, 5), (2, 2), (2, 2), relu=False)
+    add("stem", (2, 9, 9, 16), (3, 3), (2, 2), padding=(1, 1, 1, 1))
+    add("overlapping", (1, 8, 8, 4), (3, 3), (1, 1), padding=(1, 1, 1, 1), relu=False)
+    add("asymmetric", (2, 8, 7, 3), (3, 2), (2, 3), padding=(0, 2, 1, 0))
+    add("whole", (3, 5, 4, 6), (5, 4), (5, 4))
+    add("no_scale", (2, 6, 6, 4), (2, 2), (2, 2), scale=False)
+    add("bare", (2, 6, 6, 4), (2, 2), (2, 2), scale=False, offset=False, relu=False)
+    file.write()
+
+
 def image():
     file = File("image")
     for name, shape, target in [("enlarge", (2, 5, 4, 3), (9, 11)), ("shrink", (2, 9, 8, 3), (4, 5)),

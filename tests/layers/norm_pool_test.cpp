@@ -2,7 +2,6 @@
 #include "layers/containers.h"
 #include "models/resnet.h"
 #include "tests/layers/support.h"
-#include "train/recalibration.h"
 
 // Batch norm with max pooling behind it: when the two run as one. That they then give the same is in graph_test.cpp.
 namespace heddle {

@@ -98,12 +98,13 @@ Suite resnet50() {
     Suite s{"resnet50", "ResNet-50 on 224 x 224 pictures, batch 16", {}};
     constexpr std::int64_t n = 16;
     convolution(s, "conv1", n, 224, 3, 64, 7, 2, false);
-    s.cases.push_back({"maxpool",
-                       "max_pool2d_forward",
-                       {{"n", n}, {"h", 112}, {"w", 112}, {"c", 64}, {"kernel", 3}, {"stride", 2}, {"pad", 1}}});
-    s.cases.push_back({"maxpool",
-                       "max_pool2d_backward",
-                       {{"n", n}, {"h", 112}, {"w", 112}, {"c", 64}, {"kernel", 3}, {"stride", 2}, {"pad", 1}}});
+    const Numbers stem{{"n", n}, {"h", 112}, {"w", 112}, {"c", 64}, {"kernel", 3}, {"stride", 2}, {"pad", 1}};
+    for (const char* operation : {"max_pool2d_forward", "max_pool2d_backward"})
+        s.cases.push_back({"maxpool", operation, stem});
+    Numbers fused = stem;
+    fused.emplace_back("relu", 1);
+    for (const char* operation : {"batch_norm_pool_forward", "batch_norm_pool_backward"})
+        s.cases.push_back({"bn1 + maxpool", operation, fused});
     convolution(s, "layer1.0.conv1", n, 56, 64, 64, 1);
     std::int64_t h = 56, inputs = 64;
     for (int layer = 1; layer <= 4; ++layer) {

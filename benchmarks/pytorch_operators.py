@@ -115,10 +115,10 @@ def batch_norm(torch, make, d, direction):
     scale, offset, mean, variance = (make.normal(d["c"], dtype=wide).abs() + 0.5 for _ in range(4))
     residual = make.like(x) if d["residual"] else None
     if direction == "backward":
-        dy, y = make.like(x), make.like(x) if d["relu"] else None
+        given, y = make.like(x), make.like(x) if d["relu"] else None
         backward = torch.ops.aten.native_batch_norm_backward
 
-        def run():
+        def run(dy=given):
             g = relu_gradient(torch, dy, y) if d["relu"] else dy
             gradients = backward(g, x, scale, None, None, mean, variance, True, 1e-5, [True, True, True])
             return (*gradients, g) if d["residual"] else gradients
@@ -174,6 +174,28 @@ def max_pool(torch, make, d, direction):
     def run():
         g = relu_gradient(torch, dy, y) if d["relu"] else dy
         return backward(g, x, *window, [1, 1], False, index)
+
+    return run
+
+
+def batch_norm_pool(torch, make, d, direction):
+    """The two operations of PyTorch one after the other, with the ReLU between them."""
+    norm_forward = batch_norm(torch, make, {**d, "residual": 0}, "forward")
+    norm_backward = batch_norm(torch, make, {**d, "residual": 0}, "backward")
+    window, aten = [[d[name]] * 2 for name in ("kernel", "stride", "pad")], torch.ops.aten
+
+    def forward():
+        y, statistics = norm_forward()
+        return y, statistics, aten.max_pool2d_with_indices(y, *window)
+
+    if direction == "forward":
+        return forward
+    y, _, (pooled, index) = forward()
+    dy = make.like(pooled)
+
+    def run():
+        gradient = aten.max_pool2d_with_indices_backward(dy, y, *window, [1, 1], False, index)
+        return norm_backward(gradient)
 
     return run
 
@@ -297,6 +319,7 @@ def operations():
             ("batch_norm", batch_norm),
             ("layer_norm", layer_norm),
             ("softmax", softmax),
+            ("batch_norm_pool", batch_norm_pool),
             ("max_pool2d", max_pool),
             ("avg_pool2d", average_pool),
         ):

@@ -4,8 +4,15 @@
 #include "kernels/pool/pool.h"
 #include "ops/detail/scope.h"
 
-// Private to ops/: checks of operands that several operations share.
 namespace heddle::ops {
+
+/// The input has the weights' type and lies where they do.
+inline void require_as_weights(const char* operation, const Tensor& x, const Tensor& w) {
+    require(x.dtype() == w.dtype(), operation, "the input is {}, the weights are {}: convert it with to(DType::{})",
+            x.dtype(), w.dtype(), w.dtype());
+    require(x.device() == w.device(), operation, "the input is on {}, the weights are on {}: move one with to()",
+            x.device(), w.device());
+}
 
 /// A vector over the last axis of x, of its wide dtype; may be undefined.
 inline void check_vector(const char* what, const Tensor& vector, const Tensor& x, const char* op) {

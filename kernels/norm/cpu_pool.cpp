@@ -27,7 +27,9 @@ struct Channels {
 template <class Index, class T>
 [[gnu::always_inline]] inline void forward_row(const RowOfWindows<T>& row, const Channels& norm, T* y, T* picked,
                                                void* index) {
-    const auto order = [&](std::int64_t c, float value) { return norm.sign[c] * value; };
+    const float *mean = norm.mean, *factor = norm.factor, *shift = norm.shift;
+    const float floor = norm.floor;
+    const auto order = [sign = norm.sign](std::int64_t c, float value) { return sign[c] * value; };
     for (std::int64_t o = 0; o < row.outputs; ++o, y += row.channels) {
         Index* own = static_cast<Index*>(index);
         if constexpr (!std::is_void_v<Index>) own += o * row.channels;
@@ -35,8 +37,8 @@ template <class Index, class T>
         find_best<Index>(row, o, best, own, order);
 #pragma GCC ivdep
         for (std::int64_t c = 0; c < row.channels; ++c) {
-            const float value = (load(best[c]) - norm.mean[c]) * norm.factor[c] + norm.shift[c];
-            store(y[c], value < norm.floor ? norm.floor : value);
+            const float value = (load(best[c]) - mean[c]) * factor[c] + shift[c];
+            store(y[c], value < floor ? floor : value);
         }
     }
 }

@@ -26,6 +26,7 @@ inline std::int64_t row_grain(std::int64_t elements_per_row) {
 template <class Index, class T, class Order>
 [[gnu::always_inline]] inline void challenge(const T* __restrict x, T* __restrict best, Index* __restrict index,
                                              std::int64_t channels, std::int32_t position, const Order& order) {
+#pragma GCC ivdep
     for (std::int64_t c = 0; c < channels; ++c) {
         const T later = x[c], before = best[c];
         const bool take = wins(order(c, load(later)), order(c, load(before)));

@@ -32,4 +32,32 @@ using Words = std::uint32_t __attribute__((vector_size(64)));
     for (std::int64_t j = 0; j < lanes; ++j) store(to[j], from[j]);
 }
 
+// Decisions, lane by lane, by arithmetic on the bits. GCC 12 takes comparisons of vectors that are wider than the
+// processor's, as these are with AVX2, one element at a time: many times as slow. Arithmetic it does not.
+namespace detail {
+using Integers = std::int32_t __attribute__((vector_size(64)));
+
+/// All bits of the lanes in which the highest one is set.
+[[gnu::always_inline]] inline void spread_sign(Words& bits) {
+    bits = reinterpret_cast<Words>(reinterpret_cast<Integers>(bits) >> 31);
+}
+}  // namespace detail
+
+/// All bits of the lanes in which value > 0; not of NaN.
+[[gnu::always_inline]] inline void where_positive(detail::Words& mask, const Lanes& value) {
+    const auto bits = reinterpret_cast<detail::Words>(value);
+    constexpr std::uint32_t infinity = 0x7F800000;
+    mask = (0 - bits) & ~bits & ~(infinity - bits);  // above 0, not negative, not above infinity
+    detail::spread_sign(mask);
+}
+/// All bits of the lanes whose word has bit `place`.
+[[gnu::always_inline]] inline void where_set(detail::Words& mask, const detail::Words& words, std::uint32_t place) {
+    mask = words << (31 - place);
+    detail::spread_sign(mask);
+}
+/// 0 in the other lanes.
+[[gnu::always_inline]] inline void keep(Lanes& value, const detail::Words& mask) {
+    value = reinterpret_cast<Lanes>(reinterpret_cast<detail::Words>(value) & mask);
+}
+
 }  // namespace heddle::kernels

@@ -161,10 +161,12 @@ struct Masked {
         return load(y[i]) > 0 ? value : 0.0f;
     }
     HEDDLE_INLINE void get_lanes(Lanes& g, std::int64_t i) const {
-        Lanes value, at;
-        get(value, dy + i);
+        Lanes at;
+        detail::Words mask;
+        get(g, dy + i);
         get(at, y + i);
-        g = at > 0 ? value : Lanes{};
+        where_positive(mask, at);
+        keep(g, mask);
     }
     HEDDLE_INLINE void foresee_lines(std::int64_t first, std::int64_t count) const {
         foresee(dy, first, count);
@@ -188,11 +190,11 @@ struct Signed {
     }
     HEDDLE_INLINE void get_lanes(Lanes& g, std::int64_t i) const {
         const auto at = static_cast<std::uint64_t>(offset + i);
-        Words words;
+        Words words, mask;
         std::memcpy(&words, signs + at / sign_group * lanes, sizeof(words));
-        Lanes value;
-        get(value, dy + i);
-        g = (words & (std::uint32_t{1} << (at / lanes % 32))) != 0 ? value : Lanes{};
+        get(g, dy + i);
+        where_set(mask, words, at / lanes % 32);
+        keep(g, mask);
     }
     HEDDLE_INLINE void foresee_lines(std::int64_t first, std::int64_t count) const { foresee(dy, first, count); }
 };
@@ -201,12 +203,14 @@ template <class T>
 HEDDLE_INLINE void find_signs_in(std::int64_t count, const T* y, std::uint32_t* signs) {
     for (; count > 0; count -= sign_group, y += sign_group, signs += lanes) {
         const std::int64_t length = count < sign_group ? count : sign_group;
-        Words words{}, bit = Words{} + 1;
+        Words words{};
         std::int64_t i = 0;
-        for (; i + lanes <= length; i += lanes, bit += bit) {
+        for (std::uint32_t bit = 1; i + lanes <= length; i += lanes, bit += bit) {
             Lanes value;
+            Words mask;
             get(value, y + i);
-            words |= value > 0 ? bit : Words{};
+            where_positive(mask, value);
+            words |= mask & bit;
         }
         std::memcpy(signs, &words, sizeof(words));
         for (std::int64_t j = 0; i + j < length; ++j)

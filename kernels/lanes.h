@@ -11,9 +11,12 @@ namespace heddle::kernels {
 
 using Lanes = float __attribute__((vector_size(64)));
 inline constexpr std::int64_t lanes = 16;
+/// One register of AVX2's: what loops use that must keep more of them than AVX2 has room for pairs.
+using HalfLanes = float __attribute__((vector_size(32)));
 
 namespace detail {
 using FloatsInMemory = float __attribute__((vector_size(64), aligned(4), may_alias));
+using HalfOfFloatsInMemory = float __attribute__((vector_size(32), aligned(4), may_alias));
 using HalvesInMemory = std::uint16_t __attribute__((vector_size(32), aligned(2), may_alias));
 using Words = std::uint32_t __attribute__((vector_size(64)));
 }  // namespace detail

@@ -1,20 +1,44 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/lanes.h"
 
-// Vectors of 16 floats, and the innermost step of a matrix product on them. Made for AVX-512, right anywhere. Vectors
-// never cross a function's boundary by value: that ABI depends on the instruction set.
+// The innermost step of a matrix product, on vectors of 16 floats for AVX-512 and of 8 for AVX2. Vectors never cross a
+// function's boundary by value: that ABI depends on the instruction set.
 namespace heddle::kernels::block {
 
-using kernels::Lanes, kernels::lanes;
-using Unaligned = kernels::detail::FloatsInMemory;
+using kernels::HalfLanes, kernels::Lanes, kernels::lanes;
+template <std::size_t bytes>
+struct InMemory;
+template <>
+struct InMemory<sizeof(Lanes)> {
+    using Type = kernels::detail::FloatsInMemory;
+};
+template <>
+struct InMemory<sizeof(HalfLanes)> {
+    using Type = kernels::detail::HalfOfFloatsInMemory;
+};
+/// V as it lies in memory, at any address.
+template <class V>
+using UnalignedOf = typename InMemory<sizeof(V)>::Type;
+using Unaligned = UnalignedOf<Lanes>;
+template <class V>
+inline constexpr std::int64_t width_of = sizeof(V) / sizeof(float);
 
-/// Whether the processor has the registers; without them all this is right, but slow.
-inline bool suits_processor() {
+/// Whether the processor has registers for `Lanes`; without them all that is made of these is right, but slow.
+inline bool has_wide_vectors() {
 #if defined(__x86_64__)
     return __builtin_cpu_supports("avx512f");
+#else
+    return true;
+#endif
+}
+/// Whether it has them for `HalfLanes`.
+inline bool has_vectors() {
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #else
     return true;
 #endif
@@ -23,8 +47,23 @@ inline bool suits_processor() {
 #define HEDDLE_INLINE [[gnu::always_inline]] inline
 #define HEDDLE_INLINE_LAMBDA __attribute__((always_inline))
 
-HEDDLE_INLINE const Unaligned& at(const float* address) { return *reinterpret_cast<const Unaligned*>(address); }
-HEDDLE_INLINE Unaligned& at(float* address) { return *reinterpret_cast<Unaligned*>(address); }
+template <class V = Lanes>
+HEDDLE_INLINE const UnalignedOf<V>& at(const float* address) {
+    return *reinterpret_cast<const UnalignedOf<V>*>(address);
+}
+template <class V = Lanes>
+HEDDLE_INLINE UnalignedOf<V>& at(float* address) {
+    return *reinterpret_cast<UnalignedOf<V>*>(address);
+}
+
+/// Calls `body(std::type_identity<V>)` with the vectors that suit the processor, in a HEDDLE_SIMD_CLONES function.
+template <class Body>
+HEDDLE_INLINE void with_vectors_of_processor(const Body& body) {
+    if (has_wide_vectors())
+        body(std::type_identity<Lanes>());
+    else
+        body(std::type_identity<HalfLanes>());
+}
 
 /// The left operand l of a block: l(row, k) of run r stands at data[row * row_step + r * run_step + k * depth_step]. So
 /// it may be transposed, and its rows may overlap, as the windows of a convolution do.
@@ -47,23 +86,24 @@ struct Nothing {
 #define HEDDLE_EACH_OF_16(f) f(0) f(1) f(2) f(3) f(4) f(5) f(6) f(7) f(8) f(9) f(10) f(11) f(12) f(13) f(14) f(15)
 #define HEDDLE_EACH_OF_24(f) HEDDLE_EACH_OF_16(f) f(16) f(17) f(18) f(19) f(20) f(21) f(22) f(23)
 
-/// c = l r + addend for `rows` rows and `vectors` * 16 columns: up to 24 sums that stay in registers while k runs
-/// (named one by one, for the compiler keeps an array in memory) and hide the latency of an addition. k counts `depth`
-/// in each of `runs`, each of which begins with a call of `at_run`; the rows of r and c are `right_step` and `c_step`
-/// apart.
-template <int vectors, int rows = 16 / vectors, class AtRun = Nothing>
+/// c = l r + addend for `rows` rows and `vectors` vectors of columns: up to 24 sums (of AVX2's vectors 12) that stay in
+/// registers while k runs (named one by one, for the compiler keeps an array in memory) and hide the latency of an
+/// addition. k counts `depth` in each of `runs`, each of which begins with a call of `at_run`; the rows of r and c are
+/// `right_step` and `c_step` apart.
+template <int vectors, int rows = 16 / vectors, class V = Lanes, class AtRun = Nothing>
 HEDDLE_INLINE void multiply_block(const Left& l, const float* right, std::int64_t right_step, const Addend& addend,
                                   float* c, std::int64_t c_step, std::int64_t depth, std::int64_t runs = 1,
                                   const AtRun& at_run = {}) {
-    static_assert(vectors * rows <= 24 && rows <= 16);
-#define HEDDLE_START(i) [[maybe_unused]] Lanes s##i{};
+    static_assert(vectors * rows <= (width_of<V> == lanes ? 24 : 12) && rows <= 16);
+    constexpr std::int64_t width = width_of<V>;
+#define HEDDLE_START(i) [[maybe_unused]] V s##i{};
 #define HEDDLE_LEFT(row) ((row) < 4 ? left : (row) < 8 ? left4 : (row) < 12 ? left8 : left12)[(row) % 4 * l.row_step]
 #define HEDDLE_STEP(i) \
-    if constexpr ((i) < vectors * rows) s##i += HEDDLE_LEFT((i) / vectors) * at(right + (i) % vectors * lanes);
-#define HEDDLE_FINISH(i)                                                                                    \
-    if constexpr ((i) < vectors * rows) {                                                                   \
-        if (addend.data) s##i += at(addend.data + (i) / vectors * addend.row_step + (i) % vectors * lanes); \
-        at(c + (i) / vectors * c_step + (i) % vectors * lanes) = s##i;                                      \
+    if constexpr ((i) < vectors * rows) s##i += HEDDLE_LEFT((i) / vectors) * at<V>(right + (i) % vectors * width);
+#define HEDDLE_FINISH(i)                                                                                       \
+    if constexpr ((i) < vectors * rows) {                                                                      \
+        if (addend.data) s##i += at<V>(addend.data + (i) / vectors * addend.row_step + (i) % vectors * width); \
+        at<V>(c + (i) / vectors * c_step + (i) % vectors * width) = s##i;                                      \
     }
     HEDDLE_EACH_OF_24(HEDDLE_START)
     for (std::int64_t run = 0; run < runs; ++run) {
@@ -86,14 +126,14 @@ HEDDLE_INLINE void multiply_block(const Left& l, const float* right, std::int64_
 }
 
 /// The same for any number of rows up to `most`.
-template <int vectors, int most = 16 / vectors, class AtRun = Nothing>
+template <int vectors, int most = 16 / vectors, class V = Lanes, class AtRun = Nothing>
 HEDDLE_INLINE void multiply_rows(std::int64_t rows, const Left& l, const float* right, std::int64_t right_step,
                                  const Addend& addend, float* c, std::int64_t c_step, std::int64_t depth,
                                  std::int64_t runs = 1, const AtRun& at_run = {}) {
     if (rows == most)
-        multiply_block<vectors, most>(l, right, right_step, addend, c, c_step, depth, runs, at_run);
+        multiply_block<vectors, most, V>(l, right, right_step, addend, c, c_step, depth, runs, at_run);
     else if constexpr (most > 1)
-        multiply_rows<vectors, most - 1>(rows, l, right, right_step, addend, c, c_step, depth, runs, at_run);
+        multiply_rows<vectors, most - 1, V>(rows, l, right, right_step, addend, c, c_step, depth, runs, at_run);
 }
 
 /// The largest number of rows that is at most `most` and leaves blocks of nearly equal height.

@@ -222,7 +222,7 @@ void add_cpu_blocks(KernelTable<AttentionBackward>& table) {
                .priority = priority::plain + 5,
                .supports =
                    [](const AttentionBackward& args) {
-                       if (!suits_processor()) return Support::no("a processor without AVX-512");
+                       if (!has_wide_vectors()) return Support::no("a processor without AVX-512");
                        return f32_or_bf16(args.query.dtype);
                    },
                .workspace_bytes = workspace,

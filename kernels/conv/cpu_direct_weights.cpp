@@ -220,7 +220,7 @@ Support supports(const Conv2dBackwardWeights& args) {
     const ConvExtents e(args);
     if (e.outputs % lanes != 0) return Support::no("outputs that are no multiple of 16");
     if (!pays(e)) return Support::no("channels, outputs or taps with which oneDNN is faster");
-    return suits_processor() ? Support::yes() : Support::no("a processor without AVX-512");
+    return has_wide_vectors() ? Support::yes() : Support::no("a processor without AVX-512");
 }
 
 }  // namespace

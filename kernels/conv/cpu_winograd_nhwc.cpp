@@ -249,7 +249,7 @@ Support supports(const Args& args) {
     constexpr bool weights = requires { args.dw; };
     const std::int64_t most = weights ? 512 * 512 : 256 * 256;
     if (x.shape[3] * y.shape[3] > most) return Support::no("too many channels to pay");
-    if (!suits_processor()) return Support::no("a processor without AVX-512");
+    if (!has_vectors()) return Support::no("a processor without AVX2");
     constexpr bool turned = requires { args.dx; };
     return pays(turned ? x.shape : y.shape, x.shape[3] * y.shape[3], weights);
 }

@@ -1,5 +1,7 @@
 #include "kernels/conv/winograd_steps.h"
 
+#include <algorithm>
+
 #include "core/parallel.h"
 #include "kernels/conv/winograd.h"
 
@@ -7,16 +9,84 @@ namespace heddle::kernels::winograd {
 namespace {
 
 /// Gathers one tile, transforms it and scatters the 36 components: component p of channel c to to[p * stride + c].
-template <class T>
+template <class T, class V>
 HEDDLE_INLINE void transform_tile(const Tiles& tiles, std::int64_t index, float* zeros, float* to,
                                   std::int64_t stride) {
     float* from[T::in * T::in];
     tiles.addresses<T::in>(index, zeros, from);
-    for (std::int64_t c = 0; c < tiles.channels; c += lanes) {
-        transform_2d<T>(
-            [&](int i, int j) HEDDLE_INLINE_LAMBDA -> const Unaligned& { return at(from[i * T::in + j] + c); },
-            [&](int i, int j) HEDDLE_INLINE_LAMBDA -> Unaligned& { return at(to + (i * 6 + j) * stride + c); });
+    for (std::int64_t c = 0; c < tiles.channels; c += width_of<V>) {
+        transform_2d<T, V>(
+            [&](int i, int j) HEDDLE_INLINE_LAMBDA -> const UnalignedOf<V>& { return at<V>(from[i * T::in + j] + c); },
+            [&](int i, int j) HEDDLE_INLINE_LAMBDA -> UnalignedOf<V>& { return at<V>(to + (i * 6 + j) * stride + c); });
     }
+}
+
+template <class T>
+HEDDLE_INLINE void transform_tiles(const Tiles& tiles, std::int64_t first, std::int64_t count, float* zeros, float* to,
+                                   std::int64_t stride) {
+    with_vectors_of_processor([&]<class V>(std::type_identity<V>) HEDDLE_INLINE_LAMBDA {
+        for (std::int64_t t = 0; t < count; ++t)
+            transform_tile<T, V>(tiles, first + t, zeros, to + t * tiles.channels, stride);
+    });
+}
+
+template <class V>
+HEDDLE_INLINE void transform_outputs_by(const float* from, std::int64_t stride, const Tiles& tiles, std::int64_t first,
+                                        std::int64_t count, const Epilogue& epilogue, float* nowhere) {
+    const auto [bias, residual, relu] = epilogue;
+    for (std::int64_t t = 0; t < count; ++t) {
+        float* to[16];
+        tiles.addresses<4>(first + t, nowhere, to);
+        const float* addends[16] = {};
+        for (int i = 0; residual && i < 16; ++i)
+            addends[i] = to[i] == nowhere ? nowhere : residual + (to[i] - tiles.data);
+        for (std::int64_t c = 0; c < tiles.channels; c += width_of<V>) {
+            UnalignedOf<V> y[16];
+            transform_2d<Output, V>(
+                [&](int i, int j) HEDDLE_INLINE_LAMBDA -> const UnalignedOf<V>& {
+                    return at<V>(from + (i * 6 + j) * stride + t * tiles.channels + c);
+                },
+                [&](int i, int j) HEDDLE_INLINE_LAMBDA -> UnalignedOf<V>& { return y[i * 4 + j]; });
+            const V shift = bias ? V(at<V>(bias + c)) : V{};
+            for (int i = 0; i < 16; ++i) {
+                V value = y[i] + shift;
+                if (residual) value += at<V>(addends[i] + c);
+                if (relu) value = value < 0 ? V{} : value;
+                at<V>(to[i] + c) = value;
+            }
+        }
+    }
+}
+
+/// `rows` x `columns` of a product in blocks of 8 x 32 and 16 x 16: sums in 16 of AVX-512's 32 registers.
+HEDDLE_INLINE void multiply_by(std::type_identity<Lanes>, const Left& l, const float* right, std::int64_t right_step,
+                               bool accumulate, float* c, std::int64_t rows, std::int64_t columns, std::int64_t width,
+                               std::int64_t depth) {
+    const std::int64_t height = width == panel ? 8 : 16;
+    for (std::int64_t row = 0; row < rows; row += height) {
+        float* to = c + row * columns;
+        const Left left{l.data + row * l.row_step, l.row_step, l.depth_step};
+        const Addend addend{accumulate ? to : nullptr, columns};
+        if (width == panel)
+            multiply_block<2>(left, right, right_step, addend, to, columns, depth);
+        else
+            multiply_block<1>(left, right, right_step, addend, to, columns, depth);
+    }
+}
+
+/// In blocks of 6 x 16: sums in 12 of AVX2's 16 registers.
+HEDDLE_INLINE void multiply_by(std::type_identity<HalfLanes>, const Left& l, const float* right,
+                               std::int64_t right_step, bool accumulate, float* c, std::int64_t rows,
+                               std::int64_t columns, std::int64_t width, std::int64_t depth) {
+    constexpr std::int64_t height = 6;
+    for (std::int64_t column = 0; column < width; column += lanes)
+        for (std::int64_t row = 0; row < rows; row += height) {
+            float* to = c + row * columns + column;
+            const Left left{l.data + row * l.row_step, l.row_step, l.depth_step};
+            const Addend addend{accumulate ? to : nullptr, columns};
+            multiply_rows<2, height, HalfLanes>(std::min(height, rows - row), left, right + column, right_step, addend,
+                                                to, columns, depth);
+        }
 }
 
 }  // namespace
@@ -37,42 +107,20 @@ Support pays(const Shape& results, std::int64_t filters, bool weight_gradient) {
 
 HEDDLE_SIMD_CLONES void transform_inputs(const Tiles& tiles, std::int64_t first, std::int64_t count, float* zeros,
                                          float* to, std::int64_t stride) {
-    for (std::int64_t t = 0; t < count; ++t)
-        transform_tile<Input>(tiles, first + t, zeros, to + t * tiles.channels, stride);
+    transform_tiles<Input>(tiles, first, count, zeros, to, stride);
 }
 
 HEDDLE_SIMD_CLONES void transform_output_gradients(const Tiles& tiles, std::int64_t first, std::int64_t count,
                                                    float* zeros, float* to, std::int64_t stride) {
-    for (std::int64_t t = 0; t < count; ++t)
-        transform_tile<OutputGradient>(tiles, first + t, zeros, to + t * tiles.channels, stride);
+    transform_tiles<OutputGradient>(tiles, first, count, zeros, to, stride);
 }
 
 HEDDLE_SIMD_CLONES void transform_outputs(const float* from, std::int64_t stride, const Tiles& tiles,
                                           std::int64_t first, std::int64_t count, const Epilogue& epilogue,
                                           float* nowhere) {
-    const auto [bias, residual, relu] = epilogue;
-    for (std::int64_t t = 0; t < count; ++t) {
-        float* to[16];
-        tiles.addresses<4>(first + t, nowhere, to);
-        const float* addends[16] = {};
-        for (int i = 0; residual && i < 16; ++i)
-            addends[i] = to[i] == nowhere ? nowhere : residual + (to[i] - tiles.data);
-        for (std::int64_t c = 0; c < tiles.channels; c += lanes) {
-            Unaligned y[16];
-            transform_2d<Output>(
-                [&](int i, int j) HEDDLE_INLINE_LAMBDA -> const Unaligned& {
-                    return at(from + (i * 6 + j) * stride + t * tiles.channels + c);
-                },
-                [&](int i, int j) HEDDLE_INLINE_LAMBDA -> Unaligned& { return y[i * 4 + j]; });
-            const Lanes shift = bias ? Lanes(at(bias + c)) : Lanes{};
-            for (int i = 0; i < 16; ++i) {
-                Lanes value = y[i] + shift;
-                if (residual) value += at(addends[i] + c);
-                if (relu) value = value < 0 ? Lanes{} : value;
-                at(to[i] + c) = value;
-            }
-        }
-    }
+    with_vectors_of_processor([&]<class V>(std::type_identity<V>) HEDDLE_INLINE_LAMBDA {
+        transform_outputs_by<V>(from, stride, tiles, first, count, epilogue, nowhere);
+    });
 }
 
 HEDDLE_SIMD_CLONES void transform_filters(const float* w, std::int64_t outputs, std::int64_t channels, bool turned,
@@ -90,32 +138,38 @@ HEDDLE_SIMD_CLONES void transform_filters(const float* w, std::int64_t outputs, 
                 }
         const std::int64_t width = panel_width(column, columns);
         float* to = u + column / panel * panel * rows + column % panel;
-        for (std::int64_t r = 0; r < lanes; ++r)
-            transform_2d<Filter>(
-                [&](int i, int j)
-                    HEDDLE_INLINE_LAMBDA -> const Unaligned& { return at(gathered + (r * 9 + i * 3 + j) * lanes); },
-                [&](int i, int j) HEDDLE_INLINE_LAMBDA -> Unaligned& {
-                    return at(to + (i * 6 + j) * rows * columns + (row + r) * width);
-                });
+        with_vectors_of_processor([&]<class V>(std::type_identity<V>) HEDDLE_INLINE_LAMBDA {
+            for (std::int64_t r = 0; r < lanes; ++r)
+                for (std::int64_t part = 0; part < lanes; part += width_of<V>)
+                    transform_2d<Filter, V>(
+                        [&](int i, int j) HEDDLE_INLINE_LAMBDA -> const UnalignedOf<V>& {
+                            return at<V>(gathered + (r * 9 + i * 3 + j) * lanes + part);
+                        },
+                        [&](int i, int j) HEDDLE_INLINE_LAMBDA -> UnalignedOf<V>& {
+                            return at<V>(to + (i * 6 + j) * rows * columns + (row + r) * width + part);
+                        });
+        });
     }
 }
 
 HEDDLE_SIMD_CLONES void transform_filter_gradients(const float* du, std::int64_t parts, std::int64_t part_stride,
                                                    std::int64_t outputs, std::int64_t channels, std::int64_t o,
                                                    float* dw) {
-    for (std::int64_t c = 0; c < channels; c += lanes) {
-        Unaligned u[components];
-        for (int p = 0; p < components; ++p) {
-            const float* from = du + (p * outputs + o) * channels + c;
-            Lanes sum = at(from);
-            for (std::int64_t part = 1; part < parts; ++part) sum += at(from + part * part_stride);
-            u[p] = sum;
+    with_vectors_of_processor([&]<class V>(std::type_identity<V>) HEDDLE_INLINE_LAMBDA {
+        for (std::int64_t c = 0; c < channels; c += width_of<V>) {
+            UnalignedOf<V> u[components];
+            for (int p = 0; p < components; ++p) {
+                const float* from = du + (p * outputs + o) * channels + c;
+                V sum = at<V>(from);
+                for (std::int64_t part = 1; part < parts; ++part) sum += at<V>(from + part * part_stride);
+                u[p] = sum;
+            }
+            transform_2d<FilterGradient, V>(
+                [&](int i, int j) HEDDLE_INLINE_LAMBDA -> const UnalignedOf<V>& { return u[i * 6 + j]; },
+                [&](int i, int j)
+                    HEDDLE_INLINE_LAMBDA -> UnalignedOf<V>& { return at<V>(dw + (o * 9 + i * 3 + j) * channels + c); });
         }
-        transform_2d<FilterGradient>(
-            [&](int i, int j) HEDDLE_INLINE_LAMBDA -> const Unaligned& { return u[i * 6 + j]; },
-            [&](int i, int j)
-                HEDDLE_INLINE_LAMBDA -> Unaligned& { return at(dw + (o * 9 + i * 3 + j) * channels + c); });
-    }
+    });
 }
 
 HEDDLE_SIMD_CLONES void multiply(const Left& l, const float* r, bool panels, float* c, std::int64_t rows,
@@ -123,16 +177,9 @@ HEDDLE_SIMD_CLONES void multiply(const Left& l, const float* r, bool panels, flo
     for (std::int64_t column = 0; column < columns; column += panel) {
         const std::int64_t width = panel_width(column, columns), stride = panels ? width : columns;
         const float* right = r + column * (panels ? depth : 1);
-        const std::int64_t height = width == panel ? 8 : 16;
-        for (std::int64_t row = 0; row < rows; row += height) {
-            float* to = c + row * columns + column;
-            const Left left{l.data + row * l.row_step, l.row_step, l.depth_step};
-            const Addend addend{accumulate ? to : nullptr, columns};
-            if (width == panel)
-                multiply_block<2>(left, right, stride, addend, to, columns, depth);
-            else
-                multiply_block<1>(left, right, stride, addend, to, columns, depth);
-        }
+        with_vectors_of_processor([&](auto vectors) HEDDLE_INLINE_LAMBDA {
+            multiply_by(vectors, l, right, stride, accumulate, c + column, rows, columns, width, depth);
+        });
     }
 }
 

@@ -55,7 +55,7 @@ struct Problem : MatmulExtents {
 
     /// Measured up to here; beyond, what the library needs to begin counts for little.
     bool suits_blocks() const {
-        return batch == 1 && dtype == DType::f32 && m * n * k <= (1 << 19) && block::suits_processor();
+        return batch == 1 && dtype == DType::f32 && m * n * k <= (1 << 19) && block::has_wide_vectors();
     }
 
     bool suits_sgemm(const Matmul& args) const {

@@ -31,25 +31,19 @@ struct Right {
     std::int64_t step, panel_step;
 };
 
-template <int vectors>
-HEDDLE_INLINE void multiply_panel(const Left& l, const float* right, std::int64_t right_step, bool accumulate, float* c,
-                                  std::int64_t c_step, std::int64_t rows, std::int64_t depth) {
-    constexpr std::int64_t height = 16 / vectors;
-    for (std::int64_t row = 0; row < rows; row += height, c += height * c_step)
-        multiply_rows<vectors>(std::min(height, rows - row), {l.data + row * l.row_step, l.row_step, l.depth_step},
-                               right, right_step, accumulate ? Addend{c, c_step} : Addend{}, c, c_step, depth);
-}
-
 /// c [rows, columns] = l right [+ c], for columns that fill whole vectors.
 HEDDLE_SIMD_CLONES void multiply(const Left& l, const Right& right, bool accumulate, float* c, std::int64_t c_step,
                                  std::int64_t rows, std::int64_t columns, std::int64_t depth) {
-    for (std::int64_t column = 0; column < columns; column += panel) {
-        const float* from = right.data + column / panel * right.panel_step;
-        if (column + panel <= columns)
-            multiply_panel<2>(l, from, right.step, accumulate, c + column, c_step, rows, depth);
-        else
-            multiply_panel<1>(l, from, right.step, accumulate, c + column, c_step, rows, depth);
-    }
+    for_each_block_of_columns(columns, [&]<class V, int vectors>(std::int64_t column) HEDDLE_INLINE_LAMBDA {
+        constexpr std::int64_t height = block_height<V, vectors>;
+        const float* from = right.data + column / panel * right.panel_step + column % panel;
+        for (std::int64_t row = 0; row < rows; row += height) {
+            float* to = c + row * c_step + column;
+            multiply_rows<vectors, height, V>(std::min(height, rows - row),
+                                              {l.data + row * l.row_step, l.row_step, l.depth_step}, from, right.step,
+                                              accumulate ? Addend{to, c_step} : Addend{}, to, c_step, depth);
+        }
+    });
 }
 
 /// Scores before their scale become weights p, and dp, the gradients of the weights, those of these scores:
@@ -222,7 +216,7 @@ void add_cpu_blocks(KernelTable<AttentionBackward>& table) {
                .priority = priority::plain + 5,
                .supports =
                    [](const AttentionBackward& args) {
-                       if (!has_wide_vectors()) return Support::no("a processor without AVX-512");
+                       if (!has_vectors()) return Support::no("a processor without AVX2");
                        return f32_or_bf16(args.query.dtype);
                    },
                .workspace_bytes = workspace,

@@ -32,12 +32,13 @@ struct Rows {
     bool relu;
 };
 
-template <int vectors>
-HEDDLE_INLINE void convolve_panel(const Rows& r, std::int64_t column, std::int64_t begin, std::int64_t end) {
-    constexpr std::int64_t height = 16 / vectors, width = vectors * lanes;
-    const float* right = r.filters + column * r.run * r.runs;
-    // One addend comes with the sums: the residual, where there is one, for results are about to lie over it.
+template <class V, int vectors>
+HEDDLE_INLINE void convolve_columns(const Rows& r, std::int64_t column, std::int64_t begin, std::int64_t end) {
+    constexpr std::int64_t height = block_height<V, vectors>, width = width_of<V>;
+    const std::int64_t right_step = panel_width(column, r.outputs);
+    const float* right = r.filters + column / panel * panel * r.run * r.runs + column % panel;
     const float* bias = r.bias ? r.bias + column : nullptr;
+    // One addend comes with the sums: the residual, where there is one, for results are about to lie over it.
     const bool bias_last = bias && r.residual;
     for (std::int64_t row = begin; row < end; ++row) {
         const float* source = r.source + row * r.row_step;
@@ -48,19 +49,19 @@ HEDDLE_INLINE void convolve_panel(const Rows& r, std::int64_t column, std::int64
             // A line that is to be written has to be fetched: soon enough that the stores need not wait.
             for (std::int64_t position = first + 2 * height; position < first + 3 * height; ++position)
                 for (int vector = 0; vector < vectors; ++vector)
-                    __builtin_prefetch(result + position * r.outputs + vector * lanes, 1);
-            multiply_rows<vectors>(std::min(height, r.positions - first),
-                                   {source + first * r.pixel_step, r.pixel_step, 1, r.run_step}, right, width,
-                                   residual ? Addend{residual + first * r.outputs, r.outputs} : Addend{bias, 0},
-                                   result + first * r.outputs, r.outputs, r.run, r.runs);
+                    __builtin_prefetch(result + position * r.outputs + vector * width, 1);
+            multiply_rows<vectors, height, V>(
+                std::min(height, r.positions - first), {source + first * r.pixel_step, r.pixel_step, 1, r.run_step},
+                right, right_step, residual ? Addend{residual + first * r.outputs, r.outputs} : Addend{bias, 0},
+                result + first * r.outputs, r.outputs, r.run, r.runs);
         }
         if (!r.relu && !bias_last) continue;
         for (std::int64_t position = 0; position < r.positions; ++position)
             for (int vector = 0; vector < vectors; ++vector) {
-                Unaligned& y = at(result + position * r.outputs + vector * lanes);
-                Lanes value = y;
-                if (bias_last) value += at(bias + vector * lanes);
-                if (r.relu) value = value < 0 ? Lanes{} : value;  // NaN passes
+                UnalignedOf<V>& y = at<V>(result + position * r.outputs + vector * width);
+                V value = y;
+                if (bias_last) value += at<V>(bias + vector * width);
+                if (r.relu) value = value < 0 ? V{} : value;  // NaN passes
                 y = value;
             }
     }
@@ -69,11 +70,10 @@ HEDDLE_INLINE void convolve_panel(const Rows& r, std::int64_t column, std::int64
 HEDDLE_SIMD_CLONES void convolve(const Rows& r) {
     // Filters that stay in the first cache: results are written row by row. Else one panel of them stays there.
     const std::int64_t strip = r.run * r.runs * r.outputs <= 6144 ? 1 : r.rows;
-    for (std::int64_t row = 0; row < r.rows; row += strip) {
-        std::int64_t column = 0;
-        for (; column + panel <= r.outputs; column += panel) convolve_panel<2>(r, column, row, row + strip);
-        if (column < r.outputs) convolve_panel<1>(r, column, row, row + strip);
-    }
+    for (std::int64_t row = 0; row < r.rows; row += strip)
+        for_each_block_of_columns(r.outputs, [&]<class V, int vectors>(std::int64_t column) HEDDLE_INLINE_LAMBDA {
+            convolve_columns<V, vectors>(r, column, row, row + strip);
+        });
 }
 
 /// 16 of the filters [O, length] from `output` on, to their panel: a row for each tap and channel.
@@ -166,7 +166,7 @@ Support supports(const Conv2dForward& args) {
     const ConvExtents e(args);
     if (e.outputs % lanes != 0) return Support::no("outputs that are no multiple of 16");
     if (!pays(e, args.params)) return Support::no("channels, outputs or taps with which oneDNN is faster");
-    return has_wide_vectors() ? Support::yes() : Support::no("a processor without AVX-512");
+    return has_vectors() ? Support::yes() : Support::no("a processor without AVX2");
 }
 
 }  // namespace

@@ -22,7 +22,9 @@ namespace {
 
 using namespace block;
 
-constexpr int tallest = 12;  // rows of a block of two vectors
+/// The rows of a block: of two vectors of AVX-512's, which has registers for 24 sums, 12.
+template <class V, int vectors>
+constexpr int tallest = width_of<V> == lanes&& vectors == 2 ? 12 : block_height<V, vectors>;
 
 /// A band of results: the gradients dy [rows * positions, outputs] and what lies under their windows.
 struct Products {
@@ -43,8 +45,9 @@ struct Ahead {
     std::int64_t lines;  // at a time
 
     HEDDLE_INLINE explicit Ahead(const Products& p) : dy(p.dy_ahead), x(p.x_ahead) {
-        const std::int64_t panels = (p.outputs + panel - 1) / panel;
-        const std::int64_t blocks = p.runs * ((p.run + tallest - 1) / tallest) * panels;
+        const std::int64_t width = has_wide_vectors() ? panel : lanes;
+        const std::int64_t height = has_wide_vectors() ? tallest<Lanes, 2> : tallest<HalfLanes, 2>;
+        const std::int64_t blocks = p.runs * ((p.run + height - 1) / height) * ((p.outputs + width - 1) / width);
         lines = (dy.lines() + x.lines()) / (blocks * p.rows) + 1;
     }
     HEDDLE_INLINE void fetch() {
@@ -52,31 +55,30 @@ struct Ahead {
     }
 };
 
-template <int vectors>
-HEDDLE_INLINE void add_panel(const Products& p, std::int64_t column, Ahead& ahead) {
-    constexpr int most = vectors == 2 ? tallest : 16;
+template <class V, int vectors>
+HEDDLE_INLINE void add_columns(const Products& p, std::int64_t column, Ahead& ahead) {
+    constexpr int most = tallest<V, vectors>;
     const float* dy = p.dy + column;
     const std::int64_t height = even_height(p.run, most);
     float* sums = p.sums + column;
     for (std::int64_t r = 0; r < p.runs; ++r)
         for (std::int64_t k = 0; k < p.run; k += height) {
             const std::int64_t count = std::min(height, p.run - k);
-            multiply_rows<vectors, most>(count, {p.source + r * p.run_step + k, 1, p.pixel_step, p.row_step}, dy,
-                                         p.outputs, {p.fresh ? nullptr : sums, p.outputs}, sums, p.outputs, p.positions,
-                                         p.rows, [&]() HEDDLE_INLINE_LAMBDA { ahead.fetch(); });
+            multiply_rows<vectors, most, V>(count, {p.source + r * p.run_step + k, 1, p.pixel_step, p.row_step}, dy,
+                                            p.outputs, {p.fresh ? nullptr : sums, p.outputs}, sums, p.outputs,
+                                            p.positions, p.rows, [&]() HEDDLE_INLINE_LAMBDA { ahead.fetch(); });
             sums += count * p.outputs;
         }
     const float one = 1;
     if (p.bias)
-        multiply_block<vectors, 1>({&one, 0, 0}, dy, p.outputs, {p.fresh ? nullptr : sums, p.outputs}, sums, p.outputs,
-                                   p.rows * p.positions);
+        multiply_block<vectors, 1, V>({&one, 0, 0}, dy, p.outputs, {p.fresh ? nullptr : sums, p.outputs}, sums,
+                                      p.outputs, p.rows * p.positions);
 }
 
 HEDDLE_SIMD_CLONES void add_products(const Products& p) {
     Ahead ahead(p);
-    std::int64_t column = 0;
-    for (; column + panel <= p.outputs; column += panel) add_panel<2>(p, column, ahead);
-    if (column < p.outputs) add_panel<1>(p, column, ahead);
+    for_each_block_of_columns(p.outputs, [&]<class V, int vectors>(std::int64_t column)
+                                             HEDDLE_INLINE_LAMBDA { add_columns<V, vectors>(p, column, ahead); });
 }
 
 /// The threads' sums [length, outputs], `step` floats apart, for 16 outputs from `output` on: added, and turned to rows
@@ -220,7 +222,7 @@ Support supports(const Conv2dBackwardWeights& args) {
     const ConvExtents e(args);
     if (e.outputs % lanes != 0) return Support::no("outputs that are no multiple of 16");
     if (!pays(e)) return Support::no("channels, outputs or taps with which oneDNN is faster");
-    return has_wide_vectors() ? Support::yes() : Support::no("a processor without AVX-512");
+    return has_vectors() ? Support::yes() : Support::no("a processor without AVX2");
 }
 
 }  // namespace

@@ -58,37 +58,6 @@ HEDDLE_INLINE void transform_outputs_by(const float* from, std::int64_t stride, 
     }
 }
 
-/// `rows` x `columns` of a product in blocks of 8 x 32 and 16 x 16: sums in 16 of AVX-512's 32 registers.
-HEDDLE_INLINE void multiply_by(std::type_identity<Lanes>, const Left& l, const float* right, std::int64_t right_step,
-                               bool accumulate, float* c, std::int64_t rows, std::int64_t columns, std::int64_t width,
-                               std::int64_t depth) {
-    const std::int64_t height = width == panel ? 8 : 16;
-    for (std::int64_t row = 0; row < rows; row += height) {
-        float* to = c + row * columns;
-        const Left left{l.data + row * l.row_step, l.row_step, l.depth_step};
-        const Addend addend{accumulate ? to : nullptr, columns};
-        if (width == panel)
-            multiply_block<2>(left, right, right_step, addend, to, columns, depth);
-        else
-            multiply_block<1>(left, right, right_step, addend, to, columns, depth);
-    }
-}
-
-/// In blocks of 6 x 16: sums in 12 of AVX2's 16 registers.
-HEDDLE_INLINE void multiply_by(std::type_identity<HalfLanes>, const Left& l, const float* right,
-                               std::int64_t right_step, bool accumulate, float* c, std::int64_t rows,
-                               std::int64_t columns, std::int64_t width, std::int64_t depth) {
-    constexpr std::int64_t height = 6;
-    for (std::int64_t column = 0; column < width; column += lanes)
-        for (std::int64_t row = 0; row < rows; row += height) {
-            float* to = c + row * columns + column;
-            const Left left{l.data + row * l.row_step, l.row_step, l.depth_step};
-            const Addend addend{accumulate ? to : nullptr, columns};
-            multiply_rows<2, height, HalfLanes>(std::min(height, rows - row), left, right + column, right_step, addend,
-                                                to, columns, depth);
-        }
-}
-
 }  // namespace
 
 // Against oneDNN's direct convolution on one core, 32 to 256 channels. Pictures of 2x2 (a quarter of their tile): 0.2
@@ -174,13 +143,17 @@ HEDDLE_SIMD_CLONES void transform_filter_gradients(const float* du, std::int64_t
 
 HEDDLE_SIMD_CLONES void multiply(const Left& l, const float* r, bool panels, float* c, std::int64_t rows,
                                  std::int64_t columns, std::int64_t depth, bool accumulate) {
-    for (std::int64_t column = 0; column < columns; column += panel) {
-        const std::int64_t width = panel_width(column, columns), stride = panels ? width : columns;
-        const float* right = r + column * (panels ? depth : 1);
-        with_vectors_of_processor([&](auto vectors) HEDDLE_INLINE_LAMBDA {
-            multiply_by(vectors, l, right, stride, accumulate, c + column, rows, columns, width, depth);
-        });
-    }
+    for_each_block_of_columns(columns, [&]<class V, int vectors>(std::int64_t column) HEDDLE_INLINE_LAMBDA {
+        constexpr std::int64_t height = block_height<V, vectors>;
+        const std::int64_t stride = panels ? panel_width(column, columns) : columns;
+        const float* right = panels ? r + column / panel * panel * depth + column % panel : r + column;
+        for (std::int64_t row = 0; row < rows; row += height) {
+            float* to = c + row * columns + column;
+            multiply_rows<vectors, height, V>(std::min(height, rows - row),
+                                              {l.data + row * l.row_step, l.row_step, l.depth_step}, right, stride,
+                                              {accumulate ? to : nullptr, columns}, to, columns, depth);
+        }
+    });
 }
 
 }  // namespace heddle::kernels::winograd

@@ -15,7 +15,7 @@ using cases::Trial;
 bool wanted(const Options& options, const std::string& name) {
     const auto& names = options.implementations;
     if (names.empty()) return name != "reference";
-    return std::find(names.begin(), names.end(), name) != names.end();
+    return std::ranges::any_of(names, [&](const std::string& given) { return given == name || given == "all"; });
 }
 
 /// Right, wrong, or not to be run.

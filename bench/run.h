@@ -11,7 +11,7 @@ namespace heddle::bench {
 
 struct Options {
     Device device = {};
-    std::vector<std::string> implementations = {};  ///< empty: all but `reference`
+    std::vector<std::string> implementations = {};  ///< "all": `reference`, too; empty: all others
     double warmup_s = 0.05, measure_s = 0.3;        ///< of each contender
     int rounds = 3;                                 ///< the contenders take turns this often
     double sample_beyond = 2e9;                     ///< floating operations (cases::TrialOptions)

@@ -54,6 +54,12 @@ TEST(Bench, NamedCasesAndTheReference) {
     expect_parts(outcome.out, {"binary add_row", "binary add_same", "reference", "cpu"});
 }
 
+TEST(Bench, AllMeansTheReferenceToo) {
+    const Outcome outcome = expect_done(with({"bench", "softmax_forward", "--shape", "3,5", "--impl", "all"}, quick));
+    EXPECT_EQ(outcome.out.find("left out"), std::string::npos) << outcome.out;
+    expect_parts(outcome.out, {"  cpu ", "  reference "});
+}
+
 TEST(Bench, OtherNumbers) {
     expect_parts(
         expect_done(with({"bench", "rnn_forward", "--shape", "2,3,4,5", "--set", "cell=gru,bias=0"}, quick)).out,

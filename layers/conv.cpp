@@ -38,7 +38,7 @@ struct Conv2DTransposeImpl final : LayerImpl {
                                  {options.bias_regularizer, {}});
     }
 
-    /// Height or width of the result, for an input of this extent; `cut`: what `Padding::pixels` takes off.
+    /// Height or width of the result for an input of this extent; `cut`: how much `Padding::pixels` takes off.
     std::int64_t extent(std::int64_t input, std::int64_t size, std::int64_t stride, std::int64_t dilation,
                         std::optional<std::int64_t> output_padding, std::int64_t cut) const {
         const std::int64_t reach = (size - 1) * dilation + 1, whole = (input - 1) * stride + reach;
@@ -52,7 +52,7 @@ struct Conv2DTransposeImpl final : LayerImpl {
                                       : input * stride + std::max<std::int64_t>(reach - stride, 0);
         }
     }
-    /// The window of the convolution that this transposes, and the output padding that makes the extents come out.
+    /// The window of the convolution that this transposes, and the output padding that gives the result its extents.
     struct Window {
         ops::Conv2dParams params;
         std::array<std::int64_t, 2> output_padding;

@@ -130,7 +130,7 @@ struct GlobalPooling1DImpl final : LayerImpl {
         if (const Tensor mask = ops::mask_of(x); mask.defined()) return over_counted(x, mask);
         return max ? ops::global_max_pool2d(pictures) : ops::global_average_pool2d(pictures);
     }
-    /// Over the steps that the mask [batch, time] lets count.
+    /// Pools over the steps that count by the mask [batch, time].
     Tensor over_counted(const Tensor& x, const Tensor& mask) const {
         const Tensor counts = mask.reshape(Shape{x.size(0), x.size(1), 1});
         const Tensor steps = ops::sum(counts.to(DType::f32), {1}), zero = Tensor::scalar(0, x.options());

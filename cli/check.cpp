@@ -7,7 +7,7 @@
 #include "core/parallel.h"
 #include "tests/cases/case.h"
 
-// heddle check: every case of an operation by one implementation, held against the reference in f64.
+// heddle check: every case of an operation by one implementation, compared with the reference in f64.
 namespace heddle::cli {
 namespace {
 
@@ -51,7 +51,7 @@ const char* to_string(Outcome::Status status) {
     }
 }
 
-/// What became of the cases in one dtype.
+/// The outcomes of the cases in one dtype.
 struct Count {
     int passed = 0, failed = 0, unsupported = 0;
     double worst_error = 0;
@@ -82,7 +82,7 @@ struct Count {
     }
 };
 
-/// A kernel that throws has failed its case; the others are still worth knowing.
+/// An exception of a kernel fails its case and does not stop the others.
 Outcome run_case(const CaseSet& set, std::size_t index, const CheckArguments& a, Device device, DType dtype) {
     try {
         const FlushDenormals flush;  // as threads that compute do

@@ -38,7 +38,7 @@ std::string class_name(const Model& model, std::size_t index) {
     return index < model.class_names().size() ? model.class_names()[index] : fmt::format("class {}", index);
 }
 
-/// Some at a time: memory stays small however many there are.
+/// In batches, so that memory stays small for any number of pictures.
 void predict_pictures(const PredictArguments& a, const Model& model) {
     check(model.preprocessing().has_value(),
           "{}: the model does not say how pictures become its input: use --input X.npy", a.weights);

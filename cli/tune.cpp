@@ -13,7 +13,7 @@
 #include "models/recipe.h"
 #include "ops/random.h"
 
-// heddle tune: one training step shows which kernels a model calls; each is measured, the fastest is written down.
+// heddle tune: one training step shows which kernels a model calls; each is measured, and the fastest ones are saved.
 namespace heddle::cli {
 namespace {
 

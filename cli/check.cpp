@@ -149,22 +149,22 @@ int check_implementation(const CheckArguments& a) {
 
 void add_check(CLI::App& app, Action& action) {
     auto* command =
-        app.add_subcommand("check", "Holds one implementation of an operation against the reference on all its cases");
+        app.add_subcommand("check", "Compare one implementation of an operation with the reference on all its cases");
     auto a = std::make_shared<CheckArguments>();
     command->add_option("OPERATION", a->operation, "As heddle info lists them")->type_name("")->required();
-    command->add_option("--impl", a->implementation, "The implementation; of a plug-in, too (HEDDLE_PLUGINS)")
+    command->add_option("--impl", a->implementation, "The implementation, which may be a plug-in's (HEDDLE_PLUGINS)")
         ->type_name("NAME")
         ->required();
     command->add_option("--device", a->device, "Where it runs [cpu]")
         ->type_name("cpu|cuda[:N]|sim")
         ->check(device_name());
-    command->add_option("--dtype", a->dtype, "Of the operands [all that it supports]")
+    command->add_option("--dtype", a->dtype, "The type of the operands [all that it supports]")
         ->type_name("f32|f16|bf16|all")
         ->check(one_of({"f32", "f16", "bf16", "all"}));
-    command->add_option("--case", a->only, "This case alone")->type_name("NAME");
+    command->add_option("--case", a->only, "Only this case")->type_name("NAME");
     command->add_flag("--benchmarks", a->benchmarks,
                       "Also the cases of realistic size, whose reference takes seconds each");
-    command->add_flag("--json", a->json, "One JSON object a case, and one a dtype");
+    command->add_flag("--json", a->json, "One JSON object per case, and one per dtype");
     command->callback([a, &action] { action = [a] { return check_implementation(*a); }; });
 }
 

@@ -24,11 +24,13 @@ double ConvGeometry::gaps() const {
     return 1 / std::sqrt(share);
 }
 
-std::vector<ConvGeometry> conv_geometries() {
-    std::vector<ConvGeometry> list;
-    const auto add = [&](ConvGeometry g) { list.push_back(std::move(g)); };
-    const Conv2dParams same3{.padding = {1, 1, 1, 1}}, same5{.padding = {2, 2, 2, 2}};
+namespace {
 
+constexpr Conv2dParams same3{.padding = {1, 1, 1, 1}}, same5{.padding = {2, 2, 2, 2}};
+
+/// Windows of all kinds, and groups of more than one channel.
+void add_windows(std::vector<ConvGeometry>& list) {
+    const auto add = [&](ConvGeometry g) { list.push_back(std::move(g)); };
     add({.name = "one", .x = {1, 1, 1, 1}, .w = {1, 1, 1, 1}});
     add({.name = "one_pixel_3x3", .x = {2, 1, 1, 16}, .w = {16, 3, 3, 16}, .params = same3, .bias = true});
     add({.name = "empty_batch", .x = {0, 5, 5, 3}, .w = {4, 3, 3, 3}, .params = same3, .bias = true});
@@ -77,6 +79,10 @@ std::vector<ConvGeometry> conv_geometries() {
          .x = {1, 8, 8, 64},
          .w = {32, 3, 3, 32},
          .params = {.padding = {1, 1, 1, 1}, .groups = 2}});
+}
+
+void add_depthwise(std::vector<ConvGeometry>& list) {
+    const auto add = [&](ConvGeometry g) { list.push_back(std::move(g)); };
     add({.name = "depthwise",
          .x = {2, 10, 9, 21},
          .w = {21, 3, 3, 1},
@@ -102,6 +108,11 @@ std::vector<ConvGeometry> conv_geometries() {
          .params = {.stride = {3, 2}, .dilation = {2, 3}, .padding = {3, 1, 0, 2}, .groups = 24},
          .bias = true,
          .relu = true});
+}
+
+/// For the direct kernels of the CPU.
+void add_bands(std::vector<ConvGeometry>& list) {
+    const auto add = [&](ConvGeometry g) { list.push_back(std::move(g)); };
     add({.name = "bands_strided",  // more pixels than are copied at once
          .x = {2, 45, 47, 32},
          .w = {16, 3, 5, 32},
@@ -124,7 +135,11 @@ std::vector<ConvGeometry> conv_geometries() {
          .x = {2, 18, 27, 48},
          .w = {67, 3, 3, 48},
          .params = {.stride = {2, 2}, .padding = {1, 1, 1, 1}}});
-    // Channels that 16-byte loads allow: each kind of tile of the native kernels, with tails, and sums that are split.
+}
+
+/// Channels that 16-byte loads allow: each kind of tile of the native kernels, with tails, and sums that are split.
+void add_tiles(std::vector<ConvGeometry>& list) {
+    const auto add = [&](ConvGeometry g) { list.push_back(std::move(g)); };
     add({.name = "tiles", .x = {2, 9, 9, 40}, .w = {72, 3, 3, 40}, .params = same3, .bias = true});
     add({.name = "tiles_large", .x = {3, 75, 75, 40}, .w = {40, 1, 2, 40}, .params = {.padding = {0, 0, 1, 0}}});
     add({.name = "tiles_large_weights", .x = {1, 4, 5, 936}, .w = {136, 3, 3, 936}, .params = same3, .bias = true});
@@ -144,7 +159,11 @@ std::vector<ConvGeometry> conv_geometries() {
          .params = {.padding = {1, 2, 2, 1}, .groups = 2},
          .bias = true,
          .relu = true});
-    // Enough pixels for Winograd to pay (kernels/conv/winograd_steps.cpp).
+}
+
+/// Enough pixels for Winograd to pay (kernels/conv/winograd_steps.cpp).
+void add_winograd(std::vector<ConvGeometry>& list) {
+    const auto add = [&](ConvGeometry g) { list.push_back(std::move(g)); };
     add({.name = "winograd16", .x = {3, 9, 11, 16}, .w = {16, 3, 3, 16}, .params = same3});
     add({.name = "winograd64", .x = {2, 13, 11, 64}, .w = {64, 3, 3, 64}, .params = same3, .bias = true, .relu = true});
     add({.name = "winograd_tail", .x = {7, 7, 6, 48}, .w = {80, 3, 3, 48}, .params = same3, .bias = true});
@@ -163,6 +182,10 @@ std::vector<ConvGeometry> conv_geometries() {
     add({.name = "winograd_4x4", .x = {17, 4, 4, 128}, .w = {64, 3, 3, 128}, .params = same3, .relu = true});
     add({.name = "winograd_wide", .x = {6, 7, 7, 256}, .w = {32, 3, 3, 256}, .params = same3, .bias = true});
     add({.name = "winograd_blocks", .x = {19, 12, 13, 32}, .w = {48, 3, 3, 32}, .params = same3, .bias = true});
+}
+
+void add_extreme_values(std::vector<ConvGeometry>& list) {
+    const auto add = [&](ConvGeometry g) { list.push_back(std::move(g)); };
     for (const auto& [name, fill] : {std::pair{"large", Fill::large},
                                      {"tiny", Fill::tiny},
                                      {"outliers", Fill::outliers},
@@ -182,9 +205,13 @@ std::vector<ConvGeometry> conv_geometries() {
              .relu = true,
              .fill = fill});
     }
+}
 
+/// The layers of models.
+void add_layers(std::vector<ConvGeometry>& list) {
     const auto bench = [&](std::string name, Shape x, Shape w, Conv2dParams params, bool bias = false) {
-        add({.name = std::move(name), .x = x, .w = w, .params = params, .bias = bias, .relu = bias, .benchmark = true});
+        list.push_back(
+            {.name = std::move(name), .x = x, .w = w, .params = params, .bias = bias, .relu = bias, .benchmark = true});
     };
     const Conv2dParams down3{.stride = {2, 2}, .padding = {1, 1, 1, 1}};
     bench("resnet20_first", {128, 32, 32, 3}, {16, 3, 3, 3}, same3);
@@ -201,6 +228,19 @@ std::vector<ConvGeometry> conv_geometries() {
     bench("resnet18_shortcut", {64, 32, 32, 64}, {128, 1, 1, 64}, {.stride = {2, 2}});
     bench("cnn_first", {128, 28, 28, 1}, {32, 3, 3, 1}, {}, true);
     bench("cnn_second", {128, 13, 13, 32}, {64, 3, 3, 32}, {}, true);
+}
+
+}  // namespace
+
+std::vector<ConvGeometry> conv_geometries() {
+    std::vector<ConvGeometry> list;
+    add_windows(list);
+    add_depthwise(list);
+    add_bands(list);
+    add_tiles(list);
+    add_winograd(list);
+    add_extreme_values(list);
+    add_layers(list);
     return list;
 }
 
@@ -214,7 +254,6 @@ std::vector<ConvGeometry> residual_conv_geometries() {
         g.name += "_in_place";
         list.push_back(std::move(g));
     };
-    const Conv2dParams same3{.padding = {1, 1, 1, 1}};
     add({.name = "residual_primes",
          .x = {3, 11, 7, 5},
          .w = {13, 3, 3, 5},

@@ -5,7 +5,7 @@ import functools
 
 
 class Unsupported(Exception):
-    """The reason why a case is left out."""
+    """The reason why a case cannot be run."""
 
 
 class Operands:
@@ -33,8 +33,8 @@ def relu_gradient(torch, dy, y):
     return torch.ops.aten.threshold_backward(dy, y, 0)
 
 
-# Each of these makes the operands of one call and returns what is timed, which gives all tensors that it wrote. `d`: the dims
-# of the case.
+# Each of these makes the operands of one call and returns the function to time, which returns all tensors that it wrote. `d`: the
+# dims of the case.
 
 
 def convolution(torch, make, d, direction):
@@ -243,7 +243,7 @@ def optimizer_step(torch, make, name, kind, **options):
 
 
 def named_cases():
-    """The cases of the suite memory-bound that no numbers describe, as `operations`; the second entry is the case's name."""
+    """The cases of the suite memory-bound that have only a name: (operation, case) to (function, whether the call needs a graph)."""
     sgd = {"kind": lambda torch: torch.optim.SGD, "momentum": 0.9, "weight_decay": 1e-4}
     adam = {"kind": lambda torch: torch.optim.AdamW, "weight_decay": 0.01}
     return {
@@ -261,7 +261,7 @@ def named_cases():
 
 
 def operations():
-    """Name: (function, direction or nothing, whether the timed call records or walks a graph)."""
+    """Name: (function, further arguments: the direction or nothing, whether the timed call needs a graph)."""
     table = {"matmul": (matmul, (), False), "batch_norm_inference": (batch_norm, ("inference",), False)}
     for direction in ("forward", "backward"):
         graph = direction == "backward"
@@ -281,7 +281,7 @@ def operations():
 
 
 def find(case):
-    """What makes the call of a case, its arguments, and whether the call records or walks a graph."""
+    """The function that makes the call of a case, its arguments, and whether the call needs a graph."""
     operation = case["operation"]
     if case["dims"]:
         if operation not in operations():

@@ -3,18 +3,18 @@
 
     python3 benchmarks/pytorch_operators.py < cases.json
 
-Standard input is one JSON array of cases, standard output one JSON object a line; docs/guides/bench.md describes both, with the
-operations and the numbers ("dims") of each. A case that this PyTorch cannot run is answered by the reason.
+Standard input is one JSON array of cases, standard output one JSON object per line; docs/guides/bench.md describes both, with the
+operations and the numbers ("dims") of each. For a case that this PyTorch cannot run the answer is the reason.
 
-PyTorch at its best: OpenBLAS on OpenMP threads (Debian's libopenblas0-openmp) first on the library path, the number of threads set,
-pictures channels last, denormals flushed, backward operators called by themselves where they have a name, and everything that needs
-no graph under inference_mode. Attention is scaled_dot_product_attention, or on a PyTorch without it the two products and softmax,
-on operands in PyTorch's own order [batch, heads, time, size]; it and the recurrent layers are differentiated by autograd, on one
-graph that is kept. A recurrent layer's forward pass keeps what its backward pass needs, as Heddle's does.
+PyTorch is tuned: OpenBLAS with OpenMP threads (Debian's libopenblas0-openmp) comes first on the library path, the number of threads is
+set, pictures are channels last, denormals are flushed, backward operators are called directly where they have a name, and everything
+that needs no graph runs under inference_mode. Attention is scaled_dot_product_attention, or, on a PyTorch without it, two products and
+a softmax, on operands in PyTorch's own order [batch, heads, time, size]; it and the recurrent layers are differentiated by autograd, on
+one graph that is kept. A recurrent layer's forward pass keeps what its backward pass needs, as Heddle's does.
 
-Memory as Heddle's side has it: operands and results together rotate among copies that make up more than the case's `cold_bytes`. A
-result is kept until the next run on its copy, so that the allocator hands out memory that was written longest ago and has been
-touched before. glibc is told to keep freed memory, and to ask for huge pages, as Heddle's allocator does.
+The rules for memory are those of Heddle's side: runs cycle through copies of operands and results that together are larger than the
+case's `cold_bytes`. A result is kept until the next run on its copy, so that the allocator hands out the memory that was written longest
+ago. glibc is told to keep freed memory and to ask for huge pages, as Heddle's allocator does.
 """
 
 import glob
@@ -32,7 +32,7 @@ MALLOC = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=461168601842738790
 
 
 def bytes_of(result):
-    """Of all tensors in a result, which may be one or nest some."""
+    """The bytes of all tensors in a result, which may be a tensor or nested tuples and lists of them."""
     if result is None:
         return 0
     if isinstance(result, (tuple, list)):
@@ -58,7 +58,7 @@ def make_calls(torch, case):
 
 
 def samples_of(calls, results, warmup_seconds, seconds):
-    """Seconds of a call, each the mean of as many calls as make a sample long enough. Puts what they give into `results`."""
+    """Seconds per call; each sample is the mean of as many calls as make it long enough. Stores what they return in `results`."""
     place, clock = 0, time.perf_counter
 
     def sample(count):
@@ -106,7 +106,7 @@ def answers(cases):
 
 
 def tune_environment(cases):
-    """What must be settled before a program begins, or None where it is: OpenMP, glibc's memory, the choice of OpenBLAS."""
+    """The environment that must be set before a program starts (OpenMP, glibc's memory, OpenBLAS), or None if it is."""
     tuned = dict(os.environ, OMP_NUM_THREADS=str(max((case["threads"] for case in cases), default=1)))
     tuned.setdefault("GLIBC_TUNABLES", MALLOC)
     libraries = glob.glob("/usr/lib/*/openblas-openmp")

@@ -79,7 +79,7 @@ struct StreamScheduler::State {
     explicit State(Driver& its_driver) : driver(its_driver) {}
 
     void let_capture_pass(std::unique_lock<std::mutex>& lock) {
-        if (capturing == std::thread::id() || own_open > 0) return;  // what is in the middle of something goes on
+        if (capturing == std::thread::id() || own_open > 0) return;  // with operations open it must go on
         changed.wait(lock, [&] { return capturing == std::thread::id() || capturing == std::this_thread::get_id(); });
     }
     void start() {

@@ -5,7 +5,7 @@
 #include "core/dtype.h"
 #include "tests/cases/case.h"
 
-// Private to the cases: the elements of operands as f64 numbers, whatever they are stored as.
+// The elements of operands as f64 numbers, whatever they are stored as.
 namespace heddle::cases {
 
 /// The nearest number that a floating dtype holds; other dtypes leave the value as it is.

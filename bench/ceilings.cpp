@@ -29,7 +29,7 @@ class Block {
     void* const memory;
 };
 
-/// Many short samples, of which the fastest counts: on a machine that does other things, too, a long one is disturbed.
+/// Many short samples, of which the fastest counts: on a busy machine a long one would be disturbed.
 double fastest(Device device, std::size_t copies, const Sampler::Run& run) {
     Sampler sampler(device, copies, run);
     sampler.warm_up(seconds / 3);
@@ -69,8 +69,8 @@ void fill_randomly(const View& matrix, Device device) {
     run_implementation(kernels::random_normal().choose(normal, device), normal, device, 0);
 }
 
-/// Of the fastest implementation of a product of square matrices; 0 where none takes the type. Those that dispatch
-/// would never take, since they have not been proven, set no ceiling.
+/// The rate of the fastest implementation of a product of square matrices; 0 if none takes the type. Implementations
+/// that dispatch never chooses by itself, because they are unproven, do not count.
 double product_rate(Device device, DType dtype, std::int64_t size) {
     const std::size_t bytes = static_cast<std::size_t>(size * size) * size_of(dtype);
     const Block a(device, bytes), b(device, bytes), c(device, bytes);

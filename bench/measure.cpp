@@ -18,8 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// A sample shorter than this would measure the clock; on a GPU the start and the end of a graph (the time of a run by
-/// which it is divided holds a launch and a wait, so that the sample is shorter still).
+/// A shorter sample would measure the clock; on a GPU, the start and the end of a graph. (The number of runs on a GPU
+/// follows from a single run with its launch and wait, so that the sample becomes shorter than this.)
 constexpr double shortest_sample = 50e-6, shortest_sample_on_gpu = 1e-3;
 constexpr std::size_t most_runs = 1000;
 

@@ -20,13 +20,13 @@ struct Timing {
 
 Timing summarize(std::vector<double> samples);
 
-/// How many runs a graph holds: about as many as are `wanted`, but each of the copies equally often, so that none is
-/// still in a cache when its turn comes, neither within a replay nor from one to the next.
+/// How many runs a graph holds: about as many as are `wanted`, but a multiple of the copies, so that no copy is still
+/// in a cache when its turn comes, neither within a replay nor across replays.
 std::size_t runs_to_capture(std::size_t wanted, std::size_t copies);
 
-/// Times one piece of work in several rounds, so that contenders can take turns and share a machine's moods. On the CPU
-/// by the host's clock; on a GPU a graph of many runs is replayed between two events, so that neither launches nor the
-/// host count. Devices that keep no time (core/driver/clock.h) cannot be measured.
+/// Times one piece of work in several rounds, so that contenders can take turns and the load of the machine affects all
+/// of them. The CPU is timed by the host's clock; on a GPU a graph of many runs is replayed between two events, so that
+/// neither launches nor the host count. Devices without a clock (core/driver/clock.h) cannot be measured.
 class Sampler {
   public:
     /// `run(copy, stream)` queues one run on operands number `copy`; successive runs take the next copy.

@@ -8,12 +8,12 @@ namespace heddle::bench {
 
 inline constexpr const char* pytorch_name = "pytorch";
 
-/// Asks the script `options.pytorch` to time the case (the protocol stands in docs/guides/bench.md). Its answer has no
-/// error: the same operation in PyTorch's types is assumed to be right. A script that cannot be run, or says something
-/// else, is a `failed` contender with the reason.
+/// Asks the script `options.pytorch` to time the case (protocol: docs/guides/bench.md). Its result has no error figure:
+/// PyTorch's operator is assumed to be right. A script that cannot be run, or gives another kind of answer, is a
+/// `failed` contender with the reason.
 Contender run_pytorch(const Job& job, const Options& options);
 
-/// What the script is told, and what its answer means.
+/// The script's input for a case, and the meaning of its answer.
 std::string pytorch_request(const Job& job, const Options& options);
 Contender pytorch_answer(const std::string& output);
 

@@ -48,7 +48,7 @@ Contender judge(Trial& trial, const Trial::Candidate& candidate, const Options& 
     return c;
 }
 
-/// The contenders of one case take turns; the one from outside runs before and after them.
+/// The contenders of one case take turns; PyTorch, in its own process, runs before and after them.
 void time_all(Trial& trial, std::vector<Contender>& contenders, const Options& options) {
     trial.make_copies();
     std::vector<std::unique_ptr<Sampler>> samplers(contenders.size());

@@ -21,7 +21,7 @@ struct SeenCall {
     std::int64_t count = 0;
 };
 
-/// While it lives, notes which operations run on the devices of one kind, and with which arguments; each call once.
+/// While it lives, records which operations run on devices of one kind, and with which arguments; each call once.
 class CallRecorder {
   public:
     CallRecorder(const std::vector<std::unique_ptr<cases::CaseSet>>& sets, DeviceKind device);

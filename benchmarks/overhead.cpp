@@ -3,8 +3,8 @@
 #include "heddle.h"
 #include "ops/autograd/grad_mode.h"
 
-// What eager execution costs beside the arithmetic: operations on one element, and steps so small that they are nothing
-// but overhead. Times are per operation or per step, not per loop.
+// The cost of eager execution beyond the arithmetic: operations on one element, and steps so small that they are all
+// overhead. Times are per operation or per step, not per loop.
 namespace {
 
 using namespace heddle;
@@ -19,7 +19,7 @@ void empty(benchmark::State& state) {
     for (auto _ : state) benchmark::DoNotOptimize(Tensor::empty({1}));
 }
 
-/// An output that joins no graph that grows: the recorded node dies with it.
+/// The output is dropped, and its recorded node with it, so that no graph grows.
 void add_recorded(benchmark::State& state) {
     const Tensor a = one(true), b = one(true);
     for (auto _ : state) benchmark::DoNotOptimize(a + b);
@@ -36,7 +36,7 @@ void add_under_no_grad(benchmark::State& state) {
     for (auto _ : state) benchmark::DoNotOptimize(a + b);
 }
 
-/// Time of one of the ten operations, there and back.
+/// Time of one of the ten operations, forward and backward.
 void chain_of_ten(benchmark::State& state) {
     const Tensor a = one(true), b = one(true);
     for (auto _ : state) {

@@ -23,9 +23,10 @@ void add_case(CLI::App& command, BenchArguments& a) {
     const char* group = "What is measured";
     command
         .add_option("OPERATION", a.operation,
-                    "An operation (--list), or what several begin with: conv2d. Alone: its realistic cases")
+                    "An operation (--list), or the common beginning of several: conv2d. Alone: its realistic cases")
         ->type_name("");
-    command.add_option("--shape", a.shape, "The numbers that describe a case (--list): of a convolution N,H,W,C,K,R,S")
+    command
+        .add_option("--shape", a.shape, "The numbers that describe a case (--list), for a convolution N,H,W,C,K,R,S")
         ->type_name("N,N,...")
         ->group(group);
     for (auto& [name, value] : a.numbers)
@@ -58,7 +59,7 @@ void add_how(CLI::App& command, BenchArguments& a) {
         ->type_name("cpu|cuda[:N]|sim")
         ->check(device_name())
         ->group(group);
-    command.add_option("--threads", a.threads, "CPU threads [HEDDLE_THREADS, or one a core]")
+    command.add_option("--threads", a.threads, "CPU threads [HEDDLE_THREADS, or one per core]")
         ->type_name("N")
         ->check(whole_in(1, 1024))
         ->group(group);
@@ -66,21 +67,24 @@ void add_how(CLI::App& command, BenchArguments& a) {
         ->type_name("S")
         ->check(number_in(0, false, 3600, "seconds above 0"))
         ->group(group);
-    command.add_option("--warmup", a.warmup, "Seconds before that [0.05]")
+    command.add_option("--warmup", a.warmup, "Seconds of warm-up before that [0.05]")
         ->type_name("S")
         ->check(number_in(0, true, 3600, "seconds"))
         ->group(group);
     command
-        .add_flag("--warm", a.warm, "One copy of the operands, which caches may hold [copies that they do not hold]")
+        .add_flag("--warm", a.warm,
+                  "Use one copy of the operands, which may stay cached [copies larger than the cache]")
         ->group(group);
     command
-        .add_flag("--whole", a.whole, "Compare all outputs of large cases with the reference, too: it may take minutes")
+        .add_flag("--whole", a.whole, "Compare all outputs, of large cases too, with the reference: may take minutes")
         ->group(group);
-    command.add_flag("--no-ceilings", a.without_ceilings, "Leave out the large copy and product that bound the rest")
+    command
+        .add_flag("--no-ceilings", a.without_ceilings,
+                  "Do not measure a large copy and a large product as the machine's limits")
         ->group(group);
     command
         .add_option("--pytorch", a.pytorch,
-                    "A contender \"pytorch\" on the CPU: a script, or the one that is installed with Heddle")
+                    "Add a contender \"pytorch\" on the CPU, run by SCRIPT or the one that is installed with Heddle")
         ->type_name("[SCRIPT]")
         ->expected(0, 1)
         ->group(group);
@@ -91,11 +95,11 @@ void add_results(CLI::App& command, BenchArguments& a) {
     command.add_option("--json", a.json, "Write them as JSON")->type_name("FILE")->group(group);
     command.add_option("--csv", a.csv, "Write them as a table")->type_name("FILE")->group(group);
     command.add_option("--plot", a.plot, "Draw them: roofline and bars, SVG")->type_name("FILE")->group(group);
-    command.add_option("--compare", a.compare, "Show what moved from one --json file to another, beyond noise")
+    command.add_option("--compare", a.compare, "Show what changed beyond noise between two --json files")
         ->type_name("A B")
         ->expected(2)
         ->group(group);
-    command.add_flag("--list", a.list, "Show operations, their numbers and suites; of an OPERATION, its cases")
+    command.add_flag("--list", a.list, "Show operations, their numbers and suites; for an OPERATION, its cases")
         ->group(group);
     command.add_flag("--explain", a.explain, "Show which implementation would run, and why; measures nothing")
         ->group(group);

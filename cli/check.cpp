@@ -7,7 +7,7 @@
 #include "core/parallel.h"
 #include "tests/cases/case.h"
 
-// heddle check: every case of an operation by one implementation, held against the reference in f64.
+// heddle check: every case of an operation by one implementation, compared with the reference in f64.
 namespace heddle::cli {
 namespace {
 
@@ -51,7 +51,7 @@ const char* to_string(Outcome::Status status) {
     }
 }
 
-/// What became of the cases in one dtype.
+/// The outcomes of the cases in one dtype.
 struct Count {
     int passed = 0, failed = 0, unsupported = 0;
     double worst_error = 0;
@@ -82,7 +82,7 @@ struct Count {
     }
 };
 
-/// A kernel that throws has failed its case; the others are still worth knowing.
+/// An exception of a kernel fails its case and does not stop the others.
 Outcome run_case(const CaseSet& set, std::size_t index, const CheckArguments& a, Device device, DType dtype) {
     try {
         const FlushDenormals flush;  // as threads that compute do
@@ -149,22 +149,22 @@ int check_implementation(const CheckArguments& a) {
 
 void add_check(CLI::App& app, Action& action) {
     auto* command =
-        app.add_subcommand("check", "Holds one implementation of an operation against the reference on all its cases");
+        app.add_subcommand("check", "Compare one implementation of an operation with the reference on all its cases");
     auto a = std::make_shared<CheckArguments>();
     command->add_option("OPERATION", a->operation, "As heddle info lists them")->type_name("")->required();
-    command->add_option("--impl", a->implementation, "The implementation; of a plug-in, too (HEDDLE_PLUGINS)")
+    command->add_option("--impl", a->implementation, "The implementation, which may be a plug-in's (HEDDLE_PLUGINS)")
         ->type_name("NAME")
         ->required();
     command->add_option("--device", a->device, "Where it runs [cpu]")
         ->type_name("cpu|cuda[:N]|sim")
         ->check(device_name());
-    command->add_option("--dtype", a->dtype, "Of the operands [all that it supports]")
+    command->add_option("--dtype", a->dtype, "The type of the operands [all that it supports]")
         ->type_name("f32|f16|bf16|all")
         ->check(one_of({"f32", "f16", "bf16", "all"}));
-    command->add_option("--case", a->only, "This case alone")->type_name("NAME");
+    command->add_option("--case", a->only, "Only this case")->type_name("NAME");
     command->add_flag("--benchmarks", a->benchmarks,
                       "Also the cases of realistic size, whose reference takes seconds each");
-    command->add_flag("--json", a->json, "One JSON object a case, and one a dtype");
+    command->add_flag("--json", a->json, "One JSON object per case, and one per dtype");
     command->callback([a, &action] { action = [a] { return check_implementation(*a); }; });
 }
 

@@ -84,12 +84,12 @@ int evaluate(const EvaluateArguments& a) {
 void add_evaluate(CLI::App& app, Action& action) {
     auto* command = app.add_subcommand("evaluate", "Accuracy and loss of a trained model on a test set");
     auto a = std::make_shared<EvaluateArguments>();
-    command->add_option("MODEL", a->model, "The model, where the file holds weights alone (heddle models)")
+    command->add_option("MODEL", a->model, "The model, if the file holds only weights (heddle models)")
         ->type_name("")
         ->check(model_name());
     command
         ->add_option("--weights", a->weights,
-                     "A whole model as heddle train writes it, or weights alone under PyTorch's names and in its "
+                     "A whole model as heddle train writes it, or only weights under PyTorch's names and in its "
                      "layouts (.safetensors)")
         ->type_name("FILE")
         ->required();
@@ -102,7 +102,7 @@ void add_evaluate(CLI::App& app, Action& action) {
     command->add_option("--device", a->device, "Where to compute [cpu]")
         ->type_name("cpu|cuda[:N]|sim")
         ->check(device_name());
-    command->add_option("--threads", a->threads, "CPU threads [HEDDLE_THREADS, or one a core]")
+    command->add_option("--threads", a->threads, "CPU threads [HEDDLE_THREADS, or one per core]")
         ->type_name("N")
         ->check(whole_in(1, 1024));
     command->add_flag("--json", a->json, "One JSON object");

@@ -78,7 +78,7 @@ int list_datasets(bool json) {
 void add_list(CLI::App& app, Action& action, const char* name, const char* description, int (*list)(bool json)) {
     auto* command = app.add_subcommand(name, description);
     auto json = std::make_shared<bool>(false);
-    command->add_flag("--json", *json, "JSON objects, one a line");
+    command->add_flag("--json", *json, "JSON objects, one per line");
     command->callback([json, list, &action] { action = [json, list] { return list(*json); }; });
 }
 

@@ -34,8 +34,8 @@ int report_usage(const std::string& message, int count, char** words) {
                   cli::usage_error);
 }
 
-/// What is wrong with the first word, where it is neither a command nor an option; all that CLI11 would say of it is
-/// that it wants "a subcommand".
+/// The problem with a first word that is neither a command nor an option; CLI11 would only say that "a subcommand" is
+/// required.
 std::string command_problem(const CLI::App& app, int count, char** words) {
     std::vector<std::string> known;
     for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))

@@ -16,8 +16,7 @@ void print_json(const Config& record);
 /// Adds the finite ones of `values`: JSON knows no others.
 void set_finite(Config& record, const Result& values);
 
-/// Throws `Error` where there is no folder for this file to be written into: better before the work than after it.
-/// Nothing for "".
+/// Throws `Error` if the folder of this file does not exist: better before the work than after it. "" is accepted.
 void check_folder_of(const std::string& path);
 
 /// 12,345,678 bytes as "12.3 MB".

@@ -38,7 +38,7 @@ std::string class_name(const Model& model, std::size_t index) {
     return index < model.class_names().size() ? model.class_names()[index] : fmt::format("class {}", index);
 }
 
-/// Some at a time: memory stays small however many there are.
+/// In batches, so that memory stays small for any number of pictures.
 void predict_pictures(const PredictArguments& a, const Model& model) {
     check(model.preprocessing().has_value(),
           "{}: the model does not say how pictures become its input: use --input X.npy", a.weights);
@@ -168,13 +168,13 @@ void save_outputs(const PredictArguments& a, const Tensor& outputs) {
 
 void add_predict(CLI::App& app, Action& action) {
     auto* command = app.add_subcommand(
-        "predict", "Classes of pictures or texts, what a language model writes, or a model's outputs");
+        "predict", "Classes of pictures or texts, a language model's continuation, or a model's outputs");
     auto a = std::make_shared<PredictArguments>();
     command->add_option("PICTURES", a->pictures, "JPEG or PNG files, resized where needed")->type_name("");
     command->add_option("--weights", a->weights, "A model as heddle train writes it (.safetensors)")
         ->type_name("FILE")
         ->required();
-    command->add_option("--model", a->model, "The model, where the file holds weights alone (heddle models)")
+    command->add_option("--model", a->model, "The model, if the file holds only weights (heddle models)")
         ->type_name("NAME")
         ->check(model_name());
     command->add_option("--classes", a->classes, "Its number of classes, likewise [10]")
@@ -190,25 +190,25 @@ void add_predict(CLI::App& app, Action& action) {
             "for each input of the model")
         ->type_name("X.npy")
         ->allow_extra_args(false);
-    command->add_option("--output", a->output, "Gets the model's outputs (logits), float32 [N, ...]")
+    command->add_option("--output", a->output, "Receives the model's outputs (logits), float32 [N, ...]")
         ->type_name("Y.npy");
-    command
-        ->add_option("--text", a->texts, "A text, for a model that carries its vocabulary; may be given several times")
+    command->add_option("--text", a->texts, "A text, for a model with a vocabulary; may be given several times")
         ->type_name("TEXT")
         ->allow_extra_args(false);
-    command->add_option("--characters", a->characters, "A language model writes so many more (words, of words) [200]")
+    command->add_option("--characters", a->characters, "How many characters (or words) a language model adds [200]")
         ->type_name("N")
         ->check(whole_in(0, 1'000'000));
-    command->add_option("--temperature", a->temperature, "How daring it is: below 1 less [1]")
+    command
+        ->add_option("--temperature", a->temperature, "Of its draws: below 1 more predictable, above 1 more varied [1]")
         ->type_name("T")
         ->check(number_in(0, false, 1e6, "a positive number"));
-    command->add_option("--seed", a->seed, "Of what it draws [0]")
+    command->add_option("--seed", a->seed, "Seed of its draws [0]")
         ->type_name("N")
         ->check(whole_in(0, std::numeric_limits<std::int64_t>::max()));
     command->add_option("--device", a->device, "Where to compute [cpu]")
         ->type_name("cpu|cuda[:N]|sim")
         ->check(device_name());
-    command->add_option("--threads", a->threads, "CPU threads [HEDDLE_THREADS, or one a core]")
+    command->add_option("--threads", a->threads, "CPU threads [HEDDLE_THREADS, or one per core]")
         ->type_name("N")
         ->check(whole_in(1, 1024));
     command->add_flag("--json", a->json, "A JSON object for each picture");

@@ -116,7 +116,7 @@ void predict_texts(const PredictArguments& a, const Model& model) {
     if (!a.output.empty()) return save_outputs(a, model.predict(vectorization.apply(a.texts)));
     std::optional<NearestWords> words;
     if (gives_vectors(model)) words.emplace(model);
-    // One at a time: a text is as long as it is where the model takes any length.
+    // One at a time, unpadded: the model may take texts of any length.
     for (const std::string& text : a.texts) {
         const Tensor x = vectorization.apply(text);
         check(x.elements() > 0, "\"{}\": the text is empty", text);

@@ -11,7 +11,7 @@
 namespace heddle::cli {
 namespace {
 
-// The policy keeps a browser from fetching anything, whatever the page should say.
+// The content security policy keeps a browser from fetching anything, whatever the page contains.
 constexpr const char* head = R"(<!DOCTYPE html>
 <html lang="en">
 <head>

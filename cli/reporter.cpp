@@ -19,7 +19,7 @@ Reporter::Reporter(const ReporterOptions& options) : options_(options) {
 
 void Reporter::on_train_begin(Training& training) {
     for (const Callback& inner : inner_) inner->on_train_begin(training);
-    // An epoch that a checkpoint was taken inside goes on with what it has gathered.
+    // After resuming inside an epoch, the examples before the checkpoint count too.
     loss_samples_ = training.samples;
     loss_sum_ = training.samples > 0 ? training.running().at("loss") * static_cast<double>(training.samples) : 0;
 }

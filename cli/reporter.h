@@ -19,9 +19,9 @@ struct ReporterOptions {
     std::string run_record = {};  ///< the text of its run.json, which is written with the first epoch
 };
 
-/// What `heddle train` says while it trains: a progress bar, or JSON lines, and events for TensorBoard. Whatever the
-/// options, it is one callback without state, so that a run may be resumed with other ones. A loss that is not finite
-/// ends training with an `Error`.
+/// The output of `heddle train` during training: a progress bar or JSON lines, and events for TensorBoard. It is a
+/// single callback without state, so that a run can be resumed with other options. A loss that is not finite ends
+/// training with an `Error`.
 class Reporter final : public CallbackImpl {
   public:
     explicit Reporter(const ReporterOptions& options);

@@ -29,7 +29,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The folder of the results. One that was made here and stayed empty goes away again.
+/// The folder of the results. If it was created here and stayed empty, it is removed again.
 class OutputFolder {
   public:
     explicit OutputFolder(const std::string& path) : path_(path) {
@@ -140,7 +140,7 @@ void Run::describe() const {
     say("");
 }
 
-/// Those of an earlier run: two runs' events in one folder would be drawn as one zigzag line.
+/// Removes the events of an earlier run: TensorBoard would draw both runs as one zigzag line.
 void Run::remove_events() const {
     std::error_code none;
     std::vector<fs::path> old;
@@ -153,7 +153,7 @@ TensorBoardOptions Run::tensorboard_options() const {
     if (!a_.resume) remove_events();
     TensorBoardOptions options{.every_steps = a_.log_steps > 0 ? a_.log_steps : 10, .histograms = true};
     if (!source_.preprocessing) return options;
-    // Folders of pictures are sorted by class: some from everywhere.
+    // Folders of pictures are sorted by class, so the examples are taken at even distances.
     std::vector<std::int64_t> places;
     const std::int64_t shown = std::min<std::int64_t>(18, source_.test.size());
     for (std::int64_t i = 0; i < shown; ++i) places.push_back(i * source_.test.size() / shown);

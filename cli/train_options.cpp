@@ -19,18 +19,18 @@ void add_recipe(CLI::App& command, TrainArguments& a) {
     };
     command
         .add_option("--recipe", a.recipe,
-                    "A recipe by name (heddle recipes), or a file NAME.json; what other options say comes on top")
+                    "A recipe by name (heddle recipes), or a file NAME.json; other options override it")
         ->type_name("NAME|FILE")
         ->group("Training (defaults: the model's recipe, see heddle models)");
     add("--epochs", changes.epochs, "N", "Passes over the training set")->check(whole_in(1, 1'000'000));
     add("--steps", a.steps, "N",
-        "End after this many steps in all. The schedule still spans the epochs, or the steps where they are more")
+        "End after this many steps in all. The schedule still spans the epochs, or the steps if they are more")
         ->check(whole_in(1, many));
-    add("--batch-size", changes.batch_size, "N", "Examples a batch")->check(whole_in(1, 1 << 20));
-    add("--accumulate", changes.accumulate, "N", "Batches a step: the mean of their gradients is followed [1]")
+    add("--batch-size", changes.batch_size, "N", "Examples per batch")->check(whole_in(1, 1 << 20));
+    add("--accumulate", changes.accumulate, "N", "Batches per step, which takes the mean of their gradients [1]")
         ->check(whole_in(1, 1 << 20));
     add("--optimizer", changes.optimizer, "sgd|adam|adamw|rmsprop|muon",
-        "The rule of the steps. Defaults of another one than the recipe's: sgd with rate 0.05 and momentum 0.9, "
+        "The optimizer. Defaults for one that is not the recipe's: sgd with rate 0.05 and momentum 0.9, "
         "muon (for models without vectors as parameters) 0.02 and 0.95, the others with rate 0.001")
         ->check(one_of({"sgd", "adam", "adamw", "rmsprop", "muon"}));
     add("--lr", changes.learning_rate, "X", "Learning rate")->check(number_in(0, false, 1e6, "a number above 0"));
@@ -41,16 +41,16 @@ void add_recipe(CLI::App& command, TrainArguments& a) {
     add("--weight-decay", changes.weight_decay, "X", "Weight decay")
         ->check(number_in(0, true, 1e6, "a number not below 0"));
     add("--schedule", changes.schedule, "constant|linear|cosine|step|one-cycle",
-        "The learning rate's way. linear, cosine: down to 0; step: a tenth after 1/2, a hundredth after 3/4 of the "
-        "steps; one-cycle: up for 30 % of them, then down")
+        "The learning rate's schedule. linear, cosine: down to 0; step: a tenth after 1/2, a hundredth after 3/4 of "
+        "the steps; one-cycle: up for 30 % of them, then down")
         ->check(one_of({"constant", "linear", "cosine", "step", "one-cycle"}));
-    add("--warmup", changes.warmup, "N", "Steps in which the learning rate first rises from 0")
+    add("--warmup", changes.warmup, "N", "Steps at the beginning in which the learning rate rises from 0")
         ->check(whole_in(0, many));
     add("--augment", changes.augment, "none|crop-flip",
-        "crop-flip: random crops out of 4 more pixels on each side, and mirror images")
+        "crop-flip: random crops after padding by 4 pixels on each side, and mirror images")
         ->check(one_of({"none", "crop-flip"}));
     add("--mixup", changes.mixup, "ALPHA",
-        "Mix each batch with itself in another order, by a share from Beta(ALPHA, ALPHA); 0: not")
+        "Mix each batch with itself in another order, by a share from Beta(ALPHA, ALPHA); 0: off")
         ->check(number_in(0, true, 1e6, "a number not below 0"));
     add("--label-smoothing", changes.label_smoothing, "X", "Label smoothing of the training loss")
         ->check(number_in(0, true, 1, "a number in [0, 1)"));
@@ -60,13 +60,13 @@ void add_machine(CLI::App& command, TrainArguments& a) {
     command.add_option("--val-split", a.validation_split, "Fraction of the training set kept for validation")
         ->type_name("X")
         ->check(number_in(0, true, 1, "a number in [0, 1)"));
-    command.add_option("--image-size", a.image_size, "Bring the pictures of a folder to this height and width")
+    command.add_option("--image-size", a.image_size, "Resize the pictures of a folder to this height and width")
         ->type_name("N")
         ->check(whole_in(1, 4096));
-    command.add_option("--seed", a.seed, "Of the weights, the order of the examples, and augmentation [0]")
+    command.add_option("--seed", a.seed, "Seed of the weights, the order of the examples, and augmentation [0]")
         ->type_name("N")
         ->check(whole_in(0, std::numeric_limits<std::int64_t>::max()));
-    command.add_option("--device", a.device, "Where to compute; heddle info says which there are [cpu]")
+    command.add_option("--device", a.device, "Where to compute; heddle info lists the devices [cpu]")
         ->type_name("cpu|cuda[:N]|sim")
         ->check(device_name());
     command.add_option("--precision", a.precision, "The type to compute in [f32]")
@@ -74,10 +74,10 @@ void add_machine(CLI::App& command, TrainArguments& a) {
         ->check(one_of({"f32", "bf16", "f16"}));
     command
         .add_option("--resident", a.resident_mib,
-                    "Data of up to so many MiB stays in the device's memory; 0: none [half of what is free]")
+                    "Keep data of up to this many MiB in the device's memory; 0: none [half of what is free]")
         ->type_name("MIB")
         ->check(whole_in(0, 1 << 20));
-    command.add_option("--threads", a.threads, "CPU threads [HEDDLE_THREADS, or one a core]")
+    command.add_option("--threads", a.threads, "CPU threads [HEDDLE_THREADS, or one per core]")
         ->type_name("N")
         ->check(whole_in(1, 1024));
 }
@@ -88,27 +88,29 @@ void add_output(CLI::App& command, TrainArguments& a) {
         "Folder for MODEL.safetensors, history.csv, checkpoint.safetensors, and pictures: curves.png, "
         "confusion.png, mistakes.png");
     out->type_name("DIR")->check(not_empty())->group("Files");
-    command.add_flag("--resume", a.resume, "Go on from the checkpoint in --out, to the bits of an unbroken run")
+    command
+        .add_flag("--resume", a.resume,
+                  "Continue from the checkpoint in --out; the result has the bits of an uninterrupted run")
         ->needs(out)
         ->group("Files");
     command
         .add_flag(
             "--tensorboard", a.tensorboard,
-            "Events for TensorBoard in DIR/tensorboard: loss, accuracy and learning rate by epoch and every 10 (or "
+            "Events for TensorBoard in DIR/tensorboard: loss, accuracy and learning rate per epoch and every 10 (or "
             "--log-steps) steps, histograms of the weights, pictures with predictions")
         ->needs(out)
         ->group("Files");
-    command.add_option("--checkpoint-steps", a.checkpoint_steps, "A checkpoint every so many steps, too")
+    command.add_option("--checkpoint-steps", a.checkpoint_steps, "Also write a checkpoint every N steps")
         ->type_name("N")
         ->check(whole_in(1, many))
         ->needs(out)
         ->group("Files");
-    command.add_option("--log-steps", a.log_steps, "A line (with --json a record) every so many steps")
+    command.add_option("--log-steps", a.log_steps, "A line (with --json a record) every N steps")
         ->type_name("N")
         ->check(whole_in(1, many))
         ->group("Output");
-    command.add_flag("--json", a.json, "JSON objects, one a line")->group("Output");
-    command.add_flag("--quiet", a.quiet, "The result alone")->group("Output");
+    command.add_flag("--json", a.json, "JSON objects, one per line")->group("Output");
+    command.add_flag("--quiet", a.quiet, "Print only the result")->group("Output");
 }
 
 }  // namespace

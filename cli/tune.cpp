@@ -13,7 +13,7 @@
 #include "models/recipe.h"
 #include "ops/random.h"
 
-// heddle tune: one training step shows which kernels a model calls; each is measured, the fastest is written down.
+// heddle tune: one training step shows which kernels a model calls; each is measured, and the fastest ones are saved.
 namespace heddle::cli {
 namespace {
 
@@ -113,7 +113,7 @@ void add_tune(CLI::App& app, Action& action) {
     command->add_option("--classes", a->classes, "The number of classes [10]")
         ->type_name("N")
         ->check(whole_in(1, 1 << 20));
-    command->add_option("--batch-size", a->batch_size, "Examples a step [the recipe's]")
+    command->add_option("--batch-size", a->batch_size, "Examples per step [the recipe's]")
         ->type_name("N")
         ->check(whole_in(1, 1 << 20));
     command->add_option("--device", a->device, "Where to compute [cpu]")
@@ -122,14 +122,15 @@ void add_tune(CLI::App& app, Action& action) {
     command->add_option("--precision", a->precision, "The type to compute in [f32]")
         ->type_name("f32|bf16|f16")
         ->check(one_of({"f32", "bf16", "f16"}));
-    command->add_option("--threads", a->threads, "CPU threads [HEDDLE_THREADS, or one a core]")
+    command->add_option("--threads", a->threads, "CPU threads [HEDDLE_THREADS, or one per core]")
         ->type_name("N")
         ->check(whole_in(1, 1024));
     command->add_option("--time", a->time, "Seconds for each implementation of each call [0.3]")
         ->type_name("S")
         ->check(number_in(0, false, 3600, "seconds above 0"));
     command
-        ->add_option("--out", a->out, "The file, which may exist [HEDDLE_TUNING, or the place that is read by itself]")
+        ->add_option("--out", a->out,
+                     "The file to write or extend [HEDDLE_TUNING, or the file that is read by default]")
         ->type_name("FILE");
     command->callback([a, &action] { action = [a] { return tune(*a); }; });
 }

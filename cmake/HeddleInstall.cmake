@@ -52,6 +52,6 @@ if(TARGET heddle_cli)
   file(RELATIVE_PATH lib_from_bin ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
   set_target_properties(heddle_cli PROPERTIES INSTALL_RPATH "$ORIGIN/${lib_from_bin}")
   install(TARGETS heddle_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-  # `heddle bench --pytorch` looks for it beside the command's folder.
-  install(FILES benchmarks/pytorch_operators.py DESTINATION share/heddle OPTIONAL)
+  # `heddle bench --pytorch` looks for the first beside the folder of the command; the second is its module.
+  install(FILES benchmarks/pytorch_operators.py benchmarks/pytorch_cases.py DESTINATION share/heddle OPTIONAL)
 endif()

@@ -92,8 +92,8 @@ struct Allocator::State {
         return block->address;
     }
 
-    // Its own stream's memory first, then another stream's that needs no wait, then new memory; only where that is
-    // refused does it wait for another stream, for a wait may cost the overlap that streams are for.
+    // The stream's own memory first, then another stream's that needs no wait, then new memory. Waiting for another
+    // stream is the last resort, because it may cost the overlap that streams are for.
     Block* find(std::size_t bytes, StreamId stream) {
         Pool& pool = bytes <= small_limit ? pools_of(stream).small : pools_of(stream).large;
         if (Block* block = pool.best_fit(bytes)) return pool.take(block, bytes);
@@ -127,8 +127,8 @@ struct Allocator::State {
                            [&](const StreamUse& use) { return order->passed(stream, use); });
     }
 
-    // More memory for a pool, such that `bytes` fit: by enlarging its segment in place where the device can do that
-    // (holes are then only where blocks were, never between segments), else as a segment of its own.
+    // Adds memory to a pool so that `bytes` fit: by enlarging its segment in place if the device can do that (so that
+    // there are no gaps between segments), else as a new segment.
     bool grow(Pool& pool, std::size_t bytes) {
         if (pool.small()) return add_segment(pool, page) || add_segment(pool, bytes);
         if (Segment* segment = pool.growable()) {
@@ -257,7 +257,7 @@ void* Allocator::allocate(std::size_t bytes, StreamId stream, const char* tag) {
     if (wanted > (std::size_t{1} << 48)) [[unlikely]]
         state.fail_out_of_memory(bytes, tag);
     if (state.passthrough) {
-        // A segment a block, of exactly the size, so that a sanitizer sees the first byte beyond.
+        // One segment per block, of exactly its size, so that a sanitizer detects an access to the first byte beyond.
         Pool& pool = state.pools_of(stream).large;
         if (!state.add_segment(pool, wanted)) state.fail_out_of_memory(bytes, tag);
         return state.hand_out(pool.take(pool.segments().back()->first, wanted), stream, tag);

@@ -13,7 +13,7 @@ struct Graph::State {
     bool captured = false;
 
     ~State() {
-        // Giving memory back waits for the device, and no other thread may capture meanwhile.
+        // Releasing memory waits for the device, and no other thread may capture meanwhile.
         const StreamOperation operation(scheduler(device), current_stream(device), {}, {});
         try {
             if (captured) {

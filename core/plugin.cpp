@@ -31,7 +31,7 @@ struct Known {
 }  // namespace
 
 void load_plugin(const std::string& file) {
-    // A bare name is a file here first: the loader would look everywhere but here.
+    // A bare name may be a file in the current folder, where the loader would not look.
     std::error_code error;
     const bool here = std::filesystem::exists(file, error);
     check(here || file.find('/') == std::string::npos, "plug-in {}: no such file", file);

@@ -35,7 +35,7 @@ std::uint64_t now() {
             .count());
 }
 
-// A setting of the environment must not end the program before main, so what is neither 0 nor 1 is said, and means off.
+// An environment variable must not end the program before main, so a value other than 0 or 1 is reported and means off.
 bool wanted_at_start() {
     const char* value = std::getenv("HEDDLE_PROFILE");
     const std::string_view text = value ? value : "";

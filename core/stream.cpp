@@ -19,7 +19,7 @@ StreamId& current_of(Device device) {
     return current[static_cast<std::size_t>(device.kind)][static_cast<std::size_t>(device.index)];
 }
 
-// How much of what a capture has to wait for is this thread's.
+// How many of the operations that a capture has to wait for belong to this thread.
 constinit thread_local std::size_t own_open = 0;
 
 /// For each stream, the ticket up to which its work is known to come before.
@@ -69,8 +69,9 @@ struct StreamScheduler::State {
     std::vector<StreamUse> needed;
     std::uint64_t waits = 0, events = 0;
 
-    // What any thread queues on a stream that is being captured becomes part of the graph, and waiting for one spoils
-    // the capture: so the others wait until it is over, and it begins when they are in the middle of nothing.
+    // Whatever any thread queues on a stream that is being captured becomes part of the graph, and waiting for such a
+    // stream spoils the capture. So other threads wait until it is over, and it begins only when none has an open
+    // operation.
     std::condition_variable changed;
     std::thread::id capturing;  // the thread that captures, or is about to
     std::size_t open = 0;       // operations that are begun and not queued, and waits of the host
@@ -78,7 +79,7 @@ struct StreamScheduler::State {
     explicit State(Driver& its_driver) : driver(its_driver) {}
 
     void let_capture_pass(std::unique_lock<std::mutex>& lock) {
-        if (capturing == std::thread::id() || own_open > 0) return;  // what is in the middle of something goes on
+        if (capturing == std::thread::id() || own_open > 0) return;  // with operations open it must go on
         changed.wait(lock, [&] { return capturing == std::thread::id() || capturing == std::this_thread::get_id(); });
     }
     void start() {
@@ -122,7 +123,7 @@ struct StreamScheduler::State {
     }
 
     // The ticket that a caller depends on is queued, whatever other threads have begun: the event comes after it even
-    // where its clock does not say so.
+    // if its clock does not show that.
     const Recorded& record(StreamId id) {
         Stream& from = stream(id);
         Recorded& slot = from.recorded[from.next_record++ % from.recorded.size()];
@@ -283,7 +284,7 @@ GraphId StreamScheduler::end_capture(StreamId stream) {
         spoiled = std::current_exception();
     }
     state.forget_events();
-    // Replays come behind everything on their stream: whoever asks for a captured ticket has nothing to wait for.
+    // Replays are queued after everything on their stream: nobody needs to wait for a captured ticket.
     for (StreamId id = 0; id < state.streams.size(); ++id) raise(state.completed, id, state.streams[id].newest);
     const GraphId graph = state.driver.end_capture(stream);
     if (!spoiled) return graph;

@@ -5,7 +5,7 @@
 
 #include "core/check.h"
 
-// What needs no kernel. Arithmetic, views and autograd are in ops/.
+// The parts of Tensor that need no kernel. Arithmetic, views and autograd are in ops/.
 namespace heddle {
 namespace {
 

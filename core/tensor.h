@@ -134,7 +134,7 @@ class HEDDLE_API Tensor {
     Tensor argmax(int axis = -1) const;
     Tensor transpose() const;  ///< swaps the last two dimensions (a copy)
 
-    /// "Tensor f32 [2, 3] cpu" and, for small tensors, the elements.
+    /// "Tensor f32 [2, 3] cpu" and the elements; beyond 64 elements, the first and last three.
     std::string to_string() const;
 
     TensorImpl* impl() const noexcept { return impl_.get(); }

@@ -19,7 +19,7 @@ bool is_file(const fs::path& path) {
     return fs::is_regular_file(path, ignored);
 }
 
-// The file, plain or gzipped, with "-" or "." before idx (both names are about); empty where there is none.
+// The file, plain or gzipped, with "-" or "." before idx (both spellings are in use); empty where there is none.
 std::string idx_file(const std::string& folder, const std::string& part, const char* rank) {
     for (const char* joint : {"-idx", ".idx"})
         for (const char* end : {"-ubyte", "-ubyte.gz"}) {
@@ -123,7 +123,7 @@ DataSource open_cifar_folder(const std::string& folder) {
         for (std::size_t i = 0; i < classes; ++i) source.class_names.push_back(fmt::format("{}", i));
     }
     if (ten && train_files.size() != 5) source.note = fmt::format("{} of 5 training files", train_files.size());
-    // Published constants, so that a subset is normalised as the whole set is.
+    // Published constants, so that a subset is normalised like the whole set.
     const PixelStatistics cifar10 = {{0.49139968f, 0.48215841f, 0.44653091f}, {0.24703223f, 0.24348513f, 0.26158784f}};
     const PixelStatistics cifar100 = {{0.50707516f, 0.48654887f, 0.44091784f}, {0.26733429f, 0.25643846f, 0.27615047f}};
     finish_images(source, train.pictures, train.labels, test.pictures, test.labels, ten ? cifar10 : cifar100);

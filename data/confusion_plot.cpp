@@ -96,7 +96,7 @@ class ConfusionPlot {
 
     void draw_cell(Canvas& canvas, int truth, int predicted, double part) const {
         const int x = left_ + predicted * cell_, y = top_ + truth * cell_;
-        // The root: a hundredth of a row is where the mistakes are, and must be seen.
+        // The square root keeps small fractions visible: mistakes are often a hundredth of a row.
         canvas.fill(x, y, cell_, cell_, shade(truth == predicted ? right_color : wrong_color, std::sqrt(part)));
         if (cell_ >= 12) canvas.frame(x, y, cell_ + 1, cell_ + 1, detail::grid_grey);
         const std::int64_t number = count(truth, predicted);

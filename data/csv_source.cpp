@@ -16,8 +16,7 @@ std::int64_t label_column(const CsvTable& table, const std::string& wanted) {
     return table.columns() - 1;
 }
 
-// Text is a class; so are whole numbers from 0 that leave no class out and repeat: 0 .. n - 1, ten rows each on
-// average.
+// Text is a class label; so are integers that take every value 0 .. n - 1 and repeat (ten rows per value on average).
 bool is_class(const CsvTable& table, std::int64_t column) {
     if (!table.is_numeric(column)) return true;
     std::vector<bool> seen;
@@ -32,8 +31,8 @@ bool is_class(const CsvTable& table, std::int64_t column) {
     return seen.size() >= 2 && static_cast<std::int64_t>(seen.size()) * 10 <= table.rows();
 }
 
-// A column that begins as text is no feature. One that begins with a number must go on so: a damaged field is an error,
-// not a reason to leave the feature out.
+// A column whose first field is text is no feature. One whose first field is a number must be numeric throughout: a
+// damaged field is an error, not a reason to drop the feature.
 bool is_feature(const CsvTable& table, std::int64_t column) {
     if (table.is_numeric(column)) return true;
     try {

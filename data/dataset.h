@@ -13,7 +13,7 @@
 
 namespace heddle {
 
-/// Examples put together: every tensor has the batch as its leading dimension. All on the CPU.
+/// Several examples: every tensor has the batch as its leading dimension. All on the CPU.
 struct Batch {
     std::vector<Tensor> inputs = {};
     Tensor target = {};
@@ -21,7 +21,7 @@ struct Batch {
     std::int64_t size() const { return target.defined() ? target.size(0) : 0; }
 };
 
-/// Random crops and mirror images, drawn anew for each picture in each epoch.
+/// Random crops and mirror images, drawn for each picture in each epoch.
 struct Augmentation {
     enum class Padding { zero, reflect };
 
@@ -42,7 +42,7 @@ struct FillContext {
     std::uint64_t epoch = 0;
 };
 
-/// Examples as they lie in memory, for those who put batches together elsewhere: on a device.
+/// Examples as they are stored in memory, for making batches elsewhere: on a device.
 struct StoredExamples {
     /// How the only input, pictures u8, becomes what `fill` writes: f32, augmented, normalised.
     struct Pictures {
@@ -75,7 +75,7 @@ class HEDDLE_API DatasetImpl {
     virtual void fill(std::span<const std::int64_t> indices, const FillContext& context, Batch& batch) const = 0;
 
     virtual std::optional<Preprocessing> preprocessing() const { return std::nullopt; }
-    /// Where the examples lie, if batches can be put together without `fill`; nothing: they cannot.
+    /// The stored examples, if batches can be made from them without `fill`; else nothing.
     virtual std::optional<StoredExamples> stored() const { return std::nullopt; }
     /// Null: this kind has no pictures to augment.
     virtual std::shared_ptr<DatasetImpl> with_augmentation(const std::optional<Augmentation>& augmentation) const;
@@ -116,7 +116,7 @@ class HEDDLE_API Dataset {
     /// x = (pixel / 255 - mean) / deviation, one value per channel.
     Dataset with_normalization(const std::vector<float>& mean, const std::vector<float>& deviation) const;
 
-    /// Makes the tensors of `batch` anew where they do not fit, and fills them. Throws `Error` for an index out of
+    /// Fills the tensors of `batch`, replacing those that do not fit. Throws `Error` for an index out of
     /// range.
     void fill(std::span<const std::int64_t> indices, const FillContext& context, Batch& batch) const;
     /// Examples `first` .. `last` - 1 as a batch.

@@ -41,7 +41,7 @@ FeatureScaling FeatureScaling::of(const Tensor& x) {
         double& deviation = scaling.deviation[feature];
         deviation = std::sqrt(deviation);
         check(std::isfinite(deviation), "FeatureScaling: feature {} has values that are not finite", feature);
-        // What is left of a constant after rounding is no deviation.
+        // A constant feature may show a tiny deviation through rounding.
         if (deviation <= 1e-12 * std::abs(scaling.mean[feature])) deviation = 1;
     }
     return scaling;

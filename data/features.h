@@ -11,8 +11,8 @@ namespace heddle {
 /// num_classes]. `num_classes` 0: one more than the largest label. Throws `Error` naming a label that is out of range.
 HEDDLE_API Tensor to_categorical(const Tensor& labels, std::int64_t num_classes = 0);
 
-/// Mean and standard deviation of each feature (the last axis), from the training part alone; they bring any part to
-/// about mean 0 and deviation 1, and predictions back.
+/// Mean and standard deviation of each feature (the last axis). Taken from the training part alone, they scale any part
+/// to about mean 0 and deviation 1, and predictions back.
 struct HEDDLE_API FeatureScaling {
     std::vector<double> mean = {};
     std::vector<double> deviation = {};  ///< 1 for a feature that does not vary
@@ -23,7 +23,7 @@ struct HEDDLE_API FeatureScaling {
     Tensor apply(const Tensor& x) const;
     /// x deviation + mean; f32.
     Tensor invert(const Tensor& x) const;
-    /// That of one feature: what brings the forecast of one column back.
+    /// The scaling of one feature, to scale the forecast of one column back.
     FeatureScaling feature(std::int64_t index) const;
 };
 

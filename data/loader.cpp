@@ -15,7 +15,7 @@
 namespace heddle {
 namespace {
 
-// Whether nobody but us can see the elements, so that they may be overwritten.
+// Whether nobody else can see the elements, so that they may be overwritten.
 bool is_ours_alone(const Tensor& tensor) {
     return tensor.defined() && tensor.impl()->use_count() == 1 && tensor.impl()->storage->use_count() == 1 &&
            tensor.impl()->autograd == nullptr;
@@ -134,7 +134,7 @@ struct DataLoader::State {
             return true;
         }
         std::unique_lock lock(mutex);
-        // What the caller is done with goes back; as many as can be under way are kept.
+        // Tensors that the caller has finished with are reused; no more are kept than are prefetched.
         if (!batch.inputs.empty() && spare.size() <= static_cast<std::size_t>(options.prefetch))
             spare.push_back(std::move(batch));
         batch = Batch();

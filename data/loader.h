@@ -35,7 +35,7 @@ class HEDDLE_API DataLoader {
     const Dataset& dataset() const;
     const LoaderOptions& options() const;
 
-    /// Goes to a batch; what was prefetched for another place is dropped.
+    /// Goes to a batch; batches prefetched for another place are dropped.
     void start(std::uint64_t epoch, std::int64_t first_step = 0);
     /// The next batch of the epoch; false (and `batch` empty) at its end. Throws what making the batch threw.
     bool next(Batch& batch);

@@ -30,7 +30,7 @@ bool is_picture_name(const fs::path& path) {
     return end == ".jpg" || end == ".jpeg" || end == ".png";
 }
 
-// What is in a folder, hidden things apart, sorted by name.
+// The entries of a folder, without hidden ones, sorted by name.
 std::vector<fs::path> listing(const fs::path& folder) {
     std::error_code error;
     std::vector<fs::path> paths;

@@ -101,7 +101,7 @@ Axes make_axes(const PlotPanel& panel) {
     if (axes.x.low > axes.x.high) axes = {{0, 1}, {0, 1, panel.logarithmic}};
     const auto widen = [](Axis& axis, double part) {
         double range = axis.high - axis.low;
-        // A range lost in the digits of its values is as good as none.
+        // A range below the precision of its values counts as empty.
         if (range <= 1e-12 * std::max(std::abs(axis.low), std::abs(axis.high)))
             range = axis.low == 0 ? 1 : std::abs(axis.low) * 0.2;
         const double extra = axis.high - axis.low < range ? range / 2 : range * part;

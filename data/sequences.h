@@ -34,8 +34,8 @@ struct SequenceWindowsOptions {
 
 /// Windows of a time series as examples, Keras' `timeseries_dataset_from_array`: example k has rows i, i + rate, ...
 /// (`sequence_length` of them, i = k stride) of `data` [time, ...] and a target from `targets` [time, ...], which may
-/// be the same tensor. Every window that has all of its rows and of its target is there. Nothing is copied until it is
-/// fetched. Throws `Error` where there is no such window.
+/// be the same tensor. Windows with missing rows or targets are left out. Nothing is copied until it is fetched. Throws
+/// `Error` if there is no complete window.
 HEDDLE_API Dataset sequence_windows(const Tensor& data, const Tensor& targets, std::int64_t sequence_length,
                                     const SequenceWindowsOptions& options = {});
 

@@ -23,7 +23,7 @@ struct DataSource {
 };
 
 struct SourceOptions {
-    /// The size pictures are brought to; 0: all must have the same size (CIFAR and IDX keep theirs).
+    /// The size that pictures are resized to; 0: all must have the same size (CIFAR and IDX keep theirs).
     int height = 0;
     int width = 0;
     int channels = 0;               ///< of picture folders: 1 or 3; 0: 3

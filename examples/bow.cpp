@@ -1,5 +1,5 @@
-// Bag of words: which words a sentence has, in no order, tells praise from blame most of the time. One Dense layer over
-// them is logistic regression, and its weights say what each word stands for.
+// Bag of words: the words of a sentence, without their order, usually suffice to tell praise from blame. One Dense
+// layer on top is logistic regression, and its weights show what each word stands for.
 #include "examples/common/example.h"
 #include "examples/common/reviews.h"
 

@@ -1,7 +1,7 @@
-// A character language model: two LSTM layers read Shakespeare and say which character comes next. Training cuts the
-// text into windows and starts each from an empty state; writing feeds the model its own characters, one by one, drawn
-// at a temperature. It need not read again what it has written: a second model of the very same layers takes one
-// character and the states that the layers were left in, and gives them back.
+// A character language model: two LSTM layers read Shakespeare and predict the next character. Training cuts the
+// text into windows and starts each from an empty state; generation feeds the model its own characters, one by one,
+// drawn at a temperature. So that it need not read its own text again, a second model of the same layers takes one
+// character and the layers' last states, and returns their new states.
 #include "examples/common/example.h"
 #include "examples/common/writing.h"
 
@@ -37,7 +37,7 @@ Models char_lm(std::int64_t characters) {
                          {dense(dropout(high[0])), low[1], low[2], high[1], high[2]})};
 }
 
-// Reads the characters it has not seen yet, from empty states on, and says what comes next.
+// Reads the characters that are new since its last call, and predicts the next one. Starts from empty states.
 NextToken reader(const Model& step, Device device) {
     std::vector<Tensor> states(4, Tensor::zeros(Shape{1, units}, {.device = device}));
     return [=, read = std::size_t{0}, logits = Tensor()](std::span<const std::int64_t> text) mutable {

@@ -1,5 +1,5 @@
-// A layer of one's own: batch normalisation written with the functions of ops/, beside the built-in one on the same
-// batches, then each in a network of its own. The trap: forgetting the running statistics, or letting gradients flow
+// A custom layer: batch normalisation written with the functions of ops/, compared with the built-in one on the same
+// batches, then each in its own network. The trap: forgetting the running statistics, or letting gradients flow
 // into them, looks right in training and is wrong in prediction. So both modes are compared.
 #include "examples/common/example.h"
 

@@ -81,7 +81,7 @@ Sequential network() {
         convolve(width, 1);
     }
     convolve(128, 1);
-    // Flatten and not a global pooling: where something is seen must not be lost.
+    // Flatten and not a global pooling, which would lose the position.
     layers.push_back(Flatten());
     layers.push_back(Dense(256, {.activation = Activation::relu}));
     layers.push_back(Dense(classes + 4));

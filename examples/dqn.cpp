@@ -88,7 +88,7 @@ class Learner {
         follow(1);
     }
 
-    // One step on a random batch of what was seen.
+    // One step on a random batch from the replay buffer.
     void learn(const std::vector<Transition>& memory, Generator& generator) {
         constexpr std::int64_t batch = 64;
         constexpr double discount = 0.99;
@@ -121,7 +121,7 @@ class Learner {
     const Sequential online = network();
 
   private:
-    // The target network goes a part of the way to the trained one.
+    // Moves the target network a part of the way to the trained one.
     void follow(double part) {
         const NoGrad no_grad;
         const NamedTensors from = online.parameters(), to = target_.parameters();

@@ -1,5 +1,5 @@
-// Forecasting a time series: an LSTM reads a window of the past and says how much the next values will differ from the
-// last one it saw. What it must beat is persistence: "as it is now", and for hours "as at this hour yesterday". The
+// Forecasting a time series: an LSTM reads a window of the past and predicts how much the next values will differ from
+// the last one it saw. It must beat persistence: "as it is now", and for hourly data "as at this hour yesterday". The
 // trap: a normalisation, or a window, that has seen the test part.
 //   --series temperature: Melbourne's daily minimum temperatures, one day ahead, judged on the last two years
 //   --series ett: an electricity transformer's oil temperature, the next 24 hours, judged on the last four of 20 months

@@ -1,5 +1,5 @@
-// What keeps a network from learning its few examples by heart: the same CNN on 2,000 pictures, plain, with L1, L2 or
-// dropout, and with augmented pictures. One table, one plot; the gap between the two accuracies is what to look at.
+// How to keep a network from memorising a small training set: the same CNN on 2,000 pictures, plain, with L1, L2 or
+// dropout, and with augmented pictures. One table and one plot; look at the gap between the two accuracies.
 #include "examples/common/example.h"
 
 #include <cstdio>

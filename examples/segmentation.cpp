@@ -1,5 +1,5 @@
-// Segmentation: which pixels belong to the figure. A small U-Net (Ronneberger et al. 2015): halved three times on the
-// way down, doubled on the way up, and at each size what the way down saw is joined to what the way up knows.
+// Segmentation: which pixels belong to the figure. A small U-Net (Ronneberger et al. 2015): the resolution is halved
+// three times on the way down and doubled on the way up, and at each size the features of both are concatenated.
 #include "examples/common/example.h"
 #include "examples/common/scenes.h"
 

@@ -1,6 +1,6 @@
-// Sequence labelling: Shakespeare without spaces is read in both directions, and each letter is told whether a space
-// follows. The traps: a model that reads forwards alone cannot know that a word ended before it has seen the next one
-// begin; and one that learnt from full windows has never seen the padding behind a shorter text, so that it is masked.
+// Sequence labelling: Shakespeare without spaces is read in both directions, and for each letter the model predicts
+// whether a space follows. The traps: a model that only reads forwards cannot know that a word has ended before it sees
+// the next one begin; and one trained on full windows has never seen the padding of a shorter text, which is masked.
 #include "examples/common/example.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
-// Praise or blame, and why: words become vectors, a bidirectional LSTM reads them, attention weighs what it read at
-// each word, and the weighted sum decides. The traps: weights for the padding behind a short sentence (its scores are
-// pushed to minus infinity before the softmax), and a softmax over the batch instead of over the words.
+// Praise or blame, and why: words become vectors, a bidirectional LSTM reads them, attention weighs its outputs, and
+// the weighted sum decides. The traps: attention to the padding after a short sentence (its scores are
+// set to minus infinity before the softmax), and a softmax over the batch instead of over the words.
 #include "examples/common/example.h"
 #include "examples/common/reviews.h"
 

@@ -1,10 +1,10 @@
-// Transfer learning: VGG-16 as torchvision has it (names and layouts on disk too), trained on one task, is kept frozen
-// and given a new last layer for another task with few examples; then the whole is tuned at a low rate. With ImageNet
-// weights at hand (--weights FILE, safetensors with torchvision's names) those are the base; otherwise the base first
-// learns five of CIFAR-10's classes, and is then carried over to the other five, of which it sees 100 pictures each.
-// The traps: a frozen base whose batch norms still follow the new data (frozen layers use their running statistics
-// here), an optimizer that decays frozen weights, and tuning a base while its new last layer is still random, whose
-// gradients undo what the base had learnt.
+// Transfer learning: torchvision's VGG-16 (with its names and layouts on disk), trained on one task, is frozen and
+// given a new last layer for another task with few examples; then the whole network is tuned at a low rate. The base
+// can be ImageNet weights (--weights FILE, safetensors with torchvision's names); otherwise it first learns five of
+// CIFAR-10's classes, and is then transferred to the other five, of which it sees 100 pictures each. The traps: a
+// frozen base whose batch norms still follow the new data (frozen layers use their running statistics here), an
+// optimizer that decays frozen weights, and tuning a base while its new last layer is still random, whose gradients
+// undo what the base had learnt.
 #include "examples/common/example.h"
 
 #include <cstdio>

@@ -1,5 +1,5 @@
-// word2vec: vectors of words from the words around them. Judged on pairs of related words that were written down before
-// training: how near does the partner stand among all words? In a random order it stands in the nearest 5 % in 5 of
+// word2vec: vectors of words from the words around them. Judged by pairs of related words, chosen before training: how
+// often is the partner among the nearest 5 % of all words? In a random order that would be 5 times in
 // 100.
 #include "examples/common/example.h"
 #include "examples/common/reviews.h"

@@ -21,13 +21,13 @@ void check_sequences(const char* layer, const std::vector<Shape>& inputs, std::s
                      fmt::join(input, ", "));
 }
 
-/// What counts by two masks, each of which may be undefined.
+/// The steps that count in both masks, each of which may be undefined.
 Tensor both(const Tensor& a, const Tensor& b) {
     if (!a.defined() || !b.defined() || a.is_same(b)) return a.defined() ? a : b;
     return ops::binary(ops::BinaryOp::logical_and, a, b);
 }
 
-/// A head for itself: [batch, time, size] as [batch, time, 1, size].
+/// As a single head: [batch, time, size] to [batch, time, 1, size].
 Tensor one_head(const Tensor& x) { return x.reshape(Shape{x.size(0), x.size(1), 1, x.size(2)}); }
 
 struct AttentionImpl final : LayerImpl {
@@ -104,7 +104,7 @@ struct MultiHeadAttentionImpl final : LayerImpl {
             ops::require(sequence.back() == features, class_name(), "expected {} features in all inputs, got {}",
                          features, sequence.back());
         const std::int64_t keys = heads * key_dim, values = heads * value_dim;
-        // Three matrices, each with fans of its own, in one.
+        // Three matrices in one tensor; each is initialised with its own fan-in and fan-out.
         const std::vector<Tensor> parts{options.kernel_initializer(Shape{keys, features}, features, keys),
                                         options.kernel_initializer(Shape{keys, features}, features, keys),
                                         options.kernel_initializer(Shape{values, features}, features, values)};
@@ -115,7 +115,7 @@ struct MultiHeadAttentionImpl final : LayerImpl {
         output.build({Shape{sequences[0][0], values}});
     }
 
-    /// [batch, time, features] by rows first .. last - 1 of the weight, as heads.
+    /// [batch, time, features] multiplied by rows first .. last - 1 of the weight, split into heads.
     Tensor project(const Tensor& x, std::int64_t first, std::int64_t last) const {
         const Tensor y = ops::linear(x, weight.slice(first, last).to(x.dtype()),
                                      bias.defined() ? bias.slice(first, last).to(x.dtype()) : Tensor());

@@ -17,8 +17,8 @@ struct AttentionLayerOptions {
 
 /// Dot-product attention without weights of its own (Luong et al. 2015), Keras' `Attention`: inputs {query, value} or
 /// {query, value, key}, [batch, time, size] each; outputs the attended values [batch, queries, value size] and the
-/// weights [batch, queries, keys]. As in Keras the scores are not divided by the root of the size, places that value's
-/// mask leaves out are not looked at, and queries that their own leaves out give 0.
+/// weights [batch, queries, keys]. As in Keras the scores are not divided by the root of the size, positions that are
+/// masked in value get no weight, and masked queries give 0.
 class HEDDLE_API Attention : public Layer {
   public:
     explicit Attention(const AttentionLayerOptions& options = {});
@@ -36,7 +36,7 @@ struct MultiHeadAttentionOptions {
 
 /// Multi-head attention (Vaswani et al. 2017): inputs {x} (self-attention), {query, value} or {query, value, key},
 /// [batch, time, features] with one number of features; with `masked` one more. Output [batch, queries, features].
-/// Without `masked`, keys count that the masks of value and key, which travel with them, do not leave out.
+/// Without `masked`, the masks that value and key carry (ops/mask.h) say which keys count.
 ///
 /// Weights as in torch.nn.MultiheadAttention, which reads them where heads * key_dim = features: in_proj_weight
 /// [2 heads key_dim + heads value_dim, features] (queries, keys, values), in_proj_bias, out_proj.weight [features,

@@ -38,7 +38,7 @@ struct Conv2DTransposeImpl final : LayerImpl {
                                  {options.bias_regularizer, {}});
     }
 
-    /// Height or width of the result, for an input of this extent; `cut`: what `Padding::pixels` takes off.
+    /// Height or width of the result for an input of this extent; `cut`: how much `Padding::pixels` takes off.
     std::int64_t extent(std::int64_t input, std::int64_t size, std::int64_t stride, std::int64_t dilation,
                         std::optional<std::int64_t> output_padding, std::int64_t cut) const {
         const std::int64_t reach = (size - 1) * dilation + 1, whole = (input - 1) * stride + reach;
@@ -52,7 +52,7 @@ struct Conv2DTransposeImpl final : LayerImpl {
                                       : input * stride + std::max<std::int64_t>(reach - stride, 0);
         }
     }
-    /// The window of the convolution that this transposes, and the output padding that makes the extents come out.
+    /// The window of the convolution that this transposes, and the output padding that gives the result its extents.
     struct Window {
         ops::Conv2dParams params;
         std::array<std::int64_t, 2> output_padding;
@@ -100,12 +100,8 @@ struct Conv2DTransposeImpl final : LayerImpl {
             .set("strides", to_config(options.strides))
             .set("padding", options.padding.to_config());
         if (options.output_padding) config.set("output_padding", to_config(*options.output_padding));
-        config.set("dilation_rate", to_config(options.dilation_rate))
-            .set("activation", std::string(Activation::name_of(options.activation)))
-            .set("use_bias", options.use_bias)
-            .set("kernel_initializer", options.kernel_initializer.to_config())
-            .set("bias_initializer", options.bias_initializer.to_config());
-        return detail::with_rules(config, options);
+        config.set("dilation_rate", to_config(options.dilation_rate));
+        return detail::with_kernel_options(config, options);
     }
 };
 
@@ -126,31 +122,20 @@ Conv2DTranspose::Conv2DTranspose(std::int64_t filters, Size2 kernel_size, const 
 
 void add_conv_layers(LayerMakers& makers) {
     makers["Conv2D"] = [](const Config& c) {
+        const Conv2DOptions options{.strides = size_from_config(c.at("strides")),
+                                    .padding = Padding::from_config(c.at("padding")),
+                                    .dilation_rate = size_from_config(c.at("dilation_rate")),
+                                    .groups = c.at("groups").integer()};
         return Conv2D(c.at("filters").integer(), size_from_config(c.at("kernel_size")),
-                      {.strides = size_from_config(c.at("strides")),
-                       .padding = Padding::from_config(c.at("padding")),
-                       .dilation_rate = size_from_config(c.at("dilation_rate")),
-                       .groups = c.at("groups").integer(),
-                       .activation = Activation::parse(c.at("activation").string()),
-                       .use_bias = c.at("use_bias").boolean(),
-                       .kernel_initializer = Initializer::from_config(c.at("kernel_initializer")),
-                       .bias_initializer = Initializer::from_config(c.at("bias_initializer")),
-                       .kernel_regularizer = detail::rule_of<Regularizer>(c, "kernel_regularizer"),
-                       .bias_regularizer = detail::rule_of<Regularizer>(c, "bias_regularizer"),
-                       .kernel_constraint = detail::rule_of<Constraint>(c, "kernel_constraint")});
+                      detail::kernel_options_of(c, options));
     };
     makers["Conv2DTranspose"] = [](const Config& c) {
         Conv2DTransposeOptions options{.strides = size_from_config(c.at("strides")),
                                        .padding = Padding::from_config(c.at("padding")),
-                                       .dilation_rate = size_from_config(c.at("dilation_rate")),
-                                       .activation = Activation::parse(c.at("activation").string()),
-                                       .use_bias = c.at("use_bias").boolean(),
-                                       .kernel_initializer = Initializer::from_config(c.at("kernel_initializer")),
-                                       .bias_initializer = Initializer::from_config(c.at("bias_initializer")),
-                                       .kernel_regularizer = detail::rule_of<Regularizer>(c, "kernel_regularizer"),
-                                       .bias_regularizer = detail::rule_of<Regularizer>(c, "bias_regularizer")};
+                                       .dilation_rate = size_from_config(c.at("dilation_rate"))};
         if (c.has("output_padding")) options.output_padding = size_from_config(c.at("output_padding"));
-        return Conv2DTranspose(c.at("filters").integer(), size_from_config(c.at("kernel_size")), options);
+        return Conv2DTranspose(c.at("filters").integer(), size_from_config(c.at("kernel_size")),
+                               detail::kernel_options_of(c, options));
     };
 }
 

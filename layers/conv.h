@@ -41,8 +41,8 @@ class HEDDLE_API Conv2D : public Layer {
 
 struct Conv2DTransposeOptions {
     Size2 strides = 1;
-    /// `same`: extents are multiplied by the strides; `valid`: every pixel that a window reaches; `pixels`: so much is
-    /// cut off `valid`'s (PyTorch's `padding`).
+    /// `same`: extents are multiplied by the strides; `valid`: every pixel that a window reaches; `pixels`: the result
+    /// of `valid` with that many pixels cut off at each side (PyTorch's `padding`).
     Padding padding = Padding::valid;
     /// More pixels at the bottom and right, fewer than the strides. Default: what `padding` says above; PyTorch's is 0.
     std::optional<Size2> output_padding = {};

@@ -44,15 +44,7 @@ struct DenseImpl final : LayerImpl {
         return options.activation == Activation::linear && is_relu(next) ? with(x, Activation::relu) : Tensor();
     }
     Shape output_shape(const Shape& input) const override { return input.with(-1, units); }
-    Config config() const override {
-        return detail::with_rules(Config()
-                                      .set("units", units)
-                                      .set("activation", std::string(Activation::name_of(options.activation)))
-                                      .set("use_bias", options.use_bias)
-                                      .set("kernel_initializer", options.kernel_initializer.to_config())
-                                      .set("bias_initializer", options.bias_initializer.to_config()),
-                                  options);
-    }
+    Config config() const override { return detail::with_kernel_options(Config().set("units", units), options); }
 };
 
 struct FlattenImpl final : LayerImpl {
@@ -236,14 +228,7 @@ Lambda::Lambda(std::function<Tensor(const Tensor&)> function, std::function<Shap
 
 void add_core_layers(LayerMakers& makers) {
     makers["Dense"] = [](const Config& c) {
-        return Dense(c.at("units").integer(),
-                     {.activation = Activation::parse(c.at("activation").string()),
-                      .use_bias = c.at("use_bias").boolean(),
-                      .kernel_initializer = Initializer::from_config(c.at("kernel_initializer")),
-                      .bias_initializer = Initializer::from_config(c.at("bias_initializer")),
-                      .kernel_regularizer = detail::rule_of<Regularizer>(c, "kernel_regularizer"),
-                      .bias_regularizer = detail::rule_of<Regularizer>(c, "bias_regularizer"),
-                      .kernel_constraint = detail::rule_of<Constraint>(c, "kernel_constraint")});
+        return Dense(c.at("units").integer(), detail::kernel_options_of<DenseOptions>(c));
     };
     makers["Flatten"] = [](const Config&) { return Flatten(); };
     makers["Reshape"] = [](const Config& c) { return Reshape(shape_of(c, "target_shape")); };

@@ -12,7 +12,7 @@
 namespace heddle {
 namespace {
 
-/// Vectors in the type that layers compute in, with the mask of tokens that are not 0 where it is wanted.
+/// Converts the vectors to the type that layers compute in and, with `mask_zero`, attaches the mask of nonzero tokens.
 Tensor finished(const Tensor& vectors, const Tensor& tokens, bool mask_zero) {
     const Tensor y = vectors.dtype() == DType::f32 ? vectors.to(detail::compute_type) : vectors;
     if (mask_zero) ops::set_mask(y, ops::binary(ops::BinaryOp::not_equal, tokens, 0.0));

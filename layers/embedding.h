@@ -14,8 +14,8 @@ struct EmbeddingOptions {
     /// The vector of this index is zero at first and is not trained (PyTorch's `padding_idx`): 0 where sequences are
     /// padded with zeros.
     std::optional<std::int64_t> padding_index = {};
-    /// Index 0 is padding: the output carries a mask (ops/mask.h) that leaves its places out. (What stands there is the
-    /// vector of index 0 all the same.)
+    /// Index 0 is padding: the output carries a mask (ops/mask.h) that excludes its positions. (They still hold the
+    /// vector of index 0.)
     bool mask_zero = false;
     std::string name = {};
 };
@@ -33,7 +33,7 @@ struct TokenAndPositionEmbeddingOptions {
     std::string name = {};
 };
 
-/// A trained vector for each token plus one for the place where it stands, KerasHub's layer of this name: i32 or i64
+/// A trained vector for each token plus one for its position, as KerasHub's layer of this name: i32 or i64
 /// [batch, time] to [batch, time, embedding_dim], time at most `sequence_length`. token_embedding.weight:
 /// [vocabulary_size, embedding_dim], position_embedding.weight: [sequence_length, embedding_dim].
 class HEDDLE_API TokenAndPositionEmbedding : public Layer {

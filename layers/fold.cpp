@@ -5,22 +5,22 @@
 #include "ops/autograd/node.h"
 #include "ops/elementwise.h"
 
-// With fixed statistics a batch norm is linear, as the convolution before it: norm(x * w + b) = x * (s w) + norm(b),
-// where s is what the norm multiplies each channel by (Jacob et al. 2018, arXiv:1712.05877, section 3.2). So the
-// activations are written and read once less. The weights are scaled in every forward pass anew: training may have gone
-// on, another checkpoint or an average may have been loaded, and a captured pass that is replayed sees that only if it
-// holds the scaling.
+// With fixed statistics a batch norm is an affine map, like the convolution before it: norm(x * w + b) = x * (s w) +
+// norm(b), where s is the factor of each channel (Jacob et al. 2018, arXiv:1712.05877, section 3.2). Folding saves one
+// write and one read of the activations. The weights are scaled again in every forward pass: they may have been
+// trained, loaded or averaged since the last one, and a captured pass sees that only if the scaling is part of the
+// capture.
 namespace heddle::detail {
 namespace {
 
-/// What is saved, a pass over the results, against what is added: a pass over the weights, small steps, and the time
-/// that results and residual take when they go by tiles and not in a stream. On one core of a Zen 4 (f32, 3 x 3
-/// convolutions of 16 to 64 channels) results of 2^19 to 2^20 elements, which the caches hold, lost up to a third of a
-/// millisecond a convolution; those of 2^21 gained half to one.
+/// Weighs what is saved, a pass over the results, against what is added: a pass over the weights, some small
+/// operations, and slower access to results and residual, by tiles instead of sequentially. On one core of a Zen 4
+/// (f32, 3 x 3 convolutions of 16 to 64 channels) results of 2^19 to 2^20 elements, which fit the caches, lost up to a
+/// third of a millisecond per convolution; those of 2^21 gained half a millisecond to one.
 bool pays(const Tensor& weight, const Shape& results) { return weight.elements() + (1 << 20) < results.elements(); }
 
-/// The shapes and types in which the two layers go together; for others they say themselves what is wrong. f16 has not
-/// the range that scaled weights may need.
+/// Whether shapes and types of the two layers fit. If not, the layers themselves report what is wrong. f16 lacks the
+/// range that scaled weights may need.
 bool go_together(const Conv2DImpl& convolution, const BatchNormalizationImpl& norm, const Tensor& x) {
     const Tensor& w = convolution.weight;
     const auto suits = [&](const Tensor& vector) {
@@ -45,7 +45,7 @@ Tensor fold_batch_norm(LayerImpl& layer, const Tensor& x, LayerImpl& next, bool 
     const ops::Conv2dParams params = convolution->params(x.size(1), x.size(2));
     if (!pays(w, params.output_shape(x.shape(), w.shape()))) return Tensor();
 
-    // The norm itself, of a picture of one pixel: what it multiplies a one by, and what becomes of the bias.
+    // Scale and shift come from the norm itself, applied to a picture of one pixel: of ones, and of the bias.
     const std::int64_t outputs = w.size(0);
     const Shape pixel{1, outputs}, vector{outputs};
     const Tensor zeros = Tensor::zeros(pixel, norm->running_mean.options());

@@ -123,7 +123,7 @@ struct GraphImpl final : LayerImpl {
     }
 
   private:
-    /// The layer of the call behind call `i`, where that alone reads the one value that call `i` gives; else null.
+    /// The layer of the call after call `i`, if it is the only reader of the only value of call `i`; else null.
     const Layer* only_reader(std::size_t i) const {
         if (i + 1 >= calls.size()) return nullptr;
         const Call &call = calls[i], &next = calls[i + 1];
@@ -204,7 +204,7 @@ Layer make_graph(const std::vector<Symbol>& inputs, const std::vector<Symbol>& o
     std::vector<Layer> layers;
     std::vector<Call> calls;
     std::size_t values = shapes.size();
-    // Depth first with an explicit stack: a maker is emitted once all its inputs are.
+    // Depth-first with an explicit stack: a maker is emitted after all of its inputs.
     std::vector<const Symbol::Maker*> stack;
     for (const Symbol& output : outputs) {
         check(static_cast<bool>(output.maker()), "Model: an output is an empty symbol");

@@ -16,11 +16,11 @@ constexpr std::array<std::string_view, 14> names = {
     "he_uniform",     "he_normal",     "he_normal_fan_out", "lecun_uniform",  "lecun_normal",
     "fan_in_uniform", "random_normal", "random_uniform",    "orthogonal"};
 
-// The deviation of a normal cut at two deviations is this much smaller than that of the whole; Keras makes up for it.
+// The standard deviation of a unit normal truncated at two deviations; Keras divides by it, and so do we.
 constexpr double truncated_deviation = 0.87962566103423978;
 
-/// A matrix [shape[0], the rest] whose rows, or columns where those are fewer, are orthonormal: normal numbers through
-/// Gram and Schmidt's process, in double, twice, so that nothing is left of rounding.
+/// A matrix [shape[0], the rest] whose rows, or columns where those are fewer, are orthonormal: normal random numbers
+/// after the Gram-Schmidt process in double, applied twice to remove the rounding errors of the first pass.
 Tensor orthogonal_matrix(const Shape& shape) {
     const std::int64_t height = shape.rank() > 0 ? shape[0] : 1,
                        width = shape.elements() / std::max<std::int64_t>(height, 1);

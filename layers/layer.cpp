@@ -32,7 +32,7 @@ void collect(const Layer& layer, const std::string& prefix, bool buffers, NamedT
     for (const auto& [name, child] : layer->children()) collect(child, prefix + name + ".", buffers, result);
 }
 
-/// Moves the storage under the handle, so that optimizers and other holders follow.
+/// Replaces the storage behind the handle, so that optimizers and other holders of the tensor see the move.
 void move_in_place(const Tensor& tensor, Device device) {
     if (tensor.device() == device) return;
     const Tensor moved = tensor.detach().to(device);
@@ -209,7 +209,7 @@ void Layer::zero_grad() const {
 
 namespace {
 
-/// Calls `body(parameter, rules)` for every parameter that is trained, once for a layer that stands at several places.
+/// Calls `body(parameter, rules)` for every trainable parameter, once for a layer that is used in several places.
 template <class Body>
 void each_trained(const LayerImpl& layer, std::set<const LayerImpl*>& seen, const Body& body) {
     if (!seen.insert(&layer).second) return;
@@ -240,7 +240,7 @@ void Layer::apply_constraints() const {
 
 namespace {
 
-/// Set while the outermost `config()` runs: layers that stand at several places in it have a number.
+/// Set while the outermost `config()` runs: layers that occur several times in it get a number.
 struct Describing {
     std::map<const LayerImpl*, std::int64_t> shared = {};
     std::set<const LayerImpl*> described = {};
@@ -269,7 +269,7 @@ void find_shared(const Layer& layer, std::set<const LayerImpl*>& seen,
     for (const auto& [name, child] : layer->children()) find_shared(child, seen, shared);
 }
 
-/// The paths of frozen layers; returns whether all are.
+/// Collects the paths of frozen layers; returns whether all layers are frozen.
 bool find_frozen(const LayerImpl& layer, const std::string& path, std::vector<std::string>& frozen) {
     bool all = !layer.trainable();
     if (all) frozen.push_back(path);

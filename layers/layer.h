@@ -78,9 +78,9 @@ class HEDDLE_API LayerImpl {
     /// PyTorch.
     virtual bool convolves() const { return false; }
 
-    /// Runs this layer and `next` as one where there is a fused form (Conv2D+relu then MaxPooling2D, BatchNormalization
-    /// then relu,
-    /// ...); an undefined tensor where there is none. Containers ask when nobody else needs the tensor in between.
+    /// Runs this layer and `next` as one if there is a fused form (Conv2D with ReLU before MaxPooling2D, for example);
+    /// returns an undefined tensor if there is none. Containers call this
+    /// when nobody else needs the tensor in between.
     virtual Tensor forward_fused(const Tensor& x, LayerImpl& next, bool training);
 
     /// The name given, else the one under which the first layer around this one holds it.

@@ -14,8 +14,8 @@
 namespace heddle {
 namespace {
 
-/// The mask of what is made of the inputs element by element: a step counts where it does in one of them, as in Keras;
-/// undefined where an input has no mask.
+/// The mask of an elementwise result: a step counts if it counts in at least one input, as in Keras; undefined if an
+/// input has no mask.
 Tensor mask_of_any(const std::vector<Tensor>& inputs) {
     Tensor mask = ops::mask_of(inputs[0]);
     for (const Tensor& input : inputs) {
@@ -26,8 +26,8 @@ Tensor mask_of_any(const std::vector<Tensor>& inputs) {
     return mask;
 }
 
-/// The mask of inputs one behind the other along `axis`, all of which count where they have no mask: their masks side
-/// by side along the steps, else the steps that count in all of them.
+/// The mask of inputs concatenated along `axis`, where inputs without a mask count everywhere: the concatenated masks
+/// if `axis` is that of the steps, else the steps that count in all inputs.
 Tensor mask_along(const std::vector<Tensor>& inputs, int axis) {
     std::vector<Tensor> masks;
     int rank = 0;
@@ -94,8 +94,8 @@ struct PointwiseImpl final : LayerImpl {
     }
 };
 
-/// The product sums over one axis of each input, a vector [batch, n] or a matrix [batch, a, b]; what is left of the
-/// matrices makes the shape of the result.
+/// Sums over one axis of each input, a vector [batch, n] or a matrix [batch, a, b]; the remaining axes of the matrices
+/// give the shape of the result.
 struct DotImpl final : LayerImpl {
     std::array<int, 2> axes;
     bool normalize;
@@ -103,7 +103,7 @@ struct DotImpl final : LayerImpl {
         : LayerImpl(options.name), axes(a), normalize(options.normalize) {}
     const char* class_name() const override { return "Dot"; }
 
-    /// Where the axis stands in a shape that has the batch in front.
+    /// The index of the axis in a shape that includes the batch.
     int place(std::size_t input, int rank) const {
         ops::require(rank == 2 || rank == 3, "Dot", "expected inputs of 2 or 3 dimensions, got {}", rank);
         const int axis = normalize_axis(axes[input], rank, "Dot");

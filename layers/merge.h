@@ -54,7 +54,7 @@ class HEDDLE_API Dot : public Layer {
     Dot(int first_axis, int second_axis, const DotOptions& options = {});
 };
 
-/// Its inputs one behind the other along `axis`, which counts the batch dimension (as in Keras); -1 is the last.
+/// Its inputs concatenated along `axis`, which counts the batch dimension (as in Keras); -1 is the last.
 class HEDDLE_API Concatenate : public Layer {
   public:
     explicit Concatenate(int axis = -1, const std::string& name = {});

@@ -35,7 +35,7 @@ RecurrentOptions common(const Options& o) {
             o.masked,   o.kernel_initializer, o.recurrent_initializer, o.name};
 }
 
-/// All that makes a recurrent layer.
+/// Everything that defines a recurrent layer.
 struct Settings {
     RnnCell cell = RnnCell::tanh;
     std::int64_t units = 1;
@@ -74,7 +74,7 @@ struct RecurrentImpl final : LayerImpl {
     void add_weights(std::int64_t inputs, int direction) {
         const std::int64_t units = settings.units, gates = gate_count(settings.cell);
         const std::string suffix = direction == 0 ? "_l0" : "_l0_reverse";
-        // Each gate has a matrix, and fans, of its own.
+        // Each gate's matrix is initialised with its own fan-in and fan-out.
         std::vector<Tensor> of_input, of_state;
         for (std::int64_t gate = 0; gate < gates; ++gate) {
             of_input.push_back(settings.options.kernel_initializer(Shape{units, inputs}, inputs, units));

@@ -10,10 +10,10 @@
 // Recurrent layers over sequences [batch, time, features]. Weights have PyTorch's names and layouts: weight_ih_l0
 // [gates units, features], weight_hh_l0 [gates units, units], bias_ih_l0, bias_hh_l0; gates lstm i f g o, gru r z n.
 //
-// Where the input carries a mask (from Masking, or an Embedding with `mask_zero`), steps that it leaves out are passed
-// over, wherever they stand: outputs are 0 there, and the last output and the state are those of the last step that
-// counts. With `masked` the last input is the mask instead, [batch, time]: not 0 in the first steps of a row, 0 behind
-// its end.
+// If the input carries a mask (from Masking, or an Embedding with `mask_zero`), masked steps are skipped wherever they
+// occur: their outputs are 0, and the last output and the state are those of the last step that counts. With `masked`
+// the last input is the mask instead, [batch, time]: nonzero in the steps of each row's sequence, and 0 after its
+// end.
 namespace heddle {
 
 struct SimpleRNNOptions {
@@ -76,14 +76,14 @@ struct BidirectionalOptions {
     std::string name = {};
 };
 
-/// A recurrent layer, which must not have been used before, in both directions, each with weights of its own (on disk
-/// "..._reverse", as in PyTorch); their outputs are put together. Initial states are not taken, states not returned.
+/// A recurrent layer, which must not have been used before, in both directions, each with its own weights (on disk
+/// "..._reverse", as in PyTorch); the outputs are merged. Takes no initial states and returns none.
 class HEDDLE_API Bidirectional : public Layer {
   public:
     explicit Bidirectional(const Layer& layer, const BidirectionalOptions& options = {});
 };
 
-/// A layer on every step for itself: [batch, time, ...] as a batch of batch * time.
+/// Applies a layer to every step separately: [batch, time, ...] as a batch of batch * time.
 class HEDDLE_API TimeDistributed : public Layer {
   public:
     explicit TimeDistributed(const Layer& layer, const std::string& name = {});

@@ -21,8 +21,8 @@ void check_sample(const char* layer, const Shape& input) {
     ops::require(input.rank() == 3, layer, "expected pictures [height, width, channels], got {}", input);
 }
 
-/// Along one axis, bilinear enlargement by `factor` adds to the result the triangles that the pixels, and a copy of the
-/// border pixel at each end, stand for: a transposed convolution.
+/// Along one axis, bilinear enlargement by `factor` is a transposed convolution with a triangle as its kernel, applied
+/// to the pixels with the border pixel repeated at each end.
 struct Triangle {
     std::int64_t border = 0, cut = 0;  // copies at each end, and what to take off the result for them
     std::vector<float> taps{1};
@@ -88,8 +88,8 @@ struct UpSampling2DImpl final : LayerImpl {
     }
 
   private:
-    /// The product of both triangles for each channel, made once for each kind of input: a captured step cannot copy
-    /// from the host.
+    /// The product of both axes' triangles for each channel. Kept for each kind of input, because a captured step
+    /// cannot copy it from the host.
     Tensor weights(const Tensor& x) {
         const Shape shape{x.size(3), rows.size(), columns.size(), 1};
         {
@@ -97,7 +97,7 @@ struct UpSampling2DImpl final : LayerImpl {
             for (const Tensor& known : weights_)
                 if (known.shape() == shape && known.dtype() == x.dtype() && known.device() == x.device()) return known;
         }
-        // Without the lock: on the device this may have to wait for another thread's capture.
+        // Outside the lock: on a device this may have to wait for another thread's capture.
         std::vector<float> values;
         for (std::int64_t channel = 0; channel < x.size(3); ++channel)
             for (const float row : rows.taps)

@@ -37,7 +37,7 @@ class HEDDLE_API ZeroPadding2D : public Layer {
     explicit ZeroPadding2D(Border padding = 1, const std::string& name = {});
 };
 
-/// Takes pixels off.
+/// Removes pixels at the four sides.
 class HEDDLE_API Cropping2D : public Layer {
   public:
     explicit Cropping2D(Border cropping = 0, const std::string& name = {});

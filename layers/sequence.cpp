@@ -76,18 +76,14 @@ struct Conv1DImpl final : LayerImpl {
         return params(input[0]).output_shape(x, w).range(2, 4);
     }
     Config config() const override {
-        return detail::with_rules(Config()
-                                      .set("filters", filters)
-                                      .set("kernel_size", kernel)
-                                      .set("strides", options.strides)
-                                      .set("padding", options.padding.to_config())
-                                      .set("dilation_rate", options.dilation_rate)
-                                      .set("groups", options.groups)
-                                      .set("activation", std::string(Activation::name_of(options.activation)))
-                                      .set("use_bias", options.use_bias)
-                                      .set("kernel_initializer", options.kernel_initializer.to_config())
-                                      .set("bias_initializer", options.bias_initializer.to_config()),
-                                  options);
+        return detail::with_kernel_options(Config()
+                                               .set("filters", filters)
+                                               .set("kernel_size", kernel)
+                                               .set("strides", options.strides)
+                                               .set("padding", options.padding.to_config())
+                                               .set("dilation_rate", options.dilation_rate)
+                                               .set("groups", options.groups),
+                                           options);
     }
 };
 
@@ -134,7 +130,7 @@ struct GlobalPooling1DImpl final : LayerImpl {
         if (const Tensor mask = ops::mask_of(x); mask.defined()) return over_counted(x, mask);
         return max ? ops::global_max_pool2d(pictures) : ops::global_average_pool2d(pictures);
     }
-    /// Over the steps that the mask [batch, time] lets count.
+    /// Pools over the steps that count by the mask [batch, time].
     Tensor over_counted(const Tensor& x, const Tensor& mask) const {
         const Tensor counts = mask.reshape(Shape{x.size(0), x.size(1), 1});
         const Tensor steps = ops::sum(counts.to(DType::f32), {1}), zero = Tensor::scalar(0, x.options());
@@ -175,18 +171,11 @@ GlobalMaxPooling1D::GlobalMaxPooling1D(const std::string& name)
 
 void add_sequence_layers(LayerMakers& makers) {
     makers["Conv1D"] = [](const Config& c) {
-        return Conv1D(c.at("filters").integer(), c.at("kernel_size").integer(),
-                      {.strides = c.at("strides").integer(),
-                       .padding = Padding::from_config(c.at("padding")),
-                       .dilation_rate = c.at("dilation_rate").integer(),
-                       .groups = c.at("groups").integer(),
-                       .activation = Activation::parse(c.at("activation").string()),
-                       .use_bias = c.at("use_bias").boolean(),
-                       .kernel_initializer = Initializer::from_config(c.at("kernel_initializer")),
-                       .bias_initializer = Initializer::from_config(c.at("bias_initializer")),
-                       .kernel_regularizer = detail::rule_of<Regularizer>(c, "kernel_regularizer"),
-                       .bias_regularizer = detail::rule_of<Regularizer>(c, "bias_regularizer"),
-                       .kernel_constraint = detail::rule_of<Constraint>(c, "kernel_constraint")});
+        const Conv1DOptions options{.strides = c.at("strides").integer(),
+                                    .padding = Padding::from_config(c.at("padding")),
+                                    .dilation_rate = c.at("dilation_rate").integer(),
+                                    .groups = c.at("groups").integer()};
+        return Conv1D(c.at("filters").integer(), c.at("kernel_size").integer(), detail::kernel_options_of(c, options));
     };
     makers["MaxPooling1D"] = pooling_from<MaxPooling1D>;
     makers["AveragePooling1D"] = pooling_from<AveragePooling1D>;

@@ -7,7 +7,7 @@
 #include "layers/layer.h"
 #include "layers/window.h"
 
-// Convolution and pooling of sequences [batch, time, features]: those of pictures of height 1.
+// Convolution and pooling of sequences [batch, time, features], computed as pictures of height 1.
 namespace heddle {
 
 struct Conv1DOptions {

@@ -10,8 +10,8 @@
 
 namespace heddle {
 
-/// A tensor that does not exist yet: what `Input` returns and layers map to other symbols, until `Model(inputs,
-/// outputs)` closes the graph. Copying shares.
+/// A placeholder for a tensor in a functional model: `Input` returns one, layers map symbols to symbols, and
+/// `Model(inputs, outputs)` takes the graph between them. Copies share the symbol.
 class HEDDLE_API Symbol {
   public:
     struct Maker;  ///< the layer call it came from; null maker layer for an input

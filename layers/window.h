@@ -20,8 +20,8 @@ struct Size2 {
 
 /// How a window treats the border. `valid`: only whole windows. `same`: as many outputs as input / stride, rounded up;
 /// where the padding is odd, the extra pixel is at the bottom and right (TensorFlow's rule, which differs from a
-/// symmetric padding of 1 for stride 2). `causal`: all of the kernel's reach in front (of sequences: no output looks
-/// ahead). `pixels`: given, as in PyTorch.
+/// symmetric padding of 1 for stride 2). `causal`: all padding in front (of sequences: no output depends on later
+/// steps). `pixels`: given, as in PyTorch.
 class HEDDLE_API Padding {
   public:
     enum Kind { valid, same, given, causal };

@@ -15,8 +15,8 @@
 #include "ops/random.h"
 #include "ops/softmax.h"
 
-// Two ways: a kernel that keeps no scores; or, where the weights are wanted or some of them dropped, products and a
-// softmax, which keep batch * heads * queries * keys scores.
+// Attention is computed by a kernel that stores no scores, or, if the weights are wanted or dropout is applied to them,
+// by matrix products and a softmax, which store batch * heads * queries * keys scores.
 namespace heddle::ops {
 namespace {
 
@@ -105,7 +105,7 @@ Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value, const 
 Attended attention(const Tensor& query, const Tensor& key, const Tensor& value, const AttentionOptions& options) {
     check_operands(query, key, value, options);
     const double scale = options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(query.size(3)));
-    // Wider heads than those of the kernels for GPUs go the other way there.
+    // The kernels for GPUs take heads of up to 128; wider ones go through products and a softmax.
     const bool fits = std::max(query.size(3), value.size(3)) <= 128 || query.device().kind == DeviceKind::cpu;
     if (!options.weights && options.dropout == 0 && fits)
         return {fused(query, key, value, options.mask, options.causal, static_cast<float>(scale)), Tensor()};

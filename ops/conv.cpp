@@ -59,8 +59,8 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
     autograd::record(
         "conv2d", {&x, &w, &bias, &residual}, y,
         [x = Saved(x), w = Saved(w), y = Saved(masked ? y : Tensor()), params, activation](Gradients& g) {
-            // With an activation, masking dy and summing the bias gradient is one pass; without, the weight gradient
-            // brings it.
+            // With an activation, one pass masks dy and sums the bias gradient; without one, the kernel of the weight
+            // gradient sums it.
             const bool masks = activation != FusedActivation::none,
                        bias_with_weights = !masks && g.wants(1) && g.wants(2);
             const Tensor dy = bias_with_weights ? g.dy() : finish_epilogue(g, 2, y.get(), activation);

@@ -40,12 +40,12 @@ Tensor reduce_to(const Tensor& gradient, const Shape& shape) {
     return sum;
 }
 
-/// Powers are constant in places where the formula for their slope says 0 * infinity: x^0, and 0^x for x >= 0.
+/// Where the formula for the slope of a power gives 0 * infinity, the power is constant: x^0, and 0^x for x >= 0.
 Tensor zero_where(const Tensor& condition, const Tensor& slope) {
     return where(condition, Tensor::zeros(Shape{}, slope.options()), slope);
 }
 
-/// d(a op b)/da and /db times dy. Only called with NoGrad on, so plain tensor arithmetic serves.
+/// d(a op b)/da and /db times dy. Called only under NoGrad, so plain tensor arithmetic can be used.
 void binary_backward(BinaryOp op, Gradients& g, const Saved& a, const Saved& b, const Shape& a_shape,
                      const Shape& b_shape) {
     const Tensor& dy = g.dy();

@@ -3,16 +3,16 @@
 #include "core/tensor.h"
 
 // Masks of sequences travel with tensors, as in Keras: a layer that makes one (Masking, Embedding with `mask_zero`)
-// gives it to its output, layers that keep the steps hand it on, and losses and metrics leave out what does not count.
-// Operations know nothing of masks: what they make has none.
+// attaches it to its output, layers that keep the steps pass it on, and losses and metrics skip masked steps.
+// Operations know nothing of masks: their results have none.
 namespace heddle::ops {
 
 /// Which steps of x count: boolean, of the first dimensions of x ([batch, time] of [batch, time, features]). Undefined:
 /// all do.
 HEDDLE_API Tensor mask_of(const Tensor& x);
 
-/// Gives x this mask, for all who hold x; an undefined one takes it away. Throws `Error` unless the mask is boolean,
-/// lies where x does, and its shape is the beginning of x's.
+/// Attaches the mask to x, for all holders of x; an undefined mask removes it. Throws `Error` unless the mask is
+/// boolean, is on x's device, and its shape consists of the first extents of x's.
 HEDDLE_API void set_mask(const Tensor& x, const Tensor& mask);
 
 }  // namespace heddle::ops

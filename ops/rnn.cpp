@@ -36,6 +36,64 @@ void check_operands(RnnCell cell, const Tensor& x, const RnnWeights& w, const Rn
     check_like("lengths", options.lengths, Shape{x.size(0)}, DType::i32, x.device());
 }
 
+/// What the backward step needs of a forward one.
+struct Kept {
+    RnnCell cell;
+    bool reverse;
+    Saved x, weight_input, weight_hidden;
+    Tensor lengths;
+    Saved gates, previous_hidden, previous_cell, candidate;
+};
+
+/// Inputs: x, the four weights, the initial state and cell state. Outputs: y, the final state and cell state.
+void backward(const Kept& kept, Gradients& g) {
+    const Tensor &x = kept.x.get(), &weight_input = kept.weight_input.get(), &weight_hidden = kept.weight_hidden.get();
+    const Tensor &gates = kept.gates.get(), &previous_hidden = kept.previous_hidden.get(),
+                 &previous_cell = kept.previous_cell.get(), &candidate = kept.candidate.get();
+    const Tensor dy = g.dy(0), dhidden = g.dy(1), dcell = kept.cell == RnnCell::lstm ? g.dy(2) : Tensor();
+
+    const Shape bias{gates.shape().back()}, state{x.size(0), weight_hidden.size(1)};
+    const std::array<Shape, 7> shapes{x.shape(), weight_input.shape(), weight_hidden.shape(), bias, bias, state, state};
+    std::array<Tensor, 7> results;
+    for (int i = 0; i < 7; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        TensorOptions like = x.options();
+        if (i == 6) like.dtype = wide(like.dtype);
+        if (g.wants(i)) results[at] = Tensor::empty(shapes[at], like);
+    }
+    // The first output decides where the operation runs.
+    std::vector<const Tensor*> written;
+    for (const Tensor& result : results)
+        if (result.defined()) written.push_back(&result);
+    const std::array<const Tensor*, 11> reads{&x,     &weight_input,    &weight_hidden, &kept.lengths,
+                                              &gates, &previous_hidden, &previous_cell, &candidate,
+                                              &dy,    &dhidden,         &dcell};
+    run(kernels::rnn_backward(),
+        {.cell = kept.cell,
+         .x = view(x),
+         .weight_input = view(weight_input),
+         .weight_hidden = view(weight_hidden),
+         .lengths = view(kept.lengths),
+         .reverse = kept.reverse,
+         .gates = view(gates),
+         .previous_hidden = view(previous_hidden),
+         .previous_cell = view(previous_cell),
+         .candidate = view(candidate),
+         .dy = view(dy),
+         .dhidden = view(dhidden),
+         .dfinal_cell = view(dcell),
+         .dx = view(results[0]),
+         .dweight_input = view(results[1]),
+         .dweight_hidden = view(results[2]),
+         .dbias_input = view(results[3]),
+         .dbias_hidden = view(results[4]),
+         .dinitial_hidden = view(results[5]),
+         .dinitial_cell = view(results[6])},
+        std::span<const Tensor* const>(reads), std::span<const Tensor* const>(written));
+    for (int i = 0; i < 7; ++i)
+        if (g.wants(i)) g.dx(i) = std::move(results[static_cast<std::size_t>(i)]);
+}
+
 }  // namespace
 
 RnnResult rnn(RnnCell cell, const Tensor& x, const RnnWeights& w, const RnnState& initial, const RnnOptions& options) {
@@ -74,65 +132,17 @@ RnnResult rnn(RnnCell cell, const Tensor& x, const RnnWeights& w, const RnnState
         {&x, &w.input, &w.hidden, &w.bias_input, &w.bias_hidden, &initial.hidden, &initial.cell, &options.lengths},
         {&y, &hidden, &final_cell, &gates, &before, &cell_before, &candidate});
 
+    if (!autograd::wants_record(
+            {&x, &w.input, &w.hidden, &w.bias_input, &w.bias_hidden, &initial.hidden, &initial.cell}))
+        return {y, {hidden, final_cell}};
     const std::array<const Tensor*, 7> inputs{
         &x, &w.input, &w.hidden, &w.bias_input, &w.bias_hidden, &initial.hidden, &initial.cell};
-    if (autograd::wants_record(
-            {&x, &w.input, &w.hidden, &w.bias_input, &w.bias_hidden, &initial.hidden, &initial.cell})) {
-        std::array<Tensor, 3> outputs{y, hidden, final_cell};
-        autograd::record(
-            op, inputs, std::span(outputs).first(lstm ? 3 : 2),
-            [cell, x = Saved(x), weight_input = Saved(w.input), weight_hidden = Saved(w.hidden),
-             lengths = options.lengths, reverse = options.reverse, gates = Saved(gates), before = Saved(before),
-             cell_before = Saved(cell_before), candidate = Saved(candidate), lstm](Gradients& g) {
-                const Tensor dy = g.dy(0), dhidden = g.dy(1), dcell = lstm ? g.dy(2) : Tensor();
-                const Tensor& input = x.get();
-                const std::int64_t width = gates.get().shape().back(), count = weight_hidden.get().size(1);
-                const std::array<Shape, 7> shapes{
-                    input.shape(), weight_input.get().shape(),  weight_hidden.get().shape(), Shape{width},
-                    Shape{width},  Shape{input.size(0), count}, Shape{input.size(0), count}};
-                std::array<Tensor, 7> results;
-                for (int i = 0; i < 7; ++i) {
-                    const auto at = static_cast<std::size_t>(i);
-                    TensorOptions like = input.options();
-                    if (i == 6) like.dtype = wide(like.dtype);
-                    if (g.wants(i)) results[at] = Tensor::empty(shapes[at], like);
-                }
-                // The first output decides where the operation runs.
-                std::vector<const Tensor*> written;
-                for (const Tensor& result : results)
-                    if (result.defined()) written.push_back(&result);
-                const std::array<const Tensor*, 11> reads{
-                    &input,        &weight_input.get(), &weight_hidden.get(), &lengths, &gates.get(),
-                    &before.get(), &cell_before.get(),  &candidate.get(),     &dy,      &dhidden,
-                    &dcell};
-                run(kernels::rnn_backward(),
-                    {.cell = cell,
-                     .x = view(input),
-                     .weight_input = view(weight_input.get()),
-                     .weight_hidden = view(weight_hidden.get()),
-                     .lengths = view(lengths),
-                     .reverse = reverse,
-                     .gates = view(gates.get()),
-                     .previous_hidden = view(before.get()),
-                     .previous_cell = view(cell_before.get()),
-                     .candidate = view(candidate.get()),
-                     .dy = view(dy),
-                     .dhidden = view(dhidden),
-                     .dfinal_cell = view(dcell),
-                     .dx = view(results[0]),
-                     .dweight_input = view(results[1]),
-                     .dweight_hidden = view(results[2]),
-                     .dbias_input = view(results[3]),
-                     .dbias_hidden = view(results[4]),
-                     .dinitial_hidden = view(results[5]),
-                     .dinitial_cell = view(results[6])},
-                    std::span<const Tensor* const>(reads), std::span<const Tensor* const>(written));
-                for (int i = 0; i < 7; ++i)
-                    if (g.wants(i)) g.dx(i) = std::move(results[static_cast<std::size_t>(i)]);
-            });
-        return {outputs[0], {outputs[1], outputs[2]}};
-    }
-    return {y, {hidden, final_cell}};
+    std::array<Tensor, 3> outputs{y, hidden, final_cell};
+    autograd::record(
+        op, inputs, std::span(outputs).first(lstm ? 3 : 2),
+        [kept = Kept{cell, options.reverse, Saved(x), Saved(w.input), Saved(w.hidden), options.lengths, Saved(gates),
+                     Saved(before), Saved(cell_before), Saved(candidate)}](Gradients& g) { backward(kept, g); });
+    return {outputs[0], {outputs[1], outputs[2]}};
 }
 
 }  // namespace heddle::ops

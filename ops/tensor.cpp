@@ -1,4 +1,4 @@
-// What core/tensor.h declares and needs kernels or the tape for: filling, copies, casts, views.
+// The parts of core/tensor.h that need kernels or the tape: filling, copies, casts, views.
 #include "core/tensor.h"
 
 #include "kernels/elementwise/elementwise.h"

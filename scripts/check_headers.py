@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Checks includes: floors, public headers, and that heddle.h brings in the public surface.
+"""Checks includes: the layering of the folders, public headers, and that heddle.h includes the public surface.
 
-- A file includes only its own floor and those below it, rooted at the repository.
+- A file includes only headers of its own folder (a "floor") and of those below it; paths start at the repository's root.
 - A public header (cmake/PublicHeaders.cmake decides) includes public headers and the standard library only; a kernel
   header also kernel headers and CUDA's.
 - heddle.h includes every public header of ops, layers, data, train and models, and the parts of core that users need.

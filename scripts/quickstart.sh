@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # quickstart.sh [EPOCHS]: from a fresh checkout to a trained network. Installs what is missing, builds the heddle command
-# (build/release), trains the cnn on Fashion-MNIST (8 epochs unless told otherwise) and names a few pictures of the test set.
+# (build/release), trains the cnn on Fashion-MNIST (for 8 epochs by default) and classifies a few pictures of the test set.
 # Writes runs/quickstart: cnn.safetensors, history.csv, the curves as PNG, and the pictures.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

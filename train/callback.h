@@ -48,7 +48,7 @@ class HEDDLE_API CallbackImpl {
     virtual void on_batch_begin(Training& training);
     virtual void on_batch_end(Training& training);
 
-    /// What a checkpoint must hold so that a resumed run goes on as this one would.
+    /// What a checkpoint must contain so that a resumed run continues as this one would.
     virtual NamedTensors state() const;
     virtual void set_state(const NamedTensors& state);
 };
@@ -131,8 +131,8 @@ struct WeightAveragingOptions {
     std::int64_t every_steps = 1;  ///< between updates
     std::int64_t start_epoch = 0;  ///< the average begins with the weights that this epoch begins with
 };
-/// Keeps an exponential moving average of all weights and running statistics; the model has it from the end of training
-/// on (Keras' SwapEMAWeights at the end; Polyak and Juditsky 1992). Validation sees the weights that are trained.
+/// Keeps an exponential moving average of all weights and running statistics, which replaces the model's own at the end
+/// of training (Keras' SwapEMAWeights; Polyak and Juditsky 1992). Validation uses the trained weights, not the average.
 class HEDDLE_API WeightAveraging : public Callback {
   public:
     explicit WeightAveraging(const WeightAveragingOptions& options = {});
@@ -143,8 +143,8 @@ struct LookaheadOptions {
     /// The fraction that the slow weights keep, over steps; training ends with the slow weights.
     Schedule decay = 0.5;
 };
-/// Every few steps slow weights move towards the trained ones, which then go on from there; running statistics are
-/// taken along (Zhang et al., "Lookahead optimizer: k steps forward, 1 step back", 2019, arXiv:1907.08610).
+/// Every few steps slow weights move towards the trained ones, and training continues from them; running statistics
+/// likewise (Zhang et al., "Lookahead optimizer: k steps forward, 1 step back", 2019, arXiv:1907.08610).
 class HEDDLE_API Lookahead : public Callback {
   public:
     explicit Lookahead(const LookaheadOptions& options = {});
@@ -160,7 +160,7 @@ struct JSONLinesOptions {
     bool append = true;
     std::int64_t every_steps = 0;  ///< > 0: also a line every so many steps
 };
-/// One JSON object a line: {"event": "epoch", "epoch": 1, "loss": ...}. Numbers that are not finite are left out.
+/// One JSON object per line: {"event": "epoch", "epoch": 1, "loss": ...}. Numbers that are not finite are left out.
 class HEDDLE_API JSONLines : public Callback {
   public:
     explicit JSONLines(const std::string& path, const JSONLinesOptions& options = {});
@@ -184,8 +184,8 @@ struct ProgressBarOptions {
     std::int64_t every_steps = 0;  ///< lines every so many steps where the output is no terminal; 0: one per epoch
 };
 /// Progress, examples per second, loss, metrics, learning rate, the memory that Heddle holds on the model's device, and
-/// the time left for the whole training. On a terminal one line that is drawn anew; plain lines elsewhere. `fit` adds
-/// it by itself (`verbose`).
+/// the time left for the whole training. One line that is redrawn on a terminal, plain lines elsewhere. `fit` adds it
+/// by itself (`verbose`).
 class HEDDLE_API ProgressBar : public Callback {
   public:
     explicit ProgressBar(const ProgressBarOptions& options = {});

@@ -103,7 +103,7 @@ void read_state(Checkpoint& c, const SafetensorsFile& file, const Config& config
     c.optimizer = take(file, "optimizer.");
 }
 
-/// What keeps `saved` from being copied into `wanted`, name by name.
+/// The differences that keep `saved` from being copied into `wanted`, one for each name.
 std::vector<std::string> differences(const NamedTensors& saved, const NamedTensors& wanted) {
     std::vector<std::string> problems;
     std::map<std::string, Tensor> left(saved.begin(), saved.end());

@@ -11,8 +11,8 @@
 
 namespace heddle {
 
-/// All that the rest of a training run depends on besides the data and the program: a run resumed from it gives the
-/// bits that an unbroken one gives, also from the middle of an epoch.
+/// Everything that the rest of a training run depends on besides the data and the program: a run resumed from it gives
+/// the same bits as an uninterrupted one, also from the middle of an epoch.
 struct HEDDLE_API Checkpoint {
     std::int64_t epoch = 0;  ///< the epoch that comes next, or is under way
     std::int64_t step = 0;   ///< steps done in it

@@ -259,7 +259,7 @@ Fitting::End Fitting::run_steps() {
         if (limit_reached()) return End::limit;
         if (options_.checkpoint_steps > 0 && total_steps_ % options_.checkpoint_steps == 0) write_checkpoint();
     }
-    // What a device still has to do belongs to the epoch.
+    // The epoch's time includes the work still queued on the device.
     scheduler(detail::device_of(model_)).synchronize();
     training_.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
     return End::complete;

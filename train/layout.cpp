@@ -10,9 +10,9 @@
 namespace heddle::detail {
 namespace {
 
-/// What a value between layers is, as far as layouts care.
+/// What matters for layouts about a value between layers.
 struct Value {
-    /// Pictures [height, width, channels], or sequences [time, features], that were made flat.
+    /// The former shape of flattened pictures [height, width, channels] or sequences [time, features].
     std::optional<Shape> flattened = {};
     /// A sequence whose features are last in PyTorch too: made by Embedding or Dense there, not by Conv1d.
     bool features_last = false;

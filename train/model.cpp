@@ -175,7 +175,7 @@ Result Model::train_on_batch(const std::vector<Tensor>& inputs, const Tensor& y)
     for (const Tensor& input : inputs) shapes.push_back(input.shape().range(1, input.rank()));
     build(shapes);
     if (!state().trained_on_batch) {
-        // A layer of one's own may make parameters in its first call: they are there before the step that trains them.
+        // A user's layer may create parameters in its first call: they must exist before the step that trains them.
         const NoGrad no_grad;
         const Generator before = default_generator();
         first_output(*this, prepared_inputs(*this, inputs, device_of(*this)), false);

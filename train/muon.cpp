@@ -15,7 +15,7 @@ namespace {
 
 constexpr double epsilon = 1e-7;
 
-/// [batch, rows, columns] with rows <= columns: Xᵀ would give the same with larger products.
+/// [batch, rows, columns] with rows <= columns; the transposed matrices would give the same with larger products.
 Tensor orthogonal(const Tensor& matrices, const MuonOptions& options) {
     const Shape shape = matrices.shape();
     const Tensor flat = matrices.reshape(Shape{shape[0], shape[1] * shape[2]});

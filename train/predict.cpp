@@ -12,8 +12,8 @@ using namespace detail;
 
 namespace {
 
-/// A model's first outputs, batch after batch, in one tensor at home: gathered on the device and copied once, so that
-/// the host does not wait in between, unless they would take too much of its memory.
+/// A model's first outputs of all batches in one tensor: collected on the device and copied to the host once, so that
+/// the host does not wait in between, unless they would take too much of the device's memory.
 class Outputs {
   public:
     Outputs(std::int64_t rows, Device home) : rows_(rows), home_(home) {}
@@ -39,7 +39,7 @@ class Outputs {
     Tensor all_;
 };
 
-/// Predicts batch after batch, as an evaluation does.
+/// Predicts one batch after another, as `Evaluation` evaluates them.
 class Prediction {
   public:
     Prediction(const Model& model, std::int64_t rows, Device home)

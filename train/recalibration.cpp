@@ -18,7 +18,7 @@ void find(const Layer& layer, std::vector<BatchNormalizationImpl*>& found) {
     for (const auto& [name, child] : layer->children()) find(child, found);
 }
 
-/// Batch norm gathers while this lives; what goes wrong leaves the running statistics as they were.
+/// While it lives, batch norms gather statistics; after an error the running statistics are as they were.
 class Gathering {
   public:
     explicit Gathering(const Model& model) {

@@ -10,7 +10,7 @@
 namespace heddle {
 namespace {
 
-/// A token by its probability, of those that have a meaning: padding and unknown are none.
+/// Draws a token by its probability, except padding and unknown.
 std::int64_t drawn(const std::vector<float>& probabilities, Generator& generator) {
     constexpr auto first = static_cast<std::size_t>(Tokenizer::unknown) + 1;
     const double sum = std::accumulate(probabilities.begin() + first, probabilities.end(), 0.0);
@@ -53,7 +53,7 @@ std::string generate_text(const Model& model, const std::string& begin, const Te
           "generate_text: expected a model with a text_vectorization() that gives logits [time, vocabulary]");
     const std::int64_t window = model.input_shapes()[0][0];
     const auto next = [&](std::span<const std::int64_t> text) {
-        // The last tokens, and nothing behind them: places after the last one are not looked at.
+        // The last tokens come first; what follows them in the window is ignored.
         const std::size_t seen = std::min(text.size(), static_cast<std::size_t>(window));
         std::vector<std::int64_t> last(text.end() - static_cast<std::ptrdiff_t>(seen), text.end());
         last.resize(static_cast<std::size_t>(window), Tokenizer::padding);

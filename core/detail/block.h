@@ -7,7 +7,7 @@
 
 #include "core/allocator.h"
 
-// Private to the allocator: the books it keeps, always beside the memory and never in it (the host cannot read it).
+// Private to the allocator: its bookkeeping, which is never stored in the memory itself (the host cannot read that).
 namespace heddle::memory {
 
 class Pool;

@@ -6,8 +6,8 @@
 
 namespace heddle::memory {
 
-/// Half the price of a std::mutex that nobody contends for (12 ns against 25 for lock and unlock). Who finds it taken
-/// spins, then yields, then sleeps: its holder may be in the driver.
+/// Half the cost of an uncontended std::mutex (12 ns against 25 for lock and unlock). A thread that finds it locked
+/// spins, then yields, then sleeps: the holder may be in the driver.
 class SpinLock {
   public:
     void lock() {

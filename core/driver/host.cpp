@@ -21,16 +21,16 @@ std::size_t pages(int name) {
     return static_cast<std::size_t>(sysconf(name)) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
-/// Whether the machine could ever hold so much. A system that promises memory it does not have would not refuse, but
-/// kill the process that uses it.
+/// Whether the machine could ever hold this much. A system that overcommits memory would grant the request and kill the
+/// process when it uses the memory.
 bool could_fit(std::size_t bytes) {
     struct sysinfo info {};
     if (sysinfo(&info) != 0) return true;
     return bytes / info.mem_unit <= info.totalram + info.totalswap;
 }
 
-/// Ranges of addresses as long as the machine's memory, of which the front is accessible. Huge pages make the first
-/// touch of fresh memory some ten times cheaper.
+/// Address ranges as large as the machine's memory, of which only the front is accessible. Huge pages make the first
+/// access to fresh memory some ten times cheaper.
 class GrowableMemory {
   public:
     void* allocate(std::size_t bytes) {
@@ -75,7 +75,7 @@ class GrowableMemory {
             if (mprotect(more, bytes - range.length, PROT_READ | PROT_WRITE) != 0) return false;
             madvise(more, bytes - range.length, MADV_HUGEPAGE);
         } else if (bytes < range.length) {
-            // A fresh mapping in place: the pages go back, and so does what the kernel had promised for them.
+            // A new mapping in place returns the pages and the kernel's commitment for them.
             if (mmap(memory + bytes, range.length - bytes, PROT_NONE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
                 return false;

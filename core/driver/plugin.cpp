@@ -20,8 +20,8 @@ std::filesystem::path own_folder() {
     return std::filesystem::path(info.dli_fname).parent_path();
 }
 
-/// A user's plug-in that has kernels for the device brings its library along, maybe from another folder. A second copy
-/// would be a second device: the loaded one is taken, by its bare name.
+/// A user's plug-in with kernels for a device has loaded the device's library, maybe from another folder. A second copy
+/// would be a second device, so the loaded one is used, found by its bare name.
 std::string loaded_already(const std::filesystem::path& file) {
     void* library = dlopen(file.filename().c_str(), RTLD_LAZY | RTLD_NOLOAD);
     if (!library) return file.string();

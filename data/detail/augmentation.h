@@ -16,7 +16,7 @@ struct AugmentationDraws {
     std::vector<std::int32_t> holes = {};  // pairs; of a cutout alone
 };
 
-/// Those of pictures of `height` x `width` with these numbers: of (seed, epoch, number) alone, whoever asks, and where.
+/// The choices for pictures of `height` x `width` with these numbers. They depend only on (seed, epoch, number).
 AugmentationDraws draw_augmentation(const Augmentation& augmentation, std::int64_t height, std::int64_t width,
                                     std::span<const std::int64_t> examples, const FillContext& context);
 

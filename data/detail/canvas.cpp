@@ -36,7 +36,7 @@ void Canvas::set_clip(int x, int y, int width, int height) {
     clip_bottom_ = y + height;
 }
 
-// The cover of all segments is collected before it is blended, so that joints are not darker than the rest.
+// The coverage of all segments is accumulated before it is blended, so that joints are not darker than the rest.
 void Canvas::draw(const std::vector<Segment>& segments, double width, Color color) {
     if (segments.empty()) return;
     const double reach = width / 2 + 1;

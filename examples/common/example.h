@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-// What the example programs share: their options, their last lines, and an error's way out.
+// Shared by the example programs: options, result lines, and the handling of errors.
 namespace heddle::examples {
 
-/// What a program was called with; every one takes the same options.
+/// The options that a program was called with; all programs take the same ones.
 struct Arguments {
     std::string data = {};        ///< --data: a name or a path, as the program says
     std::string out = {};         ///< --out: the folder for pictures, curves and the model; it exists
@@ -53,7 +53,7 @@ double uniform(Generator& generator);
 /// Reads the options, runs the program, and turns an exception into one line and exit status 1 (2: wrong usage).
 int run(int argc, char** argv, const About& about, void (*program)(const Arguments&));
 
-/// The lines that count, in one form: "test accuracy 0.8912 (always one class: 0.1000)". The second number is what a
+/// Result lines, all of one form: "test accuracy 0.8912 (always one class: 0.1000)". The second number is what a
 /// trivial answer reaches.
 void print_result(std::string_view what, double value);
 void print_result(std::string_view what, double value, std::string_view trivial, double trivial_value);

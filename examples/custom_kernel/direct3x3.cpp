@@ -1,9 +1,9 @@
-// A 3x3 convolution for the CPU, written as one would say it: for each output pixel, each of nine taps and each input
-// channel, add value * weights to the outputs. It knows strides and dilations of 1 and one group; for all else it says
-// no, and Heddle takes the next implementation.
+// A direct 3x3 convolution for the CPU: for each output pixel, each of the nine taps and each input channel, add value
+// * weights to the outputs. It supports strides and dilations of 1 and one group; it declines everything else, and
+// Heddle takes the next implementation.
 //
-// What it costs: 18 * pixels * channels * outputs floating operations; y is the accumulator and stays in the
-// first-level cache, so that the weights, read once a pixel from the second, bound it.
+// Cost: 18 * pixels * channels * outputs floating-point operations. y is the accumulator and stays in the first-level
+// cache, so that reading the weights from the second-level cache, once per pixel, is the bottleneck.
 #include <heddle/core/parallel.h>
 #include <heddle/core/plugin.h>
 #include <heddle/kernels/conv/conv.h>
@@ -15,7 +15,7 @@ namespace {
 using namespace heddle;
 using kernels::Conv2dForward;
 
-/// Why not, where it cannot: this is what a user reads who asks for it by name.
+/// The reason for a refusal is shown to users who ask for this implementation by name.
 Support supports(const Conv2dForward& args) {
     const auto& params = args.params;
     if (args.x.dtype != DType::f32) return Support::no("dtype " + std::string(to_string(args.x.dtype)) + " (only f32)");

@@ -1,9 +1,9 @@
 // The same convolution in CUDA, in the vocabulary of kernels/simt: nvcc makes it for GPUs, the host's compiler for the
 // simulator (direct3x3_sim.cpp), where every barrier and every address is checked without a GPU.
 //
-// A block makes 8 x 8 pixels of 8 outputs. Piece by piece of 8 channels it puts the pixels that its taps read (10 x 10)
-// and its filters into shared memory, as f32, and each thread adds its pixel's products. So x is read about 100 / 64
-// times for every 8 outputs instead of 9 times for each.
+// A block computes 8 x 8 pixels of 8 outputs. For 8 channels at a time it loads the pixels that its taps read (10 x 10)
+// and its filters into shared memory, as f32, and each thread adds the products of its pixel. So x is read about 100 /
+// 64 times for every 8 outputs instead of 9 times for each.
 #include <heddle/core/plugin.h>
 #include <heddle/kernels/conv/conv.h>
 #include <heddle/kernels/simt/native.h>

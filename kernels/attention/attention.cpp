@@ -1,26 +1,20 @@
 #include "kernels/attention/attention.h"
 
 #include "kernels/attention/implementations.h"
+#include "kernels/built_in.h"
 
 namespace heddle::kernels {
 
 KernelTable<AttentionForward>& attention_forward() {
-    static KernelTable<AttentionForward>& table = *[] {
-        auto* t = new KernelTable<AttentionForward>("attention_forward");  // never destroyed, as all tables
-        add_reference(*t);
-        add_cpu(*t);
-        return t;
-    }();
+    static auto& table = make_table<AttentionForward>("attention_forward");
     return table;
 }
 
 KernelTable<AttentionBackward>& attention_backward() {
-    static KernelTable<AttentionBackward>& table = *[] {
-        auto* t = new KernelTable<AttentionBackward>("attention_backward");
-        add_reference(*t);
-        add_cpu(*t);
-        add_cpu_blocks(*t);
-        return t;
+    static auto& table = []() -> KernelTable<AttentionBackward>& {
+        auto& built_in = make_table<AttentionBackward>("attention_backward");
+        add_cpu_blocks(built_in);
+        return built_in;
     }();
     return table;
 }

@@ -11,11 +11,11 @@
 #include "kernels/row_sums.h"
 #include "kernels/vector_math.h"
 
-// Products of one head at a time by oneDNN's sgemm, which reads heads where they stand: rows of a head are
-// heads * size apart. A block of queries meets all keys that it may see, so its scores stay in cache while there are
-// fewer than some 2,000 keys, and softmax needs no second pass. Floor: 2 products forward and 5 backward of
-// 2 * queries * keys * size operations a head, half of that if causal. A head of bf16 is
-// widened first, its results are narrowed at the end.
+// Products of one head at a time by oneDNN's sgemm, which reads heads in place: rows of a head are heads * size
+// elements apart. A block of queries is multiplied with all keys that it may see; its scores stay in cache up to some
+// 2,000 keys, and softmax needs no second pass. Floor: 2 products forward and 5 backward of
+// 2 * queries * keys * size operations per head, half of that if causal. A bf16 head is converted to f32 first, and its
+// results back at the end.
 namespace heddle::kernels {
 namespace {
 
@@ -28,7 +28,7 @@ struct Matrix {
     Matrix from(std::int64_t row) const { return {data + row * step, step}; }
 };
 
-/// Heads in f32: where they stand, or in bf16 copies one behind the other in the scratch memory.
+/// Heads in f32: in place, or, for bf16, as f32 copies in the scratch memory.
 class WideHeads {
   public:
     explicit WideHeads(float* scratch) : free_(scratch) {}
@@ -65,8 +65,8 @@ void multiply(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n
     check(status == dnnl_success, "attention: oneDNN's sgemm failed (status {})", static_cast<int>(status));
 }
 
-/// Scores become weights, in place; returns the log of their sum. Only the first `seen` count, and of them those that
-/// the mask names; the others of the `count` get 0.
+/// Turns scores into weights, in place; returns the log of their sum. Only the first `seen` that the mask allows count;
+/// the others of the `count` get 0.
 HEDDLE_SIMD_CLONES float softmax_row(float* scores, const std::uint8_t* mask, std::int64_t seen, std::int64_t count) {
     const float nothing = -__builtin_inff();
     if (mask)
@@ -83,7 +83,7 @@ HEDDLE_SIMD_CLONES float softmax_row(float* scores, const std::uint8_t* mask, st
     return largest + std::log(sum);
 }
 
-/// Scores become weights p, and dp, the gradients of the weights, those of the scores before their scale:
+/// Turns scores into weights p, and dp, the gradients of the weights, into those of the unscaled scores:
 /// p * (dp - through) * scale.
 HEDDLE_SIMD_CLONES void gradient_row(float* scores, float* dp, const std::uint8_t* mask, float log_sum, float through,
                                      float scale, std::int64_t seen, std::int64_t count) {
@@ -125,7 +125,7 @@ std::size_t workspace(const Args& args) {
     return heads_workspace_bytes(AttentionExtents(args), head_floats(args));
 }
 
-/// What a block of queries works on: how many there are, and how many keys its last one may see.
+/// A block of queries: how many there are, and how many keys its last one may see.
 struct Block {
     std::int64_t first, queries, keys;
 

@@ -9,18 +9,18 @@
 #include "kernels/row_sums.h"
 #include "kernels/vector_math.h"
 
-// The backward step from blocks of registers. A block of keys meets all queries, a block of them at a time: the five
-// products of such a tile find their operands in the second cache whatever the number of keys, and nothing is packed
-// more than once a head, as sgemm does for every product. Operands of a head are copied into rows that fill whole
-// vectors and follow one another: where they stand, heads * size apart, they would share a few sets of the cache.
+// The backward step with register-blocked products. A block of keys is combined with all queries, one block of queries
+// at a time. The five products of such a tile find their operands in the second-level cache for any number of keys, and
+// operands are packed once per head, where sgemm packs them for every product. Operands of a head are copied into
+// contiguous rows of whole vectors: in place, heads * size apart, they would compete for a few sets of the cache.
 //
-// Floor: 5 products of 2 * queries * keys * size operations a head, half of that if causal.
+// Floor: 5 products of 2 * queries * keys * size operations per head, half of that if causal.
 namespace heddle::kernels {
 namespace {
 
 using namespace block;
 
-/// Chosen so that what a tile needs fits into 1 MiB of second cache; not tuned.
+/// Chosen so that a tile's operands fit into 1 MiB of second-level cache; not tuned.
 constexpr std::int64_t block_queries = 64, block_keys = 128;
 
 std::int64_t whole_vectors(std::int64_t columns) { return (columns + lanes - 1) / lanes * lanes; }
@@ -73,7 +73,7 @@ HEDDLE_SIMD_CLONES float dot(const float* a, const float* b, std::int64_t size) 
     return sum_of(size, [=](std::int64_t c) { return a[c] * b[c]; });
 }
 
-/// What a thread works in: of a whole head the queries, and of a block of keys the rest.
+/// A thread's memory: the queries of a whole head, and everything else for one block of keys.
 struct Scratch {
     const std::int64_t size, value_size;  ///< of a head, whole vectors
     const std::int64_t keys;              ///< of a block, whole panels
@@ -174,7 +174,7 @@ struct Gradients {
         write(s.dquery, s.size, Head<T>(args.dquery, task), 0, e.queries);
     }
 
-    /// Queries [q, q + queries) meet the first `keys` of the block that begins at `first`.
+    /// Adds the contributions of queries [q, q + queries) with the first `keys` of the block that begins at `first`.
     void meet(std::int64_t q, std::int64_t queries, std::int64_t first, std::int64_t keys) const {
         const float *query = s.query + q * s.size, *doutput = s.doutput + q * s.value_size;
         float* const dquery = s.dquery + q * s.size;

@@ -6,7 +6,7 @@
 #include "kernels/attention/extents.h"
 #include "kernels/bf16_memory.h"
 
-// How the CPU's implementations find heads in memory and share them out.
+// How the CPU's implementations address heads and distribute them over threads.
 namespace heddle::kernels {
 
 /// One head of an operand [batch, time, heads, size] in memory.

@@ -1,11 +1,11 @@
 #include "kernels/attention/native_gradients.h"
 #include "kernels/native_registry.h"
 
-// FlashAttention's backward step (Dao et al., 2022): weights are made anew, tile by tile. Two kernels, so that nobody
-// adds to what another block adds to, and sums have the same bits every time: one keeps 64 keys and walks over the
-// queries (dkey, dvalue), the other keeps 64 queries and walks over the keys (dquery). That makes 7 products where 5
-// would do: 14 * queries * keys * size operations a head, half of it if causal. A small kernel in front takes
-// doutput · output of each query.
+// FlashAttention's backward step (Dao et al., 2022): weights are recomputed, tile by tile. It takes two kernels, so
+// that no two blocks add to the same result and sums have the same bits every time: in one a block keeps 64 keys and
+// iterates over the queries (dkey, dvalue), in the other it keeps 64 queries and iterates over the keys (dquery). That
+// makes 7 products where 5 would do: 14 * queries * keys * size operations per head, half of it if causal. A small
+// kernel first computes doutput · output of each query.
 HEDDLE_KERNELS_BEGIN
 namespace {
 

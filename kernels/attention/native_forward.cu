@@ -1,10 +1,10 @@
 #include "kernels/attention/native_tile.h"
 #include "kernels/native_registry.h"
 
-// FlashAttention's forward step (Dao et al., 2022, arXiv:2205.14135): a block keeps 64 queries and walks over the keys,
-// 64 at a time; a running maximum and sum of each row rescale what was added up so far. Products are made by plain
-// FMAs, in f32. Floor: 4 * queries * keys * size operations a head (half of it if causal); memory: each block reads all
-// keys and values that its queries may see, from the second cache.
+// FlashAttention's forward step (Dao et al., 2022, arXiv:2205.14135): a block keeps 64 queries and iterates over the
+// keys, 64 at a time; a running maximum and sum of each row rescale the partial sums. Products are plain FMAs in f32.
+// Floor: 4 * queries * keys * size operations per head (half of it if causal); memory: each block reads all
+// keys and values that its queries may see, from the L2 cache.
 HEDDLE_KERNELS_BEGIN
 namespace {
 
@@ -47,7 +47,7 @@ __global__ void __launch_bounds__(tile_threads)
                 most = Max{}(most, weight[i][j]);
             }
             most = warp_reduce<tile_side>(most, Max{});
-            // While nothing was seen there is nothing to rescale, and the difference of infinities would be NaN.
+            // Before any key was seen there is nothing to rescale, and the difference of infinities would be NaN.
             const float shift = most == -INFINITY ? 0.0f : most, rescale = expf(largest[i] - shift);
             float added = 0;
             HEDDLE_UNROLL

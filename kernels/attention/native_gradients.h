@@ -3,7 +3,7 @@
 #include "kernels/attention/native_tile.h"
 #include "kernels/simt/rows.h"
 
-// What both ways back begin with.
+// The first step of both backward implementations.
 HEDDLE_KERNELS_BEGIN
 
 template <class T>

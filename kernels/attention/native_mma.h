@@ -5,15 +5,15 @@
 
 #include "kernels/attention/native_tile.h"
 
-// What the kernels on tensor cores are built of (after FlashAttention-2, Dao 2023, arXiv:2307.08691). A block keeps
-// some rows (queries, or keys) and walks over those of the other side, a tile at a time, while the next tile is on its
-// way. Products of the two stay in registers: what a warp gets as the result of one product is laid out as the left
-// operand of the next one, once it is rounded to 16 bits (simt/matrix.h has the layouts). All sums are f32.
+// Building blocks of the kernels on tensor cores (after FlashAttention-2, Dao 2023, arXiv:2307.08691). A block keeps
+// some rows (queries, or keys) and iterates over tiles of the other side, while the next tile is being copied.
+// Products of the two stay in registers: the result of one product, rounded to 16 bits, has the layout of the left
+// operand of the next one (simt/matrix.h describes the layouts). All sums are f32.
 HEDDLE_KERNELS_BEGIN
 
-/// Four warps keep 16 * row_blocks rows each, and walk over the others by `columns`. In shared memory all rows have
-/// `width` numbers, zeros beyond the size of a head, and stand `pitch` apart: 16 bytes more, so that the pieces of 16
-/// bytes that lie one above the other in eight rows meet eight different groups of banks.
+/// Four warps keep 16 * row_blocks rows each, and iterate over the others in tiles of `columns`. In shared memory all
+/// rows have `width` numbers, with zeros beyond the size of a head, and are `pitch` apart: padded by 16 bytes, so that
+/// the same 16 bytes of eight rows are in eight different groups of banks.
 template <int width_, int row_blocks_, int columns_>
 struct MmaTile {
     static constexpr int threads = 4 * warp_size;
@@ -25,8 +25,8 @@ struct MmaTile {
     using Sums = float[row_blocks][width / 8][4];        ///< of weighted rows
 };
 
-/// Which elements a lane holds: of block (i, j), 16 x 8, the elements 2 * part + e stand in row row(i, part) of what
-/// the block keeps, and column column(j) + e; part and e are 0 or 1.
+/// Which elements a lane holds: of block (i, j), 16 x 8, element 2 * part + e is in row row(i, part) of the rows that
+/// the thread block keeps, and in column column(j) + e; part and e are 0 or 1.
 template <class Tile>
 struct LanePlace {
     int lane = static_cast<int>(threadIdx.x) % warp_size;
@@ -170,8 +170,8 @@ __device__ inline void store_rows(const typename Tile::Sums& sums, float factor,
     }
 }
 
-/// The place of a block that keeps queries. Where they are causal the last ones see most: they go first, so that no
-/// long block is left for the end.
+/// The place of a block that keeps queries. With a causal mask the last queries see the most keys: their blocks go
+/// first, so that no long block is left for the end.
 template <class Tile, class T>
 __device__ inline TilePlace place_of_queries(const AttentionOperands<T>& in, unsigned tiles) {
     TilePlace place = tile_place<Tile::rows>(tiles, in.heads);
@@ -186,8 +186,8 @@ __device__ inline int seen_by_any(const AttentionOperands<T>& in, int first, int
     return in.seen_by(first + rows < in.queries ? first + rows - 1 : in.queries - 1);
 }
 
-/// The keys and values that a block of queries walks over: a tile of each in one of the two places of `walked`, while
-/// the next ones are on their way to the other. All threads must take part.
+/// The keys and values that a block of queries iterates over: a tile of each in one of the two buffers of `walked`,
+/// while the next tiles are copied to the other. All threads must take part.
 template <class Tile, class T>
 struct KeyWalk {
     const AttentionOperands<T>& in;
@@ -273,7 +273,7 @@ Support mma_supports(const Args& args, std::initializer_list<const View*> operan
     return Support::yes();
 }
 
-/// Above the kernels of plain FMAs: neither has run on a GPU, and this one does the same work on faster units.
+/// Above the kernels with plain FMAs: neither has run on a GPU, and this one does the same work on faster units.
 inline constexpr int mma_priority = priority::plain + 1;
 inline constexpr float log2_of_e = 1.44269504088896340736f;
 

@@ -2,19 +2,19 @@
 #include "kernels/attention/native_mma.h"
 #include "kernels/native_registry.h"
 
-// FlashAttention-2's backward step (Dao 2023, arXiv:2307.08691) for f16 and bf16, in two kernels, so that nobody adds
-// to what another block adds to, and sums have the same bits every time: one keeps queries and walks over the keys
-// (dquery), the other keeps keys and walks over the queries (dkey, dvalue). The second one makes the transposed
-// products, keys by queries, so that its weights, too, come out as left operands. Weights and the gradients of scores
-// are rounded to 16 bits before they meet rows; in f16 a gradient beyond 65504 becomes infinite, as it would be in a
-// matrix of scores.
+// FlashAttention-2's backward step (Dao 2023, arXiv:2307.08691) for f16 and bf16, in two kernels, so that no two blocks
+// add to the same result and sums have the same bits every time: in one a block keeps queries and iterates over the
+// keys (dquery), in the other it keeps keys and iterates over the queries (dkey, dvalue). The second one computes the
+// transposed products, keys by queries, so that its weights, too, come out as left operands. Weights and the gradients
+// of scores are rounded to 16 bits before they are multiplied; in f16 a gradient beyond 65504 becomes infinite, as it
+// would in a matrix of scores.
 //
-// Floor: 14 * queries * keys * size operations a head (7 products where 5 would do), half of it if causal; memory: what
-// is kept and the results once, the other side once for every block, mostly from the second cache. Fewer rows fit in
-// the registers than forward, so shared memory limits it: a warp loads a fragment (4 cycles) for 2.4 to 2.7 products,
-// or 1.6 to 1.7 in heads of more than 64, which take as many cycles at the full rate of an H100's tensor cores. Two
-// blocks fit a multiprocessor (160 to 255 registers, 31 to 105 KB). Estimate: a third of the dense rate for heads of
-// 64, a quarter for 128, of 14 operations; not measured.
+// Floor: 14 * queries * keys * size operations per head (7 products where 5 would do), half of it if causal; memory:
+// the kept rows and the results once, the other side once for every block, mostly from the L2 cache. Fewer rows fit in
+// the registers than in the forward pass, so shared memory is the limit: a warp loads a fragment (4 cycles) for 2.4
+// to 2.7 products, or 1.6 to 1.7 in heads of more than 64, which take as many cycles at the full rate of an H100's
+// tensor cores. Two blocks fit a multiprocessor (160 to 255 registers, 31 to 105 KB). Estimate: a third of the dense
+// rate for heads of 64, a quarter for 128, of 14 operations; not measured.
 HEDDLE_KERNELS_BEGIN
 namespace {
 

@@ -1,15 +1,15 @@
 #include "kernels/attention/native_mma.h"
 #include "kernels/native_registry.h"
 
-// FlashAttention-2's forward step (Dao 2023, arXiv:2307.08691) for f16 and bf16: a block keeps 128 queries and walks
+// FlashAttention-2's forward step (Dao 2023, arXiv:2307.08691) for f16 and bf16: a block keeps 128 queries and iterates
 // over the keys; scores, weights and sums stay in registers, and the four lanes that hold a row share its running
-// maximum. Weights are rounded to 16 bits before they meet the values, their sum is not.
+// maximum. Weights are rounded to 16 bits before they are multiplied by the values; their sum is not.
 //
-// Floor: 4 * queries * keys * size operations a head (half of it if causal); memory: queries and output once, keys and
-// values once for every 128 queries, mostly from the second cache. Inside a multiprocessor of an H100 a warp loads a
+// Floor: 4 * queries * keys * size operations per head (half of it if causal); memory: queries and output once, keys
+// and values once for every 128 queries, mostly from the L2 cache. Inside a multiprocessor of an H100 a warp loads a
 // fragment (4 cycles of shared memory) for 3.2 products (2.7 in heads of more than 64), which take 3.2 cycles at the
-// full rate of the tensor cores and about 5 by mma.sync; with heads of 64 a tile's exponentials take 128 cycles beside
-// about 200 of products. Two blocks fit (164 to 245 registers, 31 to 70 KB). Estimate: a third of the dense rate for
+// full rate of the tensor cores and about 5 by mma.sync; with heads of 64 a tile's exponentials take 128 cycles, and
+// its products about 200. Two blocks fit (164 to 245 registers, 31 to 70 KB). Estimate: a third of the dense rate for
 // heads of 64, two fifths for 128; not measured.
 HEDDLE_KERNELS_BEGIN
 namespace {
@@ -35,7 +35,7 @@ __device__ inline void to_weights(typename Tile::Products& scores, float (&large
             for (int j = 0; j < Tile::columns / 8; ++j)
                 most = Max{}(most, Max{}(scores[i][j][2 * part], scores[i][j][2 * part + 1]));
             most = warp_reduce<4>(most, Max{});
-            // While nothing was seen there is nothing to rescale, and the difference of infinities would be NaN.
+            // Before any key was seen there is nothing to rescale, and the difference of infinities would be NaN.
             shift[i][part] = most == -INFINITY ? 0.0f : most;
             rescale[i][part] = exp2f(largest[i][part] - shift[i][part]);
             largest[i][part] = most;

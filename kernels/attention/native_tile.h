@@ -5,19 +5,19 @@
 #include "kernels/attention/extents.h"
 #include "kernels/simt/native.h"
 
-// What the kernels of this family are built of. A block of 16 x 16 threads holds a tile of 64 queries by 64 keys: the
-// thread (x, y) has the rows y + 16 i and the columns x + 16 j, i and j from 0 to 3. So half a warp shares the rows,
-// and what it reads of a row of shared memory lies in 16 banks side by side.
+// Building blocks of the kernels with plain FMAs. A block of 16 x 16 threads holds a tile of 64 queries by 64 keys:
+// thread (x, y) has the rows y + 16 i and the columns x + 16 j, i and j from 0 to 3. So half a warp shares its rows,
+// and what it reads of a row of shared memory is in 16 neighbouring banks.
 HEDDLE_KERNELS_BEGIN
 
 inline constexpr int tile_rows = 64, tile_side = 16, per_thread = tile_rows / tile_side;
 inline constexpr int tile_threads = tile_side * tile_side;
 inline constexpr int weight_pitch = tile_rows + 1;
-/// Rows of `width` numbers in shared memory, one more apart, so that a column lies in different banks.
+/// Rows of `width` numbers in shared memory, padded by one, so that the elements of a column are in different banks.
 template <int width>
 inline constexpr int row_pitch = width + 1;
 
-/// What all kernels are told. Addresses are of element 0.
+/// The arguments of all kernels. Addresses are those of element 0.
 template <class T>
 struct AttentionOperands {
     const T *query, *key, *value;

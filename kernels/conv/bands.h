@@ -9,9 +9,9 @@
 
 namespace heddle::kernels {
 
-/// The pixels under some rows of results of a convolution. Where all of them lie in the picture they are read there,
-/// else from a copy with zeros around it: then the windows of a row start a fixed distance apart, and the pixels under
-/// a row of a window, with their channels, are one run of memory.
+/// The input pixels that some rows of a convolution's results depend on. If all of them are inside the picture they are
+/// read in place, else from a copy padded with zeros. In both cases the windows of a row start a fixed distance apart,
+/// and the pixels under a row of a window, with their channels, are contiguous.
 struct Bands {
     std::int64_t height, width, channels;  // of a picture
     std::int64_t top, left;                // padding
@@ -37,8 +37,8 @@ struct Bands {
         return {copy, columns * channels};
     }
 
-    /// What `band` of the same arguments reads of the picture, or what is read there: windows of `kernel_width` pixels,
-    /// `stride_w` apart.
+    /// The part of the picture that `band` with the same arguments copies, or that is read in place: windows of
+    /// `kernel_width` pixels, `stride_w` apart.
     Prefetch prefetch(const float* picture, std::int64_t row, std::int64_t results, std::int64_t kernel_width,
                       std::int64_t stride_w) const {
         const std::int64_t first = std::max<std::int64_t>(0, row * stride_h - top), line = width * channels;

@@ -1,18 +1,17 @@
 #include "kernels/conv/conv.h"
 
+#include "kernels/built_in.h"
 #include "kernels/conv/implementations.h"
 
 namespace heddle::kernels {
 namespace {
 
 template <class Args>
-KernelTable<Args>* make_table(const char* operation) {
-    auto* table = new KernelTable<Args>(operation);  // never destroyed: plug-ins may use it at exit
-    add_reference(*table);
-    add_cpu(*table);
-    if constexpr (requires(KernelTable<Args> & t) { add_cpu_direct(t); }) add_cpu_direct(*table);
-    add_cpu_winograd(*table);
-    add_cpu_winograd_nhwc(*table);
+KernelTable<Args>& make_conv_table(const char* operation) {
+    auto& table = make_table<Args>(operation);
+    if constexpr (requires { add_cpu_direct(table); }) add_cpu_direct(table);
+    add_cpu_winograd(table);
+    add_cpu_winograd_nhwc(table);
     return table;
 }
 
@@ -29,17 +28,17 @@ Shape Conv2dParams::output_shape(const Shape& x, const Shape& w) const {
 }
 
 KernelTable<Conv2dForward>& conv2d_forward() {
-    static KernelTable<Conv2dForward>& table = *make_table<Conv2dForward>("conv2d_forward");
+    static auto& table = make_conv_table<Conv2dForward>("conv2d_forward");
     return table;
 }
 
 KernelTable<Conv2dBackwardData>& conv2d_backward_data() {
-    static KernelTable<Conv2dBackwardData>& table = *make_table<Conv2dBackwardData>("conv2d_backward_data");
+    static auto& table = make_conv_table<Conv2dBackwardData>("conv2d_backward_data");
     return table;
 }
 
 KernelTable<Conv2dBackwardWeights>& conv2d_backward_weights() {
-    static KernelTable<Conv2dBackwardWeights>& table = *make_table<Conv2dBackwardWeights>("conv2d_backward_weights");
+    static auto& table = make_conv_table<Conv2dBackwardWeights>("conv2d_backward_weights");
     return table;
 }
 

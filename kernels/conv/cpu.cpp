@@ -7,9 +7,9 @@
 
 // oneDNN's direct convolutions on NHWC, in f32 and bf16.
 //
-// bf16 with channels that are no multiple of 16 is widened and computed in f32: oneDNN's bf16 kernels multiply what
-// lies behind the last channel by 0, so that a NaN or an infinity in one pixel, or in memory behind the tensor, would
-// reach results that it has no part in. It is the first layer of a model, whose f32 kernel is fast.
+// bf16 with channels that are no multiple of 16 is computed in f32: oneDNN's bf16 kernels also read what follows the
+// last channel, multiplied by 0, so that a NaN or an infinity in the next pixel, or in memory after the tensor, would
+// reach unrelated results. This concerns the first layer of a model, whose f32 kernel is fast.
 namespace heddle::kernels {
 namespace {
 
@@ -27,8 +27,8 @@ Views views(Conv2dForward& args) { return {{&args.x, &args.w, &args.bias, &args.
 Views views(Conv2dBackwardData& args) { return {{&args.w, &args.dy}, {&args.dx}}; }
 Views views(Conv2dBackwardWeights& args) { return {{&args.x, &args.dy}, {&args.dw, &args.dbias}}; }
 
-/// The same operation on f32 operands that lie in `memory` one after the other; they take `bytes`. Without memory it is
-/// good for questions about shapes.
+/// The same operation on f32 operands placed one after the other in `memory`; they take `bytes`. With null memory it
+/// serves only for questions about shapes.
 template <class Args>
 struct Widened {
     Args args;

@@ -9,11 +9,11 @@
 #include "kernels/onednn.h"
 #include "kernels/register_block.h"
 
-// Direct forward convolution on NHWC from blocks of registers, for shapes where oneDNN's leaves something to win. The
-// pixels under a row of a window, with their channels, are one run of memory: a row of results is a matrix product
-// whose left rows overlap, and of which nothing is copied but a band of the picture, to put zeros around it.
+// Register-blocked direct forward convolution on NHWC, for shapes where it beats oneDNN's. The pixels under a row of a
+// window, with their channels, are contiguous: a row of results is a matrix product whose left rows overlap. Nothing is
+// copied but a band of the picture at its borders, to pad it with zeros.
 //
-// Floor: 2 operations for each tap, channel and output; x once, y once, the residual once. (A pass of its own for the
+// Floor: 2 operations for each tap, channel and output; x once, y once, the residual once. (A separate pass for the
 // residual would read y and write it again.)
 namespace heddle::kernels {
 namespace {
@@ -38,7 +38,7 @@ HEDDLE_INLINE void convolve_columns(const Rows& r, std::int64_t column, std::int
     const std::int64_t right_step = panel_width(column, r.outputs);
     const float* right = r.filters + column / panel * panel * r.run * r.runs + column % panel;
     const float* bias = r.bias ? r.bias + column : nullptr;
-    // One addend comes with the sums: the residual, where there is one, for results are about to lie over it.
+    // Only one addend fits the epilogue of the product: the residual if there is one, since y may overwrite it.
     const bool bias_last = bias && r.residual;
     for (std::int64_t row = begin; row < end; ++row) {
         const float* source = r.source + row * r.row_step;
@@ -46,7 +46,7 @@ HEDDLE_INLINE void convolve_columns(const Rows& r, std::int64_t column, std::int
         float* result = r.result + place;
         const float* residual = r.residual ? r.residual + place : nullptr;
         for (std::int64_t first = 0; first < r.positions; first += height) {
-            // A line that is to be written has to be fetched: soon enough that the stores need not wait.
+            // Stores need the line in the cache: fetch it early enough that they need not wait.
             for (std::int64_t position = first + 2 * height; position < first + 3 * height; ++position)
                 for (int vector = 0; vector < vectors; ++vector)
                     __builtin_prefetch(result + position * r.outputs + vector * width, 1);
@@ -68,7 +68,7 @@ HEDDLE_INLINE void convolve_columns(const Rows& r, std::int64_t column, std::int
 }
 
 HEDDLE_SIMD_CLONES void convolve(const Rows& r) {
-    // Filters that stay in the first cache: results are written row by row. Else one panel of them stays there.
+    // If the filters fit the first-level cache, results are written row by row; else one panel of them stays there.
     const std::int64_t strip = r.run * r.runs * r.outputs <= 6144 ? 1 : r.rows;
     for (std::int64_t row = 0; row < r.rows; row += strip)
         for_each_block_of_columns(r.outputs, [&]<class V, int vectors>(std::int64_t column) HEDDLE_INLINE_LAMBDA {
@@ -113,7 +113,7 @@ struct Convolution {
         });
         const std::int64_t rows = band_rows(), per_picture = (e.out_height + rows - 1) / rows;
         const std::int64_t units = e.pictures * per_picture;
-        // As many parts as the workspace was made for: another thread may have changed the thread count since.
+        // As many parts as the workspace was sized for: another thread may have changed the thread count since.
         const std::int64_t parts =
             (static_cast<std::int64_t>(context.workspace_bytes / sizeof(float)) - packed_floats()) / copy_floats();
         parallel_for(parts, 1, [&](std::int64_t first, std::int64_t last) {

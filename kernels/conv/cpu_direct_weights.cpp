@@ -10,11 +10,11 @@
 #include "kernels/prefetch.h"
 #include "kernels/register_block.h"
 
-// The gradient of the filters on NHWC from blocks of registers, for shapes where oneDNN's leaves something to win. It
-// is a product of matrices, dw^T [taps * C, O] = patches^T dy, and the patches are never made: what lies under one row
-// of the windows is a run of memory, so that for a row of the filters the left operand is a band of x whose rows
-// overlap. Each thread sums over its pictures in a matrix of its own, band after band, while the next band comes from
-// memory; the threads' sums are added in order.
+// Register-blocked gradient of the filters on NHWC, for shapes where it beats oneDNN's. It is a matrix product,
+// dw^T [taps * C, O] = patches^T dy, but the patches are never stored: the pixels under one row of a window are
+// contiguous, so that for a row of the filters the left operand is a band of x whose rows overlap. Each thread sums
+// over its pictures in its own matrix, one band after the other, while the next band is prefetched; the threads' sums
+// are added in order.
 //
 // Floor: 2 operations for each tap, channel and output; x once, dy once.
 namespace heddle::kernels {
@@ -107,7 +107,7 @@ struct Gradient {
     Bands bands;
 
     explicit Gradient(const Conv2dBackwardWeights& arguments) : args(arguments), bands() {
-        // Rows of single pixels at equal distances through all pictures: as good as those of one picture.
+        // Single pixels at equal distances: the rows of all pictures can be treated as those of one picture.
         if (e.kernel_height == 1 && e.height == e.out_height * stride_h && args.params.padding[0] == 0) {
             e.height *= e.pictures;
             e.out_height *= e.pictures;
@@ -132,7 +132,7 @@ struct Gradient {
     void run(KernelContext& context) const {
         float* workspace = static_cast<float*>(context.workspace);
         const std::int64_t units = e.pictures * ((e.out_height + band_rows() - 1) / band_rows());
-        // As many parts as the workspace was made for: another thread may have changed the thread count since.
+        // As many parts as the workspace was sized for: another thread may have changed the thread count since.
         const std::int64_t step = part_floats();
         const std::int64_t parts = static_cast<std::int64_t>(context.workspace_bytes / sizeof(float)) / step;
         parallel_for(parts, 1, [&](std::int64_t first, std::int64_t last) {
@@ -191,7 +191,7 @@ struct Gradient {
                    .bias = static_cast<bool>(args.dbias),
                    .dy_ahead = {},
                    .x_ahead = {}};
-        // Single pixels with gaps between them: side by side they are read faster, again and again.
+        // Single pixels with gaps between them are copied side by side, because they are read several times.
         if (e.taps() == 1 && stride_w > 1 && band.data != copy) {
             gather(band.data, now.rows, stride_h * band.line, copy);
             p.source = copy;

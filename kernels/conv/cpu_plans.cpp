@@ -56,7 +56,7 @@ dnnl::convolution_forward::primitive_desc forward_hint(const Problem& p) {
 
 onednn::Plan make(const Conv2dForward& args, ConvAlgorithm algorithm) {
     const Problem p(operands(args), args.bias, args.params, algorithm);
-    // For training even where none follows: Winograd's inference packs its weights in a layout without a reorder.
+    // Always the training kind: in inference Winograd wants its weights in a layout for which there is no reorder.
     const auto kind = dnnl::prop_kind::forward_training;
     const auto descriptor = p.has_bias()
                                 ? dnnl::convolution_forward::desc(kind, p.algorithm, p.inner_x, p.inner_w, p.bias,

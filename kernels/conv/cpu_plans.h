@@ -23,8 +23,8 @@ std::shared_ptr<const ConvPlan> conv_plan(const Conv2dForward& args, ConvAlgorit
 std::shared_ptr<const ConvPlan> conv_plan(const Conv2dBackwardData& args, ConvAlgorithm algorithm);
 std::shared_ptr<const ConvPlan> conv_plan(const Conv2dBackwardWeights& args, ConvAlgorithm algorithm);
 
-/// The forward pass adds the residual behind oneDNN's convolution, in the pass that ReLU needs anyway (oneDNN's own
-/// turns NaN into 0). Where y holds the residual, the convolution goes to the workspace first.
+/// The forward pass adds the residual after oneDNN's convolution, in the pass that ReLU needs anyway (oneDNN's own
+/// turns NaN into 0). If y is the residual, the convolution is written to the workspace first.
 std::size_t conv_workspace_bytes(const Conv2dForward& args, ConvAlgorithm algorithm);
 std::size_t conv_workspace_bytes(const Conv2dBackwardData& args, ConvAlgorithm algorithm);
 std::size_t conv_workspace_bytes(const Conv2dBackwardWeights& args, ConvAlgorithm algorithm);

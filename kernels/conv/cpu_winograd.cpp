@@ -6,8 +6,8 @@
 #include "kernels/dispatch.h"
 
 // oneDNN's Winograd convolution F(4x4, 3x3) (Lavin and Gray, 2015, arXiv:1509.09308): 36 products where the direct one
-// needs 144. It exists for the layout nChw16c alone, so reorders stand around it. `cpu_winograd_nhwc` goes first where
-// it runs.
+// needs 144. It exists only for the layout nChw16c, so operands are reordered before and after. `cpu_winograd_nhwc` is
+// preferred where it runs.
 namespace heddle::kernels {
 namespace {
 

@@ -10,9 +10,9 @@
 #include "kernels/onednn.h"
 
 // Winograd's F(4x4, 3x3) on NHWC. A thread takes a block of tiles through all steps (transform, 36 matrix products,
-// transform back), so that what lies in between stays in its second-level cache. The data gradient is the convolution
-// of dy with the filters turned by 180 degrees. Channels are multiples of 16. Bias, residual and ReLU come with the
-// transform back: passes of their own would read y and write it again, once for each.
+// inverse transform), so that intermediate results stay in its second-level cache. The data gradient is the convolution
+// of dy with the filters rotated by 180 degrees. Channels are multiples of 16. Bias, residual and ReLU are applied in
+// the inverse transform: separate passes would each read y and write it again.
 namespace heddle::kernels {
 namespace {
 
@@ -23,14 +23,14 @@ void add_rows(const float* dy, std::int64_t first, std::int64_t last, std::int64
         for (std::int64_t c = 0; c < channels; ++c) sums[c] += dy[row * channels + c];
 }
 
-/// Tiles a block holds: what stands between the transforms is to fit the second-level cache beside a matrix of U. (Of a
-/// cache of 1 MB, as Zen 4's: 640 KB are 3 to 8 % faster than the whole and than 256 KB.)
+/// Tiles per block: the transformed tiles should fit the second-level cache together with a matrix of U. (With 1 MB of
+/// cache, as on Zen 4, using 640 KB is 3 to 8 % faster than using all of it or 256 KB.)
 std::int64_t block_tiles(std::int64_t channels, std::int64_t outputs) {
     const std::int64_t fitting = 640 * 1024 / (components * 4 * (channels + outputs));
     return std::clamp<std::int64_t>(fitting / 16 * 16, 48, 224);
 }
 
-/// Where things stand in the workspace, in floats.
+/// The layout of the workspace, in floats.
 struct Layout {
     std::int64_t block, stride_x, stride_y;  // strides between components: odd lines, else 36 streams share a cache set
     std::int64_t spare, shared, per_part;
@@ -127,7 +127,7 @@ Layout layout(const Conv2dBackwardWeights& args) {
     return {c, o, 0, components * c * o + o};
 }
 
-/// The weight gradient of few tiles and many channels, where dU would dwarf what it is made of: all tiles are
+/// The weight gradient for few tiles and many channels, where dU is much larger than its operands: all tiles are
 /// transformed first, then each thread takes bands of output channels, whose part of dU stays in its cache.
 struct Bands {
     std::int64_t tiles, channels, outputs;

@@ -4,8 +4,8 @@
 #include "kernels/matmul/column_sums.h"
 #include "kernels/matmul/tile_output.h"
 
-// Depthwise convolution: a group has one channel, so there is no product of matrices to speak of, and memory is the
-// limit. A thread has `width` neighbouring channels; those of a warp lie together.
+// Depthwise convolution: a group has one channel, so this is no matrix product, and memory is the limit. A thread has
+// `width` neighbouring channels; those of a warp are contiguous.
 HEDDLE_KERNELS_BEGIN
 namespace {
 

@@ -1,7 +1,7 @@
 #include "kernels/conv/native_tiles.h"
 
 // y [pixels, outputs] = x's windows [pixels, taps * channels] times the filters, a product for each group. Bias,
-// residual and ReLU are the epilogue: of memory they cost the residual's reading alone, where a pass of their own would
+// residual and ReLU are the epilogue, which only reads the residual from memory, where a separate pass would also
 // read y and write it again.
 HEDDLE_KERNELS_BEGIN
 namespace {

@@ -3,7 +3,7 @@
 #include "kernels/conv/native_conv.h"
 #include "kernels/matmul/tile_plan.h"
 
-// What the host does for a convolution that is a product by tiles, or `items` of them: one for each group and phase.
+// The host's side of a convolution that is a tiled product, or `items` of them: one for each group and phase.
 HEDDLE_KERNELS_BEGIN
 
 /// `depth`: the most terms that a sum of one of the products has.

@@ -2,8 +2,8 @@
 
 #include "kernels/conv/gather.h"
 
-// The gradient of a strided convolution's input. Pixels whose coordinates leave the same remainder on division by the
-// stride form a *phase*: the same taps reach all of them, and they see dy as an unstrided convolution would. So no
+// The gradient of a strided convolution's input. Pixels whose coordinates have the same remainder modulo the stride
+// form a *phase*: the same taps reach all of them, and their gradient is an unstrided convolution of dy. So no
 // product with an inserted zero is computed.
 HEDDLE_KERNELS_BEGIN
 

@@ -40,7 +40,7 @@ void transform_inputs(const Tiles& tiles, std::int64_t first, std::int64_t count
 void transform_output_gradients(const Tiles& tiles, std::int64_t first, std::int64_t count, float* zeros, float* to,
                                 std::int64_t stride);
 
-/// What is done to outputs on their way to memory.
+/// What is applied to outputs before they are stored.
 struct Epilogue {
     const float* bias = nullptr;      ///< or null
     const float* residual = nullptr;  ///< or null; laid out as the outputs, and may be they
@@ -51,8 +51,8 @@ struct Epilogue {
 void transform_outputs(const float* from, std::int64_t stride, const Tiles& tiles, std::int64_t first,
                        std::int64_t count, const Epilogue& epilogue, float* nowhere);
 
-/// Filters [O, 3, 3, C] to 16 rows of the matrices U, which stand in panels (kernels/register_block.h): c (forward:
-/// rows c, columns o) or o (turned by 180 degrees: rows o, columns c).
+/// Filters [O, 3, 3, C] to 16 rows of the matrices U, which are stored in panels (kernels/register_block.h): c
+/// (forward: rows c, columns o) or o (rotated by 180 degrees: rows o, columns c).
 void transform_filters(const float* w, std::int64_t outputs, std::int64_t channels, bool turned, std::int64_t row,
                        float* u);
 

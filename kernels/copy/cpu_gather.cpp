@@ -6,7 +6,7 @@
 #include "kernels/dispatch.h"
 #include "kernels/element_types.h"
 
-// Gathering and its transposition. Scattered sums are split by destination, so that each has one writer, who adds in
+// Gathering, and its backward step. Scattered sums are split by destination, so that each has one writer, who adds in
 // the order of the indices; sums of bf16 are in f32, rounded at the end.
 namespace heddle::kernels {
 namespace {

@@ -7,8 +7,8 @@
 #include "kernels/element_types.h"
 #include "kernels/strides.h"
 
-// Neighbouring axes that stay neighbours are merged. What is then left either keeps its last axis, and is copied in
-// runs, or is a stack of 2-D transpositions, done in tiles.
+// Neighbouring axes that stay neighbours are merged. After that either the last axis stays in place, and runs are
+// copied, or the permutation is a batch of 2-D transpositions, done in tiles.
 namespace heddle::kernels {
 namespace {
 
@@ -55,7 +55,7 @@ void transpose_tile(const T* x, std::int64_t x_step, T* y, std::int64_t y_step, 
                     std::int64_t columns) {
     constexpr std::int64_t side = 16;
     if (rows == side && columns == side) {
-        // Through a buffer: lines of x that lie a power of two apart would push each other out of the cache.
+        // Through a buffer: lines of x at a distance of a power of two would evict each other from the cache.
         T buffer[side][side];
         for (std::int64_t p = 0; p < side; ++p) std::memcpy(buffer[p], x + p * x_step, side * sizeof(T));
         for (std::int64_t q = 0; q < side; ++q)

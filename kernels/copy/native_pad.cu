@@ -2,12 +2,12 @@
 #include "kernels/native_map.h"
 #include "kernels/native_registry.h"
 
-// pad, and slice_backward as what it is: a padding with zeros, between the elements too where steps are larger than 1.
+// pad, and slice_backward, which is a padding with zeros, also between the elements if steps are larger than 1.
 // The floor is the bytes of both sides.
 HEDDLE_KERNELS_BEGIN
 namespace {
 
-/// An axis of the outer side, and what of it the inner side fills.
+/// An axis of the outer side, and the part of it that the inner side fills.
 struct PadAxis {
     Divider outer;  // extents
     std::int64_t inner;
@@ -23,8 +23,8 @@ class Padded {
   public:
     Padded(const T* data, PadMode mode, T value) : data_(data), mode_(mode), value_(value) {}
 
-    /// Adds an axis inside the former ones; two that are whole are merged, and with a constant what is inside a whole
-    /// axis moves along with the one outside.
+    /// Adds an axis inside the previous ones. Two that are whole are merged; so, with a constant, is a whole axis
+    /// inside any other.
     void append(std::int64_t outer, std::int64_t inner, std::int64_t start, std::int64_t step) {
         const bool whole = outer == inner && start == 0 && step == 1;
         if (whole && rank_ > 0) {

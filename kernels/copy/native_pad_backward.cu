@@ -47,7 +47,7 @@ class Collected {
     }
 
   private:
-    /// Where the copy `copy` of element i stands: copies are numbered along the last axis first.
+    /// The position of copy number `copy` of element i: copies are numbered along the last axis first.
     __device__ std::int64_t place_of(std::int64_t i, std::int64_t copy) const {
         std::int64_t place = 0;
         _Pragma("unroll 1") for (int axis = rank_ - 1; axis >= 0; --axis) {
@@ -59,14 +59,14 @@ class Collected {
         }
         return place;
     }
-    /// How often element `at` of an axis stands in the padded one.
+    /// How often element `at` of an axis occurs in the padded one.
     __device__ std::int64_t copies(const Border& b, std::int64_t at) const {
         const std::int64_t behind = b.inner.divisor() - 1 - at;
         if (edge_) return 1 + (at == 0 ? b.before : 0) + (behind == 0 ? b.after : 0);
         return 1 + (at > 0 && at <= b.before ? 1 : 0) + (behind > 0 && behind <= b.after ? 1 : 0);
     }
-    /// Where the `copy`-th of them stands: at its own place, then (the edge) at those in front and behind, or (a
-    /// reflection) at its images in front and behind.
+    /// The position of the `copy`-th of them: its own place, then (edge) those in front and behind, or
+    /// (reflection) its images in front and behind.
     __device__ std::int64_t position(const Border& b, std::int64_t at, std::int64_t copy) const {
         if (copy == 0) return b.before + at;
         if (edge_) return at == 0 && copy <= b.before ? copy - 1 : b.before + at + copy - (at == 0 ? b.before : 0);

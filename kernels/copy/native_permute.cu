@@ -4,8 +4,8 @@
 #include "kernels/native_map.h"
 #include "kernels/native_registry.h"
 
-// Where the last axis stays in its place, or one of the two axes that are contiguous (x's last, y's last) is short, y
-// is written in order and x is walked. Else tiles of the plane of these two axes pass through shared memory, so that
+// If the last axis stays in place, or one of the two contiguous axes (x's last, y's last) is short, y is written in
+// order and x is read with strides. Else tiles of the plane of these two axes pass through shared memory, so that
 // both sides are read and written in long lines. The floor is 2 * elements * size bytes.
 HEDDLE_KERNELS_BEGIN
 namespace {

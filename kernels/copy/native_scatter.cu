@@ -7,11 +7,11 @@
 #include "kernels/native_registry.h"
 
 // gather_backward and take_along_backward without atomics and without a sort. A block owns some lines of dx, as sums in
-// shared memory; it looks at all indices in their order, lists those that name its lines, and adds what they bring.
-// Each sum has one thread, which goes through the list: the order of the additions is that of the indices.
+// shared memory; it scans all indices in order, lists those that refer to its lines, and adds the lines of dy. Each sum
+// belongs to one thread, which goes through the list: the order of the additions is that of the indices.
 //
-// The floor is the bytes of dy and dx. The indices are read once a block, elements of dx / block_sums times in all,
-// from the L2 cache: little beside dx where lines are long or the indices few, the larger part of the time where
+// The floor is the bytes of dy and dx. The indices are read once per block, elements of dx / block_sums times in all,
+// from the L2 cache: little compared with dx if lines are long or the indices few, but most of the time if
 // there are as many indices as dx has elements.
 HEDDLE_KERNELS_BEGIN
 namespace {

@@ -7,8 +7,8 @@
 #include "kernels/thrust.h"
 #include "kernels/vendor.h"
 
-// gather by thrust::gather: what a user of Thrust would write, to compare the native kernel with. It moves element by
-// element, where the native kernel takes 16 bytes of a row at once, so it is used where it is asked for by name.
+// gather by thrust::gather, as a user of Thrust would write it, to compare the native kernel with. It moves single
+// elements, where the native kernel moves 16 bytes of a row at once, so it is used only when asked for by name.
 HEDDLE_KERNELS_BEGIN
 namespace {
 

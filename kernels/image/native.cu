@@ -4,8 +4,8 @@
 #include "kernels/native_registry.h"
 #include "kernels/simt/native.h"
 
-// Both operations are written from the output's side: neighbouring threads write neighbouring elements of a row of
-// width * channels, and read what is mostly in cache. The floor is the bytes of the output, and of the pictures once.
+// Both operations have threads for the elements of the output: neighbouring threads write neighbouring elements of a
+// row of width * channels; reads mostly hit the cache. The floor is the bytes of the output, and of the pictures once.
 HEDDLE_KERNELS_BEGIN
 namespace {
 
@@ -111,7 +111,7 @@ __global__ void gather_batch(const Pixel* pictures, BatchPlan plan, T* y, std::i
     }
 }
 
-/// Between which two places of the input one of the output lies.
+/// The two places of the input between which a place of the output lies.
 struct Between {
     int first, second;
     float weight;  // of the second

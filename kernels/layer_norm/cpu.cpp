@@ -21,8 +21,8 @@ struct Moments {
 
 HEDDLE_SIMD_CLONES Moments normalize_row(const float* x, const float* scale, const float* offset, float epsilon,
                                          float* y, std::int64_t size) {
-    // About what rounding made of the mean; its small distance from the mean is taken off both moments. Differences in
-    // float would all be rounded alike where x has few digits (bf16): that sum is one of doubles.
+    // Moments are taken about the mean rounded to float, and corrected for its small distance from the mean. The sum is
+    // in double: in float the differences of an x with few digits (bf16) would all be rounded alike.
     const auto about = static_cast<float>(sum_of<double>(size, [=](std::int64_t c) { return x[c]; }) / double(size));
     const double correction =
         sum_of<double, double>(size, [=](std::int64_t c) { return double(x[c]) - double(about); }) / double(size);
@@ -40,7 +40,7 @@ HEDDLE_SIMD_CLONES Moments normalize_row(const float* x, const float* scale, con
     return {static_cast<float>(double(about) + correction), inverse_deviation};
 }
 
-/// The means over a row that its dx needs: of dy * scale, and of that times the normalized x.
+/// The means over a row that dx needs: of dy * scale, and of that times the normalised x.
 struct Means {
     float gradient, product;
 };

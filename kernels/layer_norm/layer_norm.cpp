@@ -1,26 +1,17 @@
 #include "kernels/layer_norm/layer_norm.h"
 
+#include "kernels/built_in.h"
 #include "kernels/layer_norm/implementations.h"
 
 namespace heddle::kernels {
 
 KernelTable<LayerNormForward>& layer_norm_forward() {
-    static KernelTable<LayerNormForward>& table = *[] {
-        auto* t = new KernelTable<LayerNormForward>("layer_norm_forward");  // never destroyed, as all tables
-        add_reference(*t);
-        add_cpu(*t);
-        return t;
-    }();
+    static auto& table = make_table<LayerNormForward>("layer_norm_forward");
     return table;
 }
 
 KernelTable<LayerNormBackward>& layer_norm_backward() {
-    static KernelTable<LayerNormBackward>& table = *[] {
-        auto* t = new KernelTable<LayerNormBackward>("layer_norm_backward");
-        add_reference(*t);
-        add_cpu(*t);
-        return t;
-    }();
+    static auto& table = make_table<LayerNormBackward>("layer_norm_backward");
     return table;
 }
 

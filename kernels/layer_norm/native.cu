@@ -12,8 +12,8 @@
 HEDDLE_KERNELS_BEGIN
 namespace {
 
-/// An operand of `for_columns`: a vector that is the same for all rows, or a number where there is none. Rows may begin
-/// anywhere: its accesses are wide where its address allows it.
+/// An operand of `for_columns`: a vector that is the same for all rows, or a constant if it is absent. Rows may begin
+/// anywhere; accesses are wide where the address allows it.
 struct Beside {
     const float* data;
     float absent;
@@ -46,7 +46,7 @@ __global__ void __launch_bounds__(Row::threads)
     float sum = 0;
     for_columns(
         row, [&](auto, float value) { sum += value; }, values);
-    // About what rounding made of the mean; its small distance from the mean is taken off both moments.
+    // Moments are taken about the rounded mean, and corrected for its small distance from the mean.
     const float about = row.reduce(sum, Sum{}, 0.0f) / count;
     float distances = 0, squares = 0;
     const auto add = [&](auto, float value) {

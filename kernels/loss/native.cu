@@ -70,8 +70,8 @@ __device__ float largest_of(const Row& row, Operand& logits) {
     return row.reduce(largest, Max{}, -INFINITY);
 }
 
-/// The loss of a sparse target, from its own distance (that of its logit from the largest) and the sum of all; a weight
-/// of 0 counts nothing, also where the distance is infinite.
+/// The loss of a sparse target, from its own distance (its logit minus the largest) and the sum of all distances. A
+/// weight of 0 contributes 0 even if the distance is infinite.
 template <class T>
 __device__ float sparse_loss(const Target<T>& target, float log_sum, float own_distance, float distances) {
     if (target.keep != 0) log_sum -= target.keep * own_distance;

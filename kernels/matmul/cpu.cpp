@@ -11,8 +11,8 @@
 #include "kernels/onednn.h"
 #include "kernels/register_block.h"
 
-// Four ways to multiply. Where the library's two win was measured on one core of a Sapphire Rapids Xeon (peak 131
-// GFLOP/s), oneDNN 2.6.3:
+// Four ways to multiply. oneDNN's two were compared on one core of a Sapphire Rapids Xeon (peak 131 GFLOP/s), oneDNN
+// 2.6.3:
 //
 //   m x n x k, op(b)         dnnl_sgemm   matmul primitive (GFLOP/s)
 //   128 x 512 x 784, b^T         110        113   (133 if b came packed; packing it costs more)
@@ -37,7 +37,7 @@
 namespace heddle::kernels {
 namespace {
 
-/// The products as they are run: where b serves a whole batch, the batch of a is more rows of one product.
+/// The products as they are run: if b is the same for a whole batch, the batch of a becomes more rows of one product.
 struct Problem : MatmulExtents {
     bool bias, relu;
     DType dtype;
@@ -53,7 +53,7 @@ struct Problem : MatmulExtents {
     /// Loops start at once, sgemm takes 0.3 microseconds to do so and a primitive 2.
     bool suits_loops() const { return m * n * k < 512; }
 
-    /// Measured up to here; beyond, what the library needs to begin counts for little.
+    /// Measured up to this size; beyond it the library's start-up costs count for little.
     bool suits_blocks() const {
         return batch == 1 && dtype == DType::f32 && m * n * k <= (1 << 19) && block::has_wide_vectors();
     }
@@ -61,13 +61,13 @@ struct Problem : MatmulExtents {
     bool suits_sgemm(const Matmul& args) const {
         if (batch != 1 || dtype != DType::f32) return false;
         if (m == 1 || n == 1 || m * n * k < (1 << 18)) return true;
-        // sgemm takes exactly 16 rows by another way: on a Zen 4 16 x 1000 x 2048, b^T, 3.1 ms, 15 rows 0.6.
+        // sgemm treats exactly 16 rows differently: on a Zen 4 16 x 1000 x 2048, b^T, takes 3.1 ms, 15 rows 0.6.
         const bool skinny = m <= 15, long_sums = k > 16 * std::max(m, n);
         return !long_sums && (skinny || !args.transpose_b);
     }
 
-    /// The primitive scales bias together with the product; so where there is a factor, the bias comes after. Its ReLU
-    /// turns NaN into 0, which would hide a diverging model; so ReLU always comes after.
+    /// The primitive scales the bias together with the product, so with a factor the bias is added afterwards. Its ReLU
+    /// turns NaN into 0, which would hide a diverging model, so ReLU is always applied afterwards.
     bool primitive_adds_bias(const Matmul& args) const { return bias && args.alpha == 1; }
 };
 

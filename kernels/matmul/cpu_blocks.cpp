@@ -136,7 +136,7 @@ HEDDLE_SIMD_CLONES void pack(const float* b, std::int64_t row_step, std::int64_t
     }
 }
 
-/// Rows of both operands run along k, and few columns would leave most of a vector empty.
+/// Both operands are contiguous along k, and there are so few columns that most of a vector would be empty.
 bool suits_dots(const Matmul& args, const MatmulExtents& e) {
     return args.transpose_b && !args.transpose_a && e.n < lanes && e.k % lanes == 0;
 }

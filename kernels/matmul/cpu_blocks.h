@@ -4,8 +4,8 @@
 
 namespace heddle::kernels {
 
-/// One product of f32 (a batch of 1) by blocks of registers: for those that are over before a library has chosen how to
-/// compute them.
+/// One register-blocked product of f32 (a batch of 1), for sizes so small that a library's choice of an algorithm would
+/// take longer.
 std::size_t blocks_workspace_bytes(const Matmul& args, const MatmulExtents& extents);
 void multiply_blocks(const Matmul& args, const MatmulExtents& extents, void* workspace);
 

@@ -1,26 +1,17 @@
 #include "kernels/matmul/matmul.h"
 
+#include "kernels/built_in.h"
 #include "kernels/matmul/implementations.h"
 
 namespace heddle::kernels {
 
 KernelTable<Matmul>& matmul() {
-    static KernelTable<Matmul>& table = *[] {
-        auto* t = new KernelTable<Matmul>("matmul");
-        add_reference(*t);
-        add_cpu(*t);
-        return t;
-    }();
+    static auto& table = make_table<Matmul>("matmul");
     return table;
 }
 
 KernelTable<BiasGradient>& bias_gradient() {
-    static KernelTable<BiasGradient>& table = *[] {
-        auto* t = new KernelTable<BiasGradient>("bias_gradient");
-        add_reference(*t);
-        add_cpu(*t);
-        return t;
-    }();
+    static auto& table = make_table<BiasGradient>("bias_gradient");
     return table;
 }
 

@@ -5,7 +5,7 @@
 #include "kernels/dispatch.h"
 #include "kernels/optim/implementations.h"
 
-// A step moves every tensor once through the cache, so it costs its bytes. One parallel region spans all tensors: a
+// A step reads and writes every tensor once, so memory bandwidth is its cost. One parallel region spans all tensors: a
 // small network has dozens that are too small to be worth one each.
 namespace heddle::kernels {
 namespace {

@@ -2,14 +2,15 @@
 #include "kernels/random/bits.h"
 #include "kernels/simt/native.h"
 
-// Fisher and Yates' exchanges, all at once. Step i (from n - 1 down to 1) exchanges y[i] with y[c(i)], c(i) <= i, after
-// which y[i] is final: it is what stood at c(i) before the step. A place p holds p until a step i > p with c(i) = p,
-// the first that comes, which leaves there what place i held. So the last one to write at c(i) before step i is the
-// smallest i' > i with c(i') = c(i), and what it left is what i' held, for which the smallest i'' > i' with c(i'') = i'
-// has to be found, and so on until a place that no step has written: a chain of some log n links, for each i by itself.
-// Steps of the same choice form a list, in any order, since the smallest is looked for: some log n of them.
+// The Fisher-Yates shuffle, all exchanges in parallel. Step i (from n - 1 down to 1) exchanges y[i] with y[c(i)],
+// c(i) <= i, after which y[i] is final: it is the value that c(i) held before the step. Place p holds the value p until
+// the first step i > p with c(i) = p, which stores there the value of place i. So the last write to c(i) before step i
+// is by the smallest i' > i with c(i') = c(i), and it stored the value of place i', for which the smallest i'' > i'
+// with c(i'') = i' has to be found, and so on until a place that no step has written. Each i follows such a chain, of
+// some log n links, independently. Steps with the same choice form an unordered list (some log n of them), which is
+// searched.
 //
-// The floor is 8 n bytes; these kernels read and write about 100 n, most of it here and there.
+// The floor is 8 n bytes; these kernels read and write about 100 n, mostly at random addresses.
 HEDDLE_KERNELS_BEGIN
 namespace {
 

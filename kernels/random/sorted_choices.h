@@ -6,10 +6,10 @@
 
 #include "kernels/random/bits.h"
 
-// Fisher and Yates' exchanges by a sort, on any of Thrust's systems: the host's in a test, CUDA's in libheddle_cuda.
-// native_permutation.cu explains the chains that are followed here. There, steps of the same choice form lists in no
-// order; sorted by choice they stand side by side in theirs. (A place's first step should come after the place; where
-// it is the place's own number, that step has exchanged nothing, and no chain comes by.)
+// The Fisher-Yates shuffle by a sort, on any of Thrust's systems: the host's in a test, CUDA's in libheddle_cuda.
+// native_permutation.cu explains the chains that are followed here. There, steps with the same choice form unordered
+// lists; a stable sort by choice puts them side by side, in order. (A place's first step should come after the place.
+// If it is the step of that very place, it has exchanged nothing, and no chain passes here.)
 namespace heddle::kernels {
 
 /// Arrays of n elements each; 0 stands for no step, since step 0 exchanges nothing.

@@ -6,10 +6,10 @@
 #include "kernels/thrust.h"
 #include "kernels/vendor.h"
 
-// random_permutation by Thrust's sort. A shuffle by random keys, which Thrust's users would write, gives another
-// permutation than the one that the contract promises on every device; this gives that one, bit by bit. To compare the
-// native kernels with, which do it without a sort: used where it is asked for by name. (The order of an epoch is
-// another matter: loaders draw it on the host, data/permutation.h.)
+// random_permutation by Thrust's sort. Sorting random keys, the usual way to shuffle with Thrust, would give another
+// permutation than the contract promises on every device; this one gives exactly that. It serves to compare the native
+// kernels with, which do without a sort, and is used only when asked for by name. (The order of an epoch is another
+// matter: loaders draw it on the host, data/permutation.h.)
 HEDDLE_KERNELS_BEGIN
 namespace {
 

@@ -17,9 +17,9 @@
 HEDDLE_KERNELS_BEGIN
 namespace {
 
-/// A segmented reduction gives each row one block: shorter rows leave most of its threads without work,
+/// A segmented reduction gives each row one block: shorter rows would leave most of its threads without work.
 constexpr std::int64_t shortest_row = 1024;
-/// and rows from here on are worth the whole GPU, one after the other, while there are few of them.
+/// From this length on a row is worth the whole GPU, one row after the other, if there are few of them.
 constexpr std::int64_t long_row = 1 << 16, few_rows = 16;
 
 struct Rows {

@@ -5,14 +5,14 @@
 #include "kernels/reduce/sorted_rows.h"
 #include "kernels/vendor.h"
 
-// top_k by CUB's radix sort, for those that take much of their rows (k = n sorts). CUB orders floats by their bits, NaN
-// too, so it gets keys of our own; a radix sort is stable, which is what the contract says of equal elements. One sort
-// takes all rows, and one instantiation all types.
+// top_k by CUB's radix sort, for a k that is a large part of the rows (k = n sorts). CUB orders floats by their bits,
+// NaN included, so it is given our own keys; a radix sort is stable, as the contract demands for equal elements. One
+// sort takes all rows, and one instantiation all types.
 HEDDLE_KERNELS_BEGIN
 namespace {
 
-/// Taking less than one element in so many, a selection, which reads a row a few times, beats a sort, which reads and
-/// writes it several times.
+/// Below one element in this many, a selection, which reads a row a few times, beats a sort, which reads and writes it
+/// several times.
 constexpr std::int64_t most_selective = 8;
 constexpr std::int64_t most_elements = std::int64_t{1} << 28;  // 6 GiB of workspace
 

@@ -4,8 +4,8 @@
 #include "kernels/simt/native.h"
 
 // The place of the largest or smallest element. x is [outer, length, inner]; every kernel reads it once: the floor is
-// its bytes. Where few outputs look at many elements each, the elements are split: the first launch leaves the best
-// place of each split in the workspace, and the same kernel looks at those.
+// its bytes. For few outputs of many elements each, the elements are split: the first launch stores the best place of
+// each split in the workspace, and a second launch of the same kernel compares those.
 HEDDLE_KERNELS_BEGIN
 namespace {
 

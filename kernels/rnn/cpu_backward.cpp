@@ -5,12 +5,12 @@
 #include "kernels/rnn/cpu_steps.h"
 #include "kernels/rnn/implementations.h"
 
-// Floor: the products, twice the forward step's; x, the kept tensors and dx of all steps moved once. Gradients of the
-// gates' sums never leave the cache: behind each block they are used for dx and added to the weights' gradients.
+// Floor: the products, twice those of the forward pass; x, the saved tensors and dx of all steps moved once. Gradients
+// of the gates' sums never leave the cache: after each block they are used for dx and added to the weights' gradients.
 namespace heddle::kernels {
 namespace {
 
-/// So many rows that a block's part of the weights' gradients costs more than to add it to the others' parts.
+/// Enough rows that computing a block's part of the weights' gradients costs more than adding it to the others.
 std::int64_t block_rows(const RnnExtents& e) { return std::max<std::int64_t>(512, 2 * (e.inputs + e.units)); }
 
 /// totals += the sums over rows [rows, columns] `stride` apart, made in float over `run` rows at a time.
@@ -135,7 +135,7 @@ struct Backward {
              e.units);
     }
 
-    /// What a block's gradients of the sums are good for.
+    /// Uses a block's gradients of the sums: for dx, and for the gradients of weights and biases.
     void use(std::int64_t first, std::int64_t last) {
         const std::int64_t rows = (last - first) * e.batch;
         if (args.dx) {

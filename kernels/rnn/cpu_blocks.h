@@ -8,14 +8,14 @@
 #include "kernels/rnn/cpu_product.h"
 #include "kernels/rnn/extents.h"
 
-// What the CPU's forward and backward steps share: how the work is cut, and how rows come into f32.
+// Shared by the CPU's forward and backward passes: how the work is divided, and how rows are converted to f32.
 //
-// Time is cut into blocks of steps. What does not depend on the state is one product over all rows of a block, which
-// stays in cache until its steps have used it. The steps between are shared out: each thread takes some rows of the
-// batch through all steps of a block, so that no step waits for a thread.
+// Time is divided into blocks of steps. Everything that does not depend on the state is one product over all rows of a
+// block, which stays in cache until its steps have used it. In between, each thread computes all steps of a block for
+// some rows of the batch, so that no step waits for another thread.
 namespace heddle::kernels {
 
-/// Pieces of the workspace one behind the other, aligned to 64 bytes; from a null start they are only counted.
+/// Consecutive pieces of the workspace, aligned to 64 bytes; with a null start their sizes are only added up.
 class Pieces {
   public:
     explicit Pieces(void* start) : start_(static_cast<std::byte*>(start)) {}

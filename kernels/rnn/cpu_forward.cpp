@@ -9,7 +9,7 @@
 namespace heddle::kernels {
 namespace {
 
-/// Few, so that a block's sums stay in the second cache, but more where there are more weights to read for a block.
+/// Few enough that a block's sums stay in the second-level cache, but more where a block has more weights to read.
 /// Half or twice as many cost 0 to 4 %.
 std::int64_t block_rows(const RnnExtents& e) { return std::max<std::int64_t>(128, e.inputs / 2); }
 

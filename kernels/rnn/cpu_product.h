@@ -10,8 +10,8 @@ namespace heddle::kernels {
 
 struct PackedProductPlan;
 
-/// c = a op(weights) [+ c] in f32, run many times with the same weights. They are put once into the layout that the
-/// processor likes: plain sgemm would do so at every run, which costs it a third of its time.
+/// c = a op(weights) [+ c] in f32, run many times with the same weights, which are packed once. Plain sgemm would pack
+/// them in every run, which takes a third of its time.
 class PackedProduct {
   public:
     /// a [rows, k], weights [k, n] (transposed: [n, k]), c [rows, n]. Runs on the threads that it is made for: make and

@@ -3,7 +3,7 @@
 #include "core/parallel.h"
 #include "kernels/vector_math.h"
 
-// What remains of a step behind its product. A row of every operand stays in the first cache; functions of the gates
+// The rest of a step after its product. A row of every operand stays in the first-level cache; functions of the gates
 // are evaluated 16 at a time.
 namespace heddle::kernels {
 namespace {

@@ -1,8 +1,8 @@
 #include "kernels/rnn/native_step.h"
 
-// A launch a step, from the last to the first: the gradients of the gates' sums behind it go through V and join the
-// state's, of which the step's own are made. Weights, biases and x get theirs by products over all steps. The floor of
-// a step is as forward's.
+// One launch per step, from the last to the first: the gradients of the following step's sums are multiplied by V and
+// added to the state's gradient, from which the step's own are computed. Products over all steps give those of weights,
+// biases and x. The floor of a step is that of the forward pass.
 HEDDLE_KERNELS_BEGIN
 namespace {
 

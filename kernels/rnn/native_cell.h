@@ -5,7 +5,7 @@
 #include "kernels/rnn/rnn.h"
 #include "kernels/simt/simt.h"
 
-// What a step makes of one unit of one row, forward and backward, behind the products with the weights.
+// The computation of one unit of one row in a step, forward and backward, after the products with the weights.
 HEDDLE_KERNELS_BEGIN
 
 /// The gates' functions as the mathematical library has them.
@@ -14,8 +14,8 @@ struct ExactFunctions {
     __device__ static float tanh(float x) { return tanhf(x); }
 };
 
-/// By the GPU's own exponential and reciprocal, four or five instructions each: off by less than 1e-6, for results that
-/// are rounded to 16 bits. At the ends the exponential is infinite and the quotient 0.
+/// With the GPU's fast exponential and reciprocal, four or five instructions each: errors below 1e-6, for results that
+/// are rounded to 16 bits. For large arguments the exponential is infinite and the quotient 0.
 struct FastFunctions {
     __device__ static float sigmoid(float x) { return __fdividef(1.0f, 1.0f + __expf(-x)); }
     __device__ static float tanh(float x) { return 1.0f - __fdividef(2.0f, 1.0f + __expf(2.0f * x)); }
@@ -46,8 +46,8 @@ __device__ inline void advance(float (&sums)[gates], const float (&of_states)[ga
     }
 }
 
-/// From d, the gradient of h', to those of the gates' sums; `dhidden` and `dmemory` become those before the step, but
-/// for what goes through V.
+/// From d, the gradient of h', to those of the gates' sums; `dhidden` and `dmemory` become those before the step,
+/// without the part that goes through V.
 template <RnnCell cell, class Functions = ExactFunctions, int gates>
 __device__ inline void retreat(const float (&gate)[gates], float before, float cell_before, float candidate, float d,
                                float (&of_inputs)[gates], float (&of_states)[gates], float& dhidden, float& dmemory) {

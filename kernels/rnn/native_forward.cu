@@ -1,7 +1,7 @@
 #include "kernels/rnn/native_step.h"
 
-// The input's product for all steps by matmul; then a launch a step, each of which a captured graph replays. The floor
-// of a step is its weights, gates * units * units elements, read from the second cache, and the launch itself.
+// The inputs' product for all steps by matmul, then one launch per step, which can be captured in a graph. The floor
+// of a step is its weights, gates * units * units elements, read from the L2 cache, and the launch itself.
 HEDDLE_KERNELS_BEGIN
 namespace {
 

@@ -13,37 +13,38 @@
 #include "core/driver/cuda/devices.h"
 #endif
 
-// What the persistent kernels are built of: one launch takes a sequence through all its steps, with the state's weights
-// on the chip (after Diamos et al. 2016, "Persistent RNNs: Stashing Recurrent Weights On-Chip"). Rows of a batch do not
+// Building blocks of the persistent kernels: one launch computes all steps of a sequence, with the recurrent weights on
+// the chip (after Diamos et al. 2016, "Persistent RNNs: Stashing Recurrent Weights On-Chip"). Rows of a batch do not
 // depend on each other, so a block has eight of them and waits for no other block. In a step's product on tensor cores
-// the units stand down and the rows across, so that a warp has 16 units of all eight rows, and its part of the weights
-// is a left operand that never changes: it stays in registers. What does not fit there is in shared memory, and the
-// rest, if any, comes from the second cache in every step. A lane gets the sums of all gates of two neighbouring units
-// in two rows, and keeps their state.
+// units are the rows of the result and batch rows its columns: a warp computes 16 units of all eight rows, and its part
+// of the weights is a left operand that never changes. It stays in registers; what does not fit is in shared memory,
+// and the rest, if any, is read from the L2 cache in every step. A lane holds the sums of all gates of two neighbouring
+// units in two rows, and their state.
 //
-// Cycles of a step, in a multiprocessor of an H100. A product m16n8k16 is taken to need 8 of a tensor core by mma.sync;
-// a function, two results of the special unit, which gives 16 in a cycle; shared memory gives 128 bytes in a cycle, the
-// second cache 45.
+// Cycles of a step, in a multiprocessor of an H100. Assumptions: a product m16n8k16 by mma.sync takes 8 cycles of a
+// tensor core; a function takes two results of the special-function unit, which delivers 16 per cycle; shared memory
+// delivers 128 bytes per cycle, the L2 cache 45.
 //                                        lstm 128         lstm 256         gru 256
 //   weights                                128 KB           512 KB          384 KB
-//   thereof from shared memory                  0    192 KB   1536   192 KB   1536
-//   thereof from the second cache               0    192 KB   4300    96 KB   2150
+//   of these from shared memory                 0    192 KB   1536   192 KB   1536
+//   of these from the L2 cache                  0    192 KB   4300    96 KB   2150
 //   products                                  512             2048            1536
 //   functions of the gates, forward           640             1280             768
-// All run beside each other but for the functions, which need the products. With 150 for the barrier and the way of the
-// state through shared memory that makes about 1300, 5700 and 3100 cycles (0.8, 3.3 and 1.8 us at 1.755 GHz) a step,
-// however many rows there are, while each block finds a multiprocessor of its own (132 * 8 rows). Not measured. Left
-// out for simplicity: to share the units among the blocks of a cluster, which would keep all of 256 units' weights on
-// the chip. Without the second cache go lstm up to 192 units forward and 160 backward (256 KB of 256 units come from
-// there), gru up to 224 and 192.
+// All of these overlap except the functions, which need the products. With 150 for the barrier and the state's way
+// through shared memory that makes about 1300, 5700 and 3100 cycles (0.8, 3.3 and 1.8 us at 1.755 GHz) per step,
+// for any number of rows as long as each block has its own multiprocessor (132 * 8 rows). Not measured. Left out for
+// simplicity: sharing the units among the blocks of a cluster, which would keep the weights of all 256 units on the
+// chip. The L2 cache is not needed by lstm up to 192 units forward and 160 backward (with 256 units 256 KB come from
+// there), by gru up to 224 and 192.
 HEDDLE_KERNELS_BEGIN
 
 inline constexpr int block_rows = 8, warp_units = 16;  // of a product's result: columns and rows
 inline constexpr int slab_terms = 32;                  // of a product's sums: what one load of states brings
 inline constexpr std::size_t multiprocessor_shared_bytes = 227 * 1024;
 
-/// Up to 128 units, all weights in registers; or, `wide`, up to 256 units. `held`: slabs of weights in registers, of
-/// which a thread has 255, or 128: with a slab more, wide kernels of lstm and gru would spill.
+/// Up to 128 units with all weights in registers; or, if `wide`, up to 256 units. `held`: slabs of weights in
+/// registers. A thread has 255 registers, or 128 if `wide`: with one more slab, wide kernels of lstm and gru would
+/// spill.
 template <RnnCell cell_, bool wide, bool backward>
 struct PersistentForm {
     static constexpr RnnCell cell = cell_;
@@ -55,12 +56,12 @@ struct PersistentForm {
     static constexpr bool transposed = backward;
     static constexpr int vectors = backward ? gates : 1;  ///< of each row in shared memory: states, or gradients
 
-    /// From a row to the next in shared memory: 16 bytes more, so that the same 16 bytes of eight rows lie in different
-    /// banks.
+    /// Elements from one row to the next in shared memory: padded by 16 bytes, so that the same 16 bytes of eight rows
+    /// are in different banks.
     static constexpr int pitch = vectors * units + 8, tile = block_rows * pitch;
 };
 
-/// Where things are. Units are filled up to whole slabs with weights of 0, which make states of 0.
+/// Extents. Units are padded to whole slabs with weights of 0, which give states of 0.
 struct PersistentLayout {
     int units, slabs;
     int shared_slabs;  ///< of weights, in shared memory
@@ -71,8 +72,8 @@ struct PersistentLayout {
 /// The row of a unit in a warp's product: a lane's rows, lane / 4 and 8 more, are neighbouring units.
 __device__ inline int unit_of_row(int row) { return row % 8 * 2 + row / 8; }
 
-/// All weights, in pieces of 8 elements: those of [warp][slab][gate][half of the slab][lane]. Backward, `transposed`, a
-/// product's sums go over the gates' units. Floor: the weights read and written once.
+/// Packs all weights in pieces of 8 elements, ordered as [warp][slab][gate][half of the slab][lane]. Backward
+/// (`transposed`), a product sums over the units of the gates. Floor: the weights read and written once.
 template <class T, int gates, bool transposed>
 __global__ void pack_weights(const T* weights, T* packed, int units, int slabs) {
     const int pieces = 2 * slabs * slabs * gates * 2 * warp_size, threads = static_cast<int>(gridDim.x * blockDim.x);
@@ -99,7 +100,7 @@ class PersistentWeights {
     static constexpr int piece_bits = 4 * warp_size, slab_bits = Form::pieces * piece_bits;  // registers of 32 bits
 
   public:
-    /// `shared`: room for all warps' slabs. A lane reads there what it has written itself.
+    /// `shared`: room for the slabs of all warps. A lane reads there only what it has written itself.
     __device__ PersistentWeights(const T* packed, const PersistentLayout& layout, T* shared)
         : slabs_(layout.slabs), shared_slabs_(layout.shared_slabs) {
         const int warp = static_cast<int>(threadIdx.x) / warp_size, lane = static_cast<int>(threadIdx.x) % warp_size;
@@ -123,9 +124,9 @@ class PersistentWeights {
         mine_ = warp * slabs_ * slab_bits + lane * 4;
     }
 
-    /// Forward: sums[g] += the warp's weights of gate g times the rows' states. Backward: sums[g % count] += those
-    /// times the gradients of that gate; two sums, that a product need not wait for the one before. All lanes must call
-    /// it.
+    /// Forward: sums[g] += the warp's weights of gate g times the rows' states. Backward: sums[g % count] += the
+    /// weights times the gradients of gate g, with two sums so that a product need not wait for the previous one. All
+    /// lanes must call it.
     template <int count>
     __device__ void multiply(float (&sums)[count][4], const T* rows) const {
         const int lane = static_cast<int>(threadIdx.x) % warp_size;
@@ -172,8 +173,8 @@ class PersistentWeights {
     int slabs_, shared_slabs_, mine_;
 };
 
-/// What a lane has: units `unit` and the next one, of the rows `row` of the block and the next one. Of a product's sums
-/// it holds those of unit u and row r (0 or 1) in sums[2 * u + r].
+/// A lane's share: units `unit` and `unit + 1` of the block's rows `row` and `row + 1`. It holds a product's sum for
+/// unit u and row r (0 or 1) in sums[2 * u + r].
 struct PersistentLane {
     int row = static_cast<int>(threadIdx.x) % 4 * 2;
     int unit =
@@ -182,7 +183,7 @@ struct PersistentLane {
     __device__ int batch_row(int r) const { return static_cast<int>(blockIdx.x) * block_rows + row + r; }
 };
 
-/// Two neighbouring elements of 16 bits, in one register: as a Vector they would take two.
+/// Two neighbouring 16-bit elements in one register; a Vector of them would take two.
 template <class T>
 struct Pair {
     std::uint32_t bits = 0;
@@ -200,7 +201,7 @@ struct Pair {
     }
 };
 
-/// Zeros where there are none.
+/// Zeros if `from` is null or the place is outside.
 template <class T>
 __device__ inline Pair<T> load_pair(const T* from, int at, bool inside) {
     return Pair<T>(from && inside ? load_vector<1>(reinterpret_cast<const std::uint32_t*>(from + at))[0] : 0);
@@ -213,7 +214,7 @@ __device__ inline void store_pair(T* to, int at, Pair<T> pair) {
     store_vector(reinterpret_cast<std::uint32_t*>(to + at), Vector<std::uint32_t, 1>{{pair.bits}});
 }
 
-/// A slab of all warps' weights.
+/// The size of one slab of all warps' weights.
 template <class Form>
 std::size_t slab_bytes(const PersistentLayout& layout) {
     return static_cast<std::size_t>(layout.warps()) * Form::pieces * warp_size * sizeof(Vector<std::uint32_t, 4>);
@@ -222,7 +223,7 @@ template <class Form>
 std::size_t packed_bytes(const PersistentLayout& layout) {
     return static_cast<std::size_t>(layout.slabs) * slab_bytes<Form>(layout);
 }
-/// Two tiles, which take turns, and weights.
+/// Two tiles, used alternately, and weights.
 template <class Form>
 std::size_t shared_bytes(const PersistentLayout& layout) {
     return 2 * static_cast<std::size_t>(Form::tile) * sizeof(std::uint16_t) +
@@ -265,7 +266,7 @@ void with_persistent_form(DType dtype, RnnCell cell, std::int64_t units, const B
     });
 }
 
-/// Whether a block may have so much shared memory on the GPU of this memory.
+/// Whether a block may have this much shared memory on the GPU that owns `data`.
 inline Support shared_memory_suffices([[maybe_unused]] const void* data, [[maybe_unused]] std::size_t bytes) {
 #if defined(__CUDACC__)
     if (bytes <= 48 * 1024) return Support::yes();  // every GPU

@@ -1,15 +1,15 @@
 #include "kernels/native_registry.h"
 #include "kernels/rnn/native_persistent.h"
 
-// All steps backward in one launch: the gradients of the gates' sums of the step behind go through V, whose transpose
-// stays on the chip, and join the state's, of which the step's own are made. They go through shared memory, in turns
-// through one of two places: one barrier a step; and to memory, for the products that give weights, biases and x their
-// gradients. What a step reads it asks for before its product.
+// All steps backward in one launch. The gradients of the gates' sums of the following step are multiplied by V, whose
+// transpose stays on the chip, and added to the state's gradient, from which the step's own are computed. They are
+// exchanged through two alternating buffers in shared memory, with one barrier per step, and written to memory for the
+// products that give the gradients of weights, biases and x. A step issues its loads before its product.
 //
-// Floor of a launch: the steps one after another, each as native_persistent.h says, but that every warp loads the
-// gradients of all gates from shared memory (lstm 128: 64 KB, 512 cycles, beside the products), and that an lstm has
-// one function to compute instead of five. Of memory, for each row, step and unit: the gates, dy and what the cell
-// needs read, `gates` sums' gradients written (gru twice).
+// Floor of a launch: the steps one after another, each as in native_persistent.h, except that every warp loads the
+// gradients of all gates from shared memory (lstm 128: 64 KB, 512 cycles, overlapping the products), and that an lstm
+// computes one function instead of five. Memory, for each row, step and unit: the gates, dy and the cell's operands are
+// read, the gradients of `gates` sums written (for gru twice).
 HEDDLE_KERNELS_BEGIN
 namespace {
 
@@ -55,7 +55,7 @@ __global__ void __launch_bounds__(Form::threads, 1) rnn_backward_steps(const __g
         }
     }
 
-    // Behind the first step, as s = -1, only the product remains.
+    // After the first step, as s = -1, only the product remains.
     for (int s = in.time - 1; s >= -1; --s) {
         const int t = in.reverse ? in.time - 1 - s : s;
         int place[2];

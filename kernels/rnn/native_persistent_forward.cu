@@ -1,13 +1,13 @@
 #include "kernels/native_registry.h"
 #include "kernels/rnn/native_persistent.h"
 
-// All steps forward in one launch, behind one product for all inputs. A step needs the whole state of its rows, which
-// goes through shared memory, in turns through one of two places: one barrier a step. A step's part of the inputs'
-// product is asked for while the functions of the step before are computed, and its own sums begin with that.
+// All steps forward in one launch, after one product for all inputs. A step needs the whole state of its rows, which is
+// exchanged through two alternating buffers in shared memory, with one barrier per step. A step's part of the inputs'
+// product is loaded while the functions of the previous step are computed, and its sums start from that.
 //
-// Floor of a launch: the steps one after another, each as native_persistent.h says; of memory, for each row, step and
-// unit, the gates read and written and the states written: 2 * gates + 2 elements, and lstm's cell states in f32. With
-// 64 rows and 256 units of an lstm that is 0.4 MB a step, 0.1 us for all of an H100, and no limit.
+// Floor of a launch: the steps one after another, each as in native_persistent.h. Memory, for each row, step and
+// unit: the gates read and written and the states written, 2 * gates + 2 elements, and lstm's cell states in f32. With
+// 64 rows and 256 units of an lstm that is 0.4 MB per step, 0.1 us at an H100's full rate, and no bottleneck.
 HEDDLE_KERNELS_BEGIN
 namespace {
 
@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(Form::threads, 1) rnn_forward_steps(const __gr
 
     for (int s = 0; s < in.time; ++s) {
         const int t = time_of(s);
-        // The sums begin with what is known; but gru's last gate keeps the two apart.
+        // The sums start from the inputs' part, except for gru's last gate, which keeps the two parts separate.
         float sums[gates][4];
         HEDDLE_UNROLL
         for (int g = 0; g < gates; ++g) {

@@ -5,9 +5,9 @@
 #include "kernels/rnn/products.h"
 #include "kernels/simt/native.h"
 
-// What a recurrent step does on a GPU, forward and backward: one launch a step, in which a block has `step_rows` rows
-// of the batch and `step_units` units, multiplies the state (backward: the gates' gradients) by its part of the
-// weights, and a thread makes of the sums what becomes of one unit of one row.
+// A recurrent step on a GPU, forward and backward, is one launch. A block has `step_rows` rows of the batch and
+// `step_units` units, and multiplies the state (backward: the gates' gradients) by its part of the weights; a thread
+// computes one unit of one row from the sums.
 HEDDLE_KERNELS_BEGIN
 
 inline constexpr int step_rows = 32, step_units = 8, step_threads = step_rows * step_units;

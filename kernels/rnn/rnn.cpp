@@ -1,26 +1,17 @@
 #include "kernels/rnn/rnn.h"
 
+#include "kernels/built_in.h"
 #include "kernels/rnn/implementations.h"
 
 namespace heddle::kernels {
 
 KernelTable<RnnForward>& rnn_forward() {
-    static KernelTable<RnnForward>& table = *[] {
-        auto* t = new KernelTable<RnnForward>("rnn_forward");
-        add_reference(*t);
-        add_cpu(*t);
-        return t;
-    }();
+    static auto& table = make_table<RnnForward>("rnn_forward");
     return table;
 }
 
 KernelTable<RnnBackward>& rnn_backward() {
-    static KernelTable<RnnBackward>& table = *[] {
-        auto* t = new KernelTable<RnnBackward>("rnn_backward");
-        add_reference(*t);
-        add_cpu(*t);
-        return t;
-    }();
+    static auto& table = make_table<RnnBackward>("rnn_backward");
     return table;
 }
 

@@ -113,7 +113,6 @@ class Scheduler {
     void run_threads(Fiber& fiber);
     bool run_thread(Thread& thread);
     void finish(Thread& thread);
-    void cancel_threads();
     void open_barrier();
     void enter(Thread& thread);
     Thread* next_ready();

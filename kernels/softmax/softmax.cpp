@@ -1,26 +1,17 @@
 #include "kernels/softmax/softmax.h"
 
+#include "kernels/built_in.h"
 #include "kernels/softmax/implementations.h"
 
 namespace heddle::kernels {
 
 KernelTable<SoftmaxForward>& softmax_forward() {
-    static KernelTable<SoftmaxForward>& table = *[] {
-        auto* t = new KernelTable<SoftmaxForward>("softmax_forward");  // never destroyed: plug-ins may use it at exit
-        add_reference(*t);
-        add_cpu(*t);
-        return t;
-    }();
+    static auto& table = make_table<SoftmaxForward>("softmax_forward");
     return table;
 }
 
 KernelTable<SoftmaxBackward>& softmax_backward() {
-    static KernelTable<SoftmaxBackward>& table = *[] {
-        auto* t = new KernelTable<SoftmaxBackward>("softmax_backward");
-        add_reference(*t);
-        add_cpu(*t);
-        return t;
-    }();
+    static auto& table = make_table<SoftmaxBackward>("softmax_backward");
     return table;
 }
 

@@ -27,8 +27,8 @@ inline bool is_relu(const LayerImpl& layer) {
     return activation && activation->kind == Activation::relu;
 }
 
-/// A parameter as a layer's product wants it: in the type of the input, where that has 16 bits (mixed precision: the
-/// parameter itself, and its gradient, stay f32).
+/// A parameter in the type of the input, where that has 16 bits. (Mixed precision: the parameter itself and its
+/// gradient stay f32.)
 inline Tensor in_type_of(const Tensor& x, const Tensor& parameter) {
     const bool narrow = is_floating(x.dtype()) && size_of(x.dtype()) == 2;
     return narrow && parameter.defined() && parameter.dtype() == DType::f32 ? parameter.to(x.dtype()) : parameter;

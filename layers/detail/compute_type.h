@@ -2,8 +2,8 @@
 
 #include "core/dtype.h"
 
-// Private to layers/ and train/: what a layer that makes floating tensors out of integers (Embedding) cannot see in its
-// input.
+// Private to layers/ and train/: the type to compute in, for layers that cannot tell from their input, as Embedding,
+// which takes integers.
 namespace heddle::detail {
 
 inline thread_local DType compute_type = DType::f32;

@@ -72,18 +72,14 @@ struct Conv2DImpl final : LayerImpl {
     }
 
     Config config() const override {
-        return detail::with_rules(Config()
-                                      .set("filters", filters)
-                                      .set("kernel_size", to_config(kernel))
-                                      .set("strides", to_config(options.strides))
-                                      .set("padding", options.padding.to_config())
-                                      .set("dilation_rate", to_config(options.dilation_rate))
-                                      .set("groups", options.groups)
-                                      .set("activation", std::string(Activation::name_of(options.activation)))
-                                      .set("use_bias", options.use_bias)
-                                      .set("kernel_initializer", options.kernel_initializer.to_config())
-                                      .set("bias_initializer", options.bias_initializer.to_config()),
-                                  options);
+        return detail::with_kernel_options(Config()
+                                               .set("filters", filters)
+                                               .set("kernel_size", to_config(kernel))
+                                               .set("strides", to_config(options.strides))
+                                               .set("padding", options.padding.to_config())
+                                               .set("dilation_rate", to_config(options.dilation_rate))
+                                               .set("groups", options.groups),
+                                           options);
     }
 };
 

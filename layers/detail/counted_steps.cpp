@@ -8,7 +8,7 @@
 namespace heddle::detail {
 namespace {
 
-/// Whether no step that counts stands behind one that does not.
+/// Whether all steps that count come before those that do not.
 bool in_front_already(const Tensor& mask) {
     const bool* counts = mask.data<bool>();
     const std::int64_t time = mask.size(1);
@@ -18,7 +18,7 @@ bool in_front_already(const Tensor& mask) {
     return true;
 }
 
-/// Places of the elements of each row, the largest first, equal ones in their order.
+/// Indices of each row's elements in descending order; equal ones keep their order.
 Tensor sorted(const Tensor& keys) { return ops::topk(keys, keys.shape().back()).second; }
 
 }  // namespace
@@ -28,7 +28,7 @@ CountedSteps::CountedSteps(const Tensor& mask) {
     lengths_ = ops::sum(mask.to(DType::i32), {1});
     if (mask.device().kind == DeviceKind::cpu && in_front_already(mask)) return;
     const std::int64_t batch = mask.size(0), time = mask.size(1);
-    // Made where the mask is, so that a step which is captured can hold it. Keys are exact up to 2^24 steps.
+    // Computed on the mask's device, so that it can be captured. f32 keys are exact up to 2^24 steps.
     const Tensor order = sorted(mask.to(DType::f32)), places = sorted(-order.to(DType::f32));
     const Tensor first = sorted(Tensor::zeros(Shape{batch}, {DType::f32, mask.device()})) * static_cast<double>(time);
     const Tensor offsets = first.reshape(Shape{batch, 1});

@@ -5,8 +5,8 @@
 // Private to layers/: what recurrent layers make of a mask.
 namespace heddle::detail {
 
-/// The steps of sequences that a mask lets count, in front of the others: kernels know lengths alone. On the CPU
-/// nothing moves where they are in front already; a device does not look.
+/// Moves the steps of sequences that count by a mask to the front, because kernels know only lengths. On the CPU
+/// nothing is moved if they are in front already; on a device that is not checked, since the host would have to wait.
 class CountedSteps {
   public:
     /// Of a boolean mask [batch, time].

@@ -10,13 +10,14 @@
 // Private to layers/: what containers call.
 namespace heddle::detail {
 
-/// What a fused form gave, and of how many layers; none: 0.
+/// The result of a fused form, and how many layers it covers (0: there is none).
 struct Fused {
     Tensor y = {};
     std::size_t layers = 0;
 };
 
-/// `layer` and `next` as one, with the layer `behind` them (or null) where that fuses too; errors name the layer.
+/// Runs `layer` and `next` as one, together with the layer `behind` them (may be null) if that fuses, too. Errors name
+/// the layer.
 inline Fused forward_fused(const Layer& layer, const Tensor& x, const Layer& next, const Layer* behind, bool training) {
     using kernels::FusedActivation;
     const bool relu = behind && is_relu(behind->impl());

@@ -27,8 +27,8 @@ void add_masking_layers(LayerMakers& makers);
 void add_resizing_layers(LayerMakers& makers);
 void add_containers(LayerMakers& makers);
 void add_graph(LayerMakers& makers);
-/// Defined in models/, the one floor above that has layers of its own: a saved reference model loads without a call
-/// from the user.
+/// Defined in models/, the only folder above that defines layers, so that a saved reference model loads without the
+/// user registering anything.
 void add_model_layers(LayerMakers& makers);
 
 }  // namespace heddle

@@ -6,8 +6,8 @@
 // Private to ops/: the backward step of activation(... + bias).
 namespace heddle::ops {
 
-/// dy behind the activation, in place where nobody else holds dy; the bias gradient goes to input `bias_index` in the
-/// same pass where it is wanted. `y` is needed for an activation.
+/// The gradient before the activation, computed from dy in place where nobody else holds dy. If the bias gradient is
+/// wanted, the same pass sums it into that of input `bias_index`. `y` is needed if there is an activation.
 Tensor finish_epilogue(autograd::Gradients& gradients, int bias_index, const Tensor& y,
                        kernels::FusedActivation activation);
 

@@ -15,7 +15,7 @@ class HEDDLE_API LayerScope {
     LayerScope(const LayerScope&) = delete;
     LayerScope& operator=(const LayerScope&) = delete;
 
-    /// Who complains: `Conv2D "stage2/block0/conv1"` inside a layer, else the operation's name.
+    /// The subject of an error message: `Conv2D "stage2/block0/conv1"` inside a layer, else the operation's name.
     static std::string who(const char* operation);
 
   private:

@@ -5,7 +5,7 @@
 #include "kernels/matmul/matmul.h"
 #include "tests/cases/case.h"
 
-// What NVIDIA's libraries can do depends on where operands lie: whoever asks shows them operands on the device.
+// What NVIDIA's libraries support depends on where operands are: questions to them use operands on the device.
 namespace {
 
 using namespace heddle;

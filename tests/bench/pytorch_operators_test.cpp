@@ -143,7 +143,7 @@ TEST_F(PyTorchOperators, TimesEveryOperation) {
     }
 }
 
-/// What no numbers describe, of the suites: known by name.
+/// Cases of the suites that have only a name.
 TEST_F(PyTorchOperators, KnowsTheNamedCasesOfTheSuites) {
     Json cases = Json::array();
     for (const bench::Suite& suite : bench::suites())

@@ -16,7 +16,7 @@ using namespace heddle;
 using namespace heddle::bench;
 using heddle::testing::message_of;
 
-/// A convolution without memory: enough to be asked about.
+/// A convolution without memory: enough for questions about its shapes.
 kernels::Conv2dForward convolution(std::int64_t channels) {
     const Shape x{2, 8, 8, channels}, w{16, 3, 3, channels};
     const kernels::Conv2dParams params{.padding = {1, 1, 1, 1}};
@@ -144,7 +144,7 @@ TEST_F(TuningTest, ARecorderHearsEveryCallOnce) {
         "n=2 h=9 w=8 c=5 k=7 r=3 s=3 pad=1");
 }
 
-/// It would win by far: it does nothing.
+/// It does nothing, so it would be by far the fastest.
 TEST_F(TuningTest, AWrongImplementationIsMarkedAndNeverChosen) {
     kernels::conv2d_forward().add({.name = "planted",
                                    .priority = -1,

@@ -72,7 +72,7 @@ Case<AttentionBackward> backward(const NamedSpec& named) {
                 auto args = operands<AttentionBackward>(problem, spec, 5);
                 const Shape outputs{spec.batch, spec.queries, spec.heads, spec.value_size};
                 args.output = problem.input(outputs);
-                // About what forward gives, so that weights are neither huge nor nothing.
+                // About what the forward pass gives, so that weights are neither huge nor zero.
                 std::vector<double> sums;
                 for (std::int64_t i = 0; i < spec.batch * spec.heads * spec.queries; ++i)
                     sums.push_back(std::log(static_cast<double>(spec.keys) + 1) + 0.25 * static_cast<double>(i % 5));
@@ -86,8 +86,8 @@ Case<AttentionBackward> backward(const NamedSpec& named) {
             named.benchmark};
 }
 
-// A tile holds 64 or 128 of the rows that a block keeps, and 32 or 64 of those that it walks over; heads of up to 32,
-// 64 or 128. On tensor cores heads have a multiple of 8.
+// A block keeps 64 or 128 rows and iterates over tiles of 32 or 64 rows of the other side; kernels exist for heads of
+// up to 32, 64 or 128. On tensor cores the size of a head is a multiple of 8.
 const std::vector<NamedSpec>& specs() {
     static const std::vector<NamedSpec> list = {
         {"one", {.batch = 1, .queries = 1, .keys = 1, .heads = 1, .size = 1, .value_size = 1}},
@@ -168,7 +168,7 @@ void add_attention_cases(CaseSets& sets) {
         forwards.push_back(forward(named));
         backwards.push_back(backward(named));
     }
-    // Scores that differ by thousands: one key takes all. The errors of such scores are those of their terms.
+    // Scores that differ by thousands: one key gets all the weight. The errors of such scores are those of their terms.
     Spec sharp{.queries = 66, .keys = 70, .heads = 1, .fill = Fill::outliers};
     forwards.push_back(forward({"outliers", sharp}));
     sets.push_back(make_case_set(attention_forward(), std::move(forwards),

@@ -4,79 +4,17 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "core/allocator.h"
 #include "core/check.h"
 #include "core/parallel.h"
-#include "core/random.h"
+#include "tests/cases/values.h"
 
 namespace heddle::cases {
 namespace {
 
 constexpr std::size_t guard_bytes = 64;
 constexpr unsigned char guard_pattern = 0xA5, output_pattern = 0xFF;  // all ones: NaN as a float
-
-double round_to(double value, DType dtype) {
-    switch (dtype) {
-        case DType::f32:
-            return static_cast<float>(value);
-        case DType::f16:
-            return to_float(to_half(static_cast<float>(value)));
-        case DType::bf16:
-            return to_float(to_bfloat16(static_cast<float>(value)));
-        default:
-            return value;
-    }
-}
-
-void store(void* memory, std::int64_t index, DType dtype, double value) {
-    switch (dtype) {
-        case DType::f32:
-            static_cast<float*>(memory)[index] = static_cast<float>(value);
-            break;
-        case DType::f64:
-            static_cast<double*>(memory)[index] = value;
-            break;
-        case DType::f16:
-            static_cast<Half*>(memory)[index] = to_half(static_cast<float>(value));
-            break;
-        case DType::bf16:
-            static_cast<BFloat16*>(memory)[index] = to_bfloat16(static_cast<float>(value));
-            break;
-        case DType::i32:
-            static_cast<std::int32_t*>(memory)[index] = static_cast<std::int32_t>(value);
-            break;
-        case DType::i64:
-            static_cast<std::int64_t*>(memory)[index] = static_cast<std::int64_t>(value);
-            break;
-        case DType::u8:
-        case DType::boolean:
-            static_cast<std::uint8_t*>(memory)[index] = static_cast<std::uint8_t>(value);
-            break;
-    }
-}
-
-double load(const void* memory, std::int64_t index, DType dtype) {
-    switch (dtype) {
-        case DType::f32:
-            return static_cast<const float*>(memory)[index];
-        case DType::f64:
-            return static_cast<const double*>(memory)[index];
-        case DType::f16:
-            return to_float(static_cast<const Half*>(memory)[index]);
-        case DType::bf16:
-            return to_float(static_cast<const BFloat16*>(memory)[index]);
-        case DType::i32:
-            return static_cast<const std::int32_t*>(memory)[index];
-        case DType::i64:
-            return static_cast<double>(static_cast<const std::int64_t*>(memory)[index]);
-        case DType::u8:
-        case DType::boolean:
-            return static_cast<const std::uint8_t*>(memory)[index];
-    }
-    return 0;
-}
 
 double epsilon(DType dtype) {
     switch (dtype) {
@@ -91,43 +29,14 @@ double epsilon(DType dtype) {
     }
 }
 
-/// How many rounded additions stand behind an element. Types of 16 bits accumulate in f32, whose error is below theirs
-/// for sums of up to 2^16 terms: they are rounded at the end alone.
+/// How many rounded additions lead to an element. 16-bit types accumulate in f32, whose error is below theirs for sums
+/// of up to 2^16 terms, so they are rounded only once, at the end.
 std::int64_t sums(DType dtype, std::int64_t reduction) { return size_of(dtype) == 2 ? 1 : reduction; }
-
-double draw(Fill fill, std::uint64_t operand, std::uint64_t index) {
-    const Philox::Block b = Philox::block(20261121, operand, index);
-    const double u1 = (b.word[0] + 0.5) * 0x1p-32, u2 = b.word[1] * 0x1p-32;
-    const double normal = std::sqrt(-2 * std::log(u1)) * std::cos(2 * M_PI * u2);
-    switch (fill) {
-        case Fill::normal:
-            return normal;
-        case Fill::uniform:
-            return u2;
-        case Fill::positive:
-            return 0.5 + 1.5 * u2;
-        case Fill::large:
-            return normal * 1e18;
-        case Fill::tiny:
-            return normal * 1e-18;
-        case Fill::denormal:
-            return normal * 1e-39;
-        case Fill::outliers:
-            return b.word[2] % 97 == 0 ? normal * 1000 : normal;
-        case Fill::zeros:
-            return 0;
-        case Fill::ones:
-            return 1;
-        case Fill::infinities:
-            return b.word[2] % 13 != 0 ? normal : (b.word[3] & 1 ? 1 : -1) * std::numeric_limits<double>::infinity();
-    }
-    return 0;
-}
 
 enum class Role { input, output, inout, scratch };
 
-/// Host memory as tensors have it (core/allocator.h): aligned, and on huge pages where there is much of it. A kernel is
-/// timed on what it meets in a training step.
+/// Host memory from the allocator of tensors (core/allocator.h): aligned, and on huge pages where it is large, so that
+/// a kernel is timed on memory like that of a training step.
 template <class T>
 struct TensorMemory {
     using value_type = T;
@@ -147,14 +56,21 @@ struct Operand {
     Bytes host = {};              // guard, elements, guard
     std::byte* device = nullptr;  // the same on the device (host.data() on the CPU)
     Bytes before = {};
-    bool partial = false;                 // of a reference: only some elements were computed
-    std::vector<std::int64_t> only = {};  // these
+    bool partial = false;  // of a reference: only the elements at `only` were computed
+    std::vector<std::int64_t> only = {};
 
     std::size_t bytes() const { return static_cast<std::size_t>(shape.elements()) * size_of(dtype); }
     std::byte* elements() { return host.data() + guard_bytes; }
+    /// Whether nothing was written beside the elements.
+    bool guarded() const {
+        for (std::size_t i = 0; i < guard_bytes; ++i)
+            if (host[i] != std::byte{guard_pattern} || host[host.size() - 1 - i] != std::byte{guard_pattern})
+                return false;
+        return true;
+    }
 };
 
-/// What was rounded to the origin's type is the same number in f64.
+/// Copies the origin's values. They were rounded to the origin's dtype, so that an f64 operand holds the same numbers.
 void take_values(Operand& operand, Operand& origin) {
     if (operand.role != Role::input && operand.role != Role::inout) return;
     if (operand.dtype == origin.dtype) {
@@ -168,8 +84,8 @@ void take_values(Operand& operand, Operand& origin) {
 }
 
 /// A device of this kind, or the CPU where the machine has none.
-Device there_or_cpu(DeviceKind kind) {
-    if (kind == DeviceKind::cpu) return Device::cpu();  // and no device's library is opened
+Device device_or_cpu(DeviceKind kind) {
+    if (kind == DeviceKind::cpu) return Device::cpu();  // without opening the plug-in of any device
     static const std::vector<DeviceStatus>& all = *new std::vector<DeviceStatus>(device_status());
     for (const DeviceStatus& status : all)
         if (status.kind == kind && status.count > 0) return {kind};
@@ -221,7 +137,7 @@ Problem::Problem(DType dtype, DType rounded_to, Device device)
     : state_(std::make_unique<State>(State{dtype, rounded_to, device})) {}
 
 Problem::Problem(DType dtype, DeviceKind kind)
-    : state_(std::make_unique<State>(State{dtype, dtype, there_or_cpu(kind), false})) {}
+    : state_(std::make_unique<State>(State{dtype, dtype, device_or_cpu(kind), false})) {}
 
 Problem::Problem(DType dtype, const Problem& origin, Device device)
     : state_(std::make_unique<State>(State{dtype, origin.state_->rounded_to, device})) {
@@ -259,8 +175,7 @@ View Problem::values(const Shape& shape, const std::vector<double>& values, DTyp
 View Problem::integers(const Shape& shape, std::int64_t low, std::int64_t high, DType dtype) {
     const std::uint64_t operand = state_->operands.size();
     return state_->add(Role::input, shape, dtype, [=](std::int64_t i) {
-        const Philox::Block b = Philox::block(20261121, operand, static_cast<std::uint64_t>(i));
-        return static_cast<double>(low + static_cast<std::int64_t>(b.word[0] % static_cast<std::uint64_t>(high - low)));
+        return static_cast<double>(draw_integer(low, high, operand, static_cast<std::uint64_t>(i)));
     });
 }
 
@@ -347,10 +262,7 @@ Outcome Runner::compare(Problem& got, Problem& want) {
             driver(device).copy(mine.host.data(), mine.device, mine.host.size(), CopyKind::device_to_host, 0);
             driver(device).synchronize(0);
         }
-        for (std::size_t i = 0; i < guard_bytes; ++i)
-            if (mine.host[i] != std::byte{guard_pattern} ||
-                mine.host[mine.host.size() - 1 - i] != std::byte{guard_pattern})
-                failed(fmt::format("operand {} ({}): written out of bounds", k, mine.shape.to_string()));
+        if (!mine.guarded()) failed(fmt::format("operand {} ({}): written out of bounds", k, mine.shape.to_string()));
         if (mine.role == Role::input && mine.host != mine.before)
             failed(fmt::format("operand {}: an input was written", k));
         if (mine.role != Role::output && mine.role != Role::inout) continue;

@@ -7,12 +7,12 @@ namespace heddle::cases {
 
 using CaseSets = std::vector<std::unique_ptr<CaseSet>>;
 
-/// `view`, which has one element more than `shape`, from its second on: an address that suits no vector.
+/// `view`, which has one element more than `shape`, from its second element on: an address unsuitable for vectors.
 inline View off_by_one(const View& view, const Shape& shape) {
     return {view.as<char>() + size_of(view.dtype), shape, view.dtype};
 }
 inline Shape one_more(const Shape& shape) { return {shape.elements() + 1}; }
-/// What `make` gives for a shape; where it is to be `unaligned`, such a view.
+/// What `make` gives for a shape or, if `unaligned`, such a view of it.
 template <class Make>
 View placed(bool unaligned, const Shape& shape, const Make& make) {
     return unaligned ? off_by_one(make(one_more(shape)), shape) : make(shape);

@@ -30,7 +30,7 @@ std::vector<double> hole_values(const Batch& o) {
     return values;
 }
 
-/// Windows at every corner of what padding allows, and in between.
+/// Windows at all corners that padding allows, and in between.
 std::vector<double> shift_values(const Batch& o) {
     std::vector<double> values;
     const std::int64_t rows = o.pictures[1] - o.out_height + 2 * o.pad + 1,

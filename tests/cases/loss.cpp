@@ -17,7 +17,7 @@ struct Entropy {
     std::int64_t ignored = no_ignored_label;
     bool one_dloss = false;
     bool benchmark = false;
-    bool unaligned = false;  ///< the logits begin where no vector may
+    bool unaligned = false;  ///< the logits begin at an address unsuitable for vectors
 };
 
 View logits_of(Problem& problem, const Entropy& o) {
@@ -55,7 +55,7 @@ Case<CrossEntropyForward> forward(std::string name, const Entropy& o) {
             o.benchmark};
 }
 
-/// `log_sum` only has to be near the truth: the step is defined for any value.
+/// `log_sum` only has to be close to the true one: the step is defined for any value.
 Case<CrossEntropyBackward> backward(std::string name, const Entropy& o) {
     return {std::move(name),
             [=](Problem& problem) {

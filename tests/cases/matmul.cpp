@@ -16,7 +16,7 @@ struct MatmulSpec {
     float alpha = 1;
     bool accumulate = false;
     Fill fill = Fill::normal;
-    double margin = 1;  // beyond the common bound; of the list's own cases none needs one
+    double margin = 1;  // a factor on the common bound; no listed case needs one
 };
 
 Shape matrix(Shape batch, std::int64_t rows, std::int64_t columns, bool transposed) {
@@ -88,7 +88,7 @@ std::vector<Case<Matmul>> products() {
             add("split" + kind, both({.m = 40, .n = 72, .k = 1112, .bias = true, .activation = relu, .alpha = 0.5f}));
             add("split_batched" + kind,
                 both({.batch_a = {3}, .batch_b = {3}, .m = 24, .n = 40, .k = 1032, .accumulate = true}));
-            // More tiles than a chip has multiprocessors: blocks that go from tile to tile, and round a ring of slabs.
+            // More tiles than a GPU has multiprocessors: blocks compute several tiles, and the ring of slabs wraps.
             add("many_items" + kind,
                 both({.batch_a = {139}, .batch_b = {139}, .m = 8, .n = 16, .k = 328, .bias = true}));
             add("split_odd" + kind, both({.m = 7, .n = 13, .k = 1033, .bias = true, .activation = relu}));

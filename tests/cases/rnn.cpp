@@ -17,7 +17,7 @@ struct RnnSpec {
     Fill fill = Fill::normal;
 };
 
-/// Weights that keep sums near 1, as initial weights do.
+/// Weights that keep sums close to 1, as initial weights do.
 View weights(Problem& problem, std::int64_t rows, std::int64_t columns) {
     std::vector<double> values(static_cast<std::size_t>(rows * columns));
     const double bound = 1.5 / std::sqrt(static_cast<double>(columns));
@@ -30,7 +30,7 @@ View lengths_of(Problem& problem, const RnnSpec& spec) {
     return spec.lengths.empty() ? View() : problem.values({spec.batch}, spec.lengths, DType::i32);
 }
 
-/// A step's error goes through the later ones, which damp it; types of 16 bits round the state at every step.
+/// The error of a step propagates through the later ones, which damp it; 16-bit types round the state at every step.
 void describe(Problem& problem, RnnCell cell, const RnnSpec& spec, double passes) {
     const std::int64_t width = gate_count(cell) * spec.units;
     problem.reduction(spec.inputs + spec.units);

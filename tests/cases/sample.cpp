@@ -11,7 +11,7 @@ namespace {
 
 using namespace kernels;
 
-/// As many places as take about half a second, within bounds.
+/// As many places as can be computed in about half a second, within bounds.
 std::int64_t affordable(std::int64_t products_each) {
     return std::clamp<std::int64_t>(std::int64_t{200'000'000} / std::max<std::int64_t>(products_each, 1), 200, 4000);
 }
@@ -41,7 +41,7 @@ std::int64_t source(const Conv2dParams& p, std::size_t axis, std::int64_t out, s
     return out * p.stride[axis] + tap * p.dilation[axis] - p.padding[2 * axis];
 }
 
-/// The output that reads place `in` of x by tap `tap`; -1 where none does.
+/// The output that reads place `in` of x with tap `tap`; -1 if there is none.
 std::int64_t reader(const Conv2dParams& p, std::size_t axis, std::int64_t in, std::int64_t tap, std::int64_t extent) {
     const std::int64_t place = in + p.padding[2 * axis] - tap * p.dilation[axis];
     if (place < 0 || place % p.stride[axis] != 0 || place / p.stride[axis] >= extent) return -1;
@@ -63,7 +63,7 @@ std::vector<std::int64_t> sample_places(const Shape& shape, std::int64_t count) 
     std::sort(places.begin(), places.end());
     places.erase(std::unique(places.begin(), places.end()), places.end());
     if (places.empty()) return places;
-    // Too many edges: every so many of them, and the last.
+    // Too many edges: an evenly spaced subset of them, and the last.
     if (const std::int64_t edges = count / 2; static_cast<std::int64_t>(places.size()) > edges) {
         std::vector<std::int64_t> fewer;
         const std::size_t step = places.size() / static_cast<std::size_t>(edges) + 1;

@@ -5,12 +5,12 @@
 #include "kernels/matmul/matmul.h"
 #include "tests/cases/case.h"
 
-/// Some outputs of problems whose whole reference would take long: corners, edges and random places, computed in f64
-/// from the problem's f64 operands, each by its definition. They are named to the problem (`Problem::only`).
+/// Reference values for a sample of the outputs, where the whole reference would take long: corners, edges and random
+/// places, each computed by its definition in f64 from the problem's f64 operands, and listed by `Problem::only`.
 namespace heddle::cases {
 
-/// Flat indices into `shape`, rising: all combinations of first, second, middle, last but one and last along each axis,
-/// and random ones, about `count` in all (at least those at the corners).
+/// Ascending flat indices into `shape`: all combinations of first, second, middle, last but one and last along each
+/// axis, and random ones, about `count` in all (at least those at the corners).
 std::vector<std::int64_t> sample_places(const Shape& shape, std::int64_t count);
 
 void sample(Problem& want, const kernels::Conv2dForward& args);

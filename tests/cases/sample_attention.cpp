@@ -1,6 +1,6 @@
 #include "tests/cases/sample.h"
 
-// Heads do not know of each other: a head of a large problem is a whole problem of one head.
+// Heads are independent: each head of a large problem is a problem of one head.
 namespace heddle::cases {
 namespace {
 

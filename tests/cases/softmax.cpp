@@ -28,7 +28,7 @@ Case<SoftmaxBackward> backward(std::string name, Shape shape, bool log, bool ben
             benchmark};
 }
 
-/// Operands that begin where no vector may: all, or one.
+/// Operands at addresses unsuitable for vectors: all, or one.
 Case<SoftmaxForward> unaligned_forward(Shape shape, bool log, bool all) {
     return {"unaligned_" + std::to_string(shape.back()) + (all ? "" : "_result") + (log ? "_log" : ""),
             [=](Problem& problem) {

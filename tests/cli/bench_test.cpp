@@ -2,7 +2,7 @@
 
 #include "tests/cli/command.h"
 
-// heddle bench and heddle tune, as a user runs them. Nothing here depends on how fast anything is.
+// heddle bench and heddle tune, as a user runs them. Nothing here depends on speed.
 namespace heddle::cli_tests {
 namespace {
 

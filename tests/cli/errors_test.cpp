@@ -1,7 +1,7 @@
 #include "tests/cli/command.h"
 #include "tests/cli/samples.h"
 
-// Bad data, bad options and full disks: one line that says what is wrong and where, and no file that is not whole.
+// Bad data, bad options and full disks: one line that says what is wrong and where, and no incomplete file.
 namespace heddle::cli_tests {
 namespace {
 

@@ -2,7 +2,7 @@
 #include "heddle.h"
 #include "tests/cli/command.h"
 
-// Models of texts and of several inputs, made here: what `heddle predict` says must be what they say.
+// Models of texts and of several inputs, made here: `heddle predict` must print what they return.
 namespace heddle::cli_tests {
 namespace {
 

@@ -16,7 +16,7 @@
 namespace heddle::testing {
 
 /// A device with several streams that runs nothing until the host waits for it, and then in an order that respects
-/// only the streams and the recorded events: work whose dependency nobody stated runs too early or too late, every
+/// only the streams and the recorded events: work with a missing dependency runs too early or too late, every
 /// time. Its memory has a limit; it counts calls.
 class ScriptedDriver final : public Driver {
   public:

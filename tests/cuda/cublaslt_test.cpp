@@ -8,6 +8,7 @@
 #include "kernels/matmul/cublaslt_call.h"
 #include "kernels/matmul/cublaslt_library.h"
 #include "tests/cases/families.h"
+#include "tests/cases/values.h"
 #include "tests/core/scoped_env.h"
 
 // What cuBLASLt is asked for, without a GPU: each case of matmul goes through `call_for` and then through plain loops
@@ -17,21 +18,8 @@ namespace {
 using namespace heddle;
 using namespace heddle::kernels;
 using namespace heddle::kernels::cublaslt;
-
-double load(const void* data, std::int64_t i, DType dtype) {
-    if (dtype == DType::f32) return static_cast<const float*>(data)[i];
-    if (dtype == DType::f16) return to_float(static_cast<const Half*>(data)[i]);
-    return to_float(static_cast<const BFloat16*>(data)[i]);
-}
-
-void store(void* data, std::int64_t i, DType dtype, double value) {
-    if (dtype == DType::f32)
-        static_cast<float*>(data)[i] = static_cast<float>(value);
-    else if (dtype == DType::f16)
-        static_cast<Half*>(data)[i] = to_half(static_cast<float>(value));
-    else
-        static_cast<BFloat16*>(data)[i] = to_bfloat16(static_cast<float>(value));
-}
+using cases::load;
+using cases::store;
 
 /// Where an element of a column-major matrix stands, of those that `op` makes.
 std::int64_t place(const Matrix& matrix, bool transposed, std::int64_t row, std::int64_t column) {

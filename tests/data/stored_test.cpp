@@ -3,7 +3,7 @@
 #include "data/permutation.h"
 #include "tests/data/files.h"
 
-// Where the examples of a data set lie, for those who put batches together without `fill`.
+// The stored examples of data sets, from which batches can be made without `fill`.
 namespace {
 
 using namespace heddle;

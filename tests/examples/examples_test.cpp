@@ -18,8 +18,8 @@
 #include "data/files/safetensors.h"
 #include "train/model.h"
 
-// Every example program learns: each runs as a user runs it, on a small part of its real data, and must reach what an
-// untrained model, a constant answer or a broken layer misses by far.
+// Every example program learns: each runs as a user runs it, on a small part of its real data, and must reach a result
+// that an untrained model, a constant answer or a broken layer misses by far.
 namespace heddle {
 namespace {
 
@@ -308,7 +308,7 @@ TEST_F(TextExamples, SpacesPutBack) {
     EXPECT_EQ(std::count(both.begin(), both.end(), ':'), 150);
 }
 
-/// Learnt by heart, a short text is labelled rightly, though training saw full windows alone.
+/// A memorised short text is labelled correctly, although training saw only full windows.
 TEST_F(TextExamples, ShortTextsGetTheirSpaces) {
     const std::string line = "to be or not to be that is the question ", folder = ::testing::TempDir() + "/heddle_line";
     std::filesystem::create_directories(folder);

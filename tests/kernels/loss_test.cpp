@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-// What the cases cannot see: forward and backward steps together, and results that replace their inputs.
+// What the cases cannot check: forward and backward steps together, and results that replace their inputs.
 namespace {
 
 using namespace heddle;

@@ -6,7 +6,7 @@
 
 #include "core/parallel.h"
 
-// What the cases cannot see: several steps in a row against a solution by hand, and the same bits for any number of
+// What the cases cannot check: several steps in a row against a solution by hand, and the same bits for any number of
 // threads.
 namespace {
 

@@ -11,7 +11,7 @@
 #include "core/driver/driver.h"
 #include "core/parallel.h"
 
-// What the cases cannot see: that implementations and thread counts agree in every bit, and that the numbers have the
+// What the cases cannot check: that implementations and thread counts agree in every bit, and that the numbers have the
 // distributions they claim. All seeds are fixed, so a bound of four standard errors holds always or never.
 namespace {
 

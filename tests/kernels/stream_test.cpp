@@ -9,7 +9,7 @@
 #include "core/parallel.h"
 #include "kernels/norm/norm.h"
 
-// Outputs that are written past the caches: every element, and nothing beside them, wherever in a line they begin.
+// Outputs that are written past the caches: every element is written, and nothing else, wherever in a line they begin.
 namespace {
 
 using namespace heddle;

@@ -1,7 +1,7 @@
 #include "support.h"
 
-// Masks that travel with tensors (ops/mask.h): who makes them, who hands them on, who heeds them. That recurrent layers
-// and attention give PyTorch's results with them: pytorch_layers_test.cpp.
+// Masks that travel with tensors (ops/mask.h): which layers make them, pass them on and use them. That recurrent layers
+// and attention give PyTorch's results with them is tested in pytorch_layers_test.cpp.
 namespace heddle {
 namespace {
 

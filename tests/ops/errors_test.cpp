@@ -14,7 +14,7 @@
 #include "ops/reduce.h"
 #include "ops/softmax.h"
 
-// What a wrong call is told: the operation, what it expected, what it got.
+// The errors of wrong calls: the operation, what was expected, what came.
 namespace heddle {
 namespace {
 

@@ -49,9 +49,9 @@ inline double weigh(const Tensor& y, const std::vector<double>& weights) {
     return sum;
 }
 
-/// Every element of every floating input is moved both ways, and the change of a randomly weighted sum of the result
-/// held against the gradient; the weights see to it that every element of the result matters. Inputs are changed and
-/// put back. Where all agree, the kernels that the forward and backward pass ran leave evidence.
+/// Every element of every floating input is moved in both directions, and the change of a randomly weighted sum of the
+/// result is compared with the gradient; the weights ensure that every element of the result matters. Inputs are
+/// changed and restored. If all agree, evidence is recorded for the kernels that the forward and backward pass ran.
 inline void check_gradients(const std::string& what, Inputs inputs, const Function& function, double tolerance = 1e-6) {
     SCOPED_TRACE(what);
     for (Tensor& input : inputs) {

@@ -19,7 +19,7 @@
 #include "ops/reduce.h"
 #include "tests/evidence.h"
 
-/// What tests/ops/make_vectors.py wrote, held against Heddle: values and gradients, in f32 and f64, by the default
+/// Compares Heddle with what tests/ops/make_vectors.py wrote: values and gradients, in f32 and f64, by the default
 /// implementations and by every other one that runs on the case.
 namespace heddle::vectors {
 

@@ -1,4 +1,4 @@
-// A plug-in that forgets what it is for.
+// A plug-in without `register_kernels`.
 #include "core/plugin.h"
 
 extern "C" HEDDLE_API const heddle::Plugin* heddle_plugin() {

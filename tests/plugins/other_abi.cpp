@@ -1,4 +1,4 @@
-// A plug-in that was compiled with the headers of a Heddle to come.
+// A plug-in compiled with the headers of a later version of Heddle.
 #include "core/plugin.h"
 
 extern "C" HEDDLE_API const heddle::Plugin* heddle_plugin() {

@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/stream.h"
 
-// The simulated device for itself: numbers stand for tensors, lambdas for kernels.
+// The simulated device by itself: numbers stand for tensors, lambdas for kernels.
 namespace {
 
 using namespace heddle;

@@ -10,7 +10,7 @@ namespace {
 
 using namespace samples;
 
-/// All that a resumed run must get right: momentum, a schedule, dropout, batch norm, augmentation, shuffling.
+/// Everything that a resumed run must get right: momentum, a schedule, dropout, batch norm, augmentation, shuffling.
 Model network(const Optimizer& optimizer) {
     set_seed(17);
     Sequential model{Conv2D(4, 3), BatchNormalization(), Flatten(), Dropout(0.3f), Dense(3)};

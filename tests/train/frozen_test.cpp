@@ -6,7 +6,7 @@
 #include "samples.h"
 #include "tests/devices.h"
 
-// Frozen parts of a model: they keep their bits whatever trains the rest, and cost no backward step.
+// Frozen parts of a model: they keep their bits however the rest is trained, and cost no backward step.
 namespace heddle {
 namespace {
 

@@ -26,14 +26,14 @@ class SlowWeights : public CallbackImpl {
         for (auto& buffer : model.buffers()) all.push_back(buffer);
         return all;
     }
-    /// Takes the model's weights where none are there, and those that a checkpoint brought to the model's device.
+    /// Starts from the model's weights if there are none yet; moves those of a checkpoint to the model's device.
     void place(const Model& model) {
         const NamedTensors trained = tensors_of(model);
         if (slow_.empty())
             for (const auto& [name, tensor] : trained) slow_.emplace_back(name, tensor.detach().clone());
         for (std::size_t i = 0; i < slow_.size(); ++i) slow_[i].second = slow_[i].second.to(trained[i].second.device());
     }
-    /// slow = decay slow + (1 - decay) trained, in the form that keeps the bits of what is not trained.
+    /// slow = decay slow + (1 - decay) trained, computed so that weights which did not change keep their bits.
     void follow(const Model& model, double decay) const {
         const NoGrad no_grad;
         const NamedTensors trained = tensors_of(model);

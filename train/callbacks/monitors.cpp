@@ -131,7 +131,7 @@ class ReduceLROnPlateauImpl final : public CallbackImpl {
 class TerminateOnNaNImpl final : public CallbackImpl {
   public:
     void on_batch_end(Training& training) override {
-        // One loss that is not finite makes the mean so far not finite.
+        // A single loss that is not finite makes the running mean not finite.
         if (!std::isfinite(training.running().at("loss"))) training.stop = true;
     }
 };

@@ -22,7 +22,7 @@ std::string clock_text(double seconds) {
     return fmt::format("{}:{:02}", minutes, whole % 60);
 }
 
-/// Output that cannot be written (a closed pipe) is no reason to end training.
+/// Ignores output that cannot be written (to a closed pipe): that is no reason to end training.
 void put(int descriptor, const std::string& text) {
     if (descriptor == STDOUT_FILENO) std::fflush(stdout);  // what the program printed comes first
     std::size_t done = 0;
@@ -79,7 +79,7 @@ class ProgressBarImpl final : public CallbackImpl {
         const auto bytes = static_cast<double>(allocator(detail::device_of(training.model)).stats().reserved);
         return fmt::format("  memory {:.0f} MB", bytes / 1e6);
     }
-    /// From the pace so far, validation and what else happens between the steps included.
+    /// Estimated from the pace so far, including validation and whatever else happens between steps.
     std::string time_left(const Training& training) const {
         if (steps_ == 0 || training.steps_left == 0) return {};
         const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
@@ -95,7 +95,8 @@ class ProgressBarImpl final : public CallbackImpl {
                memory(training);
     }
 
-    /// One line of the terminal: a longer one could not be drawn over. The bar gives way to the numbers.
+    /// At most one line of the terminal, since a longer one could not be redrawn. The bar gets the room that the
+    /// numbers leave.
     std::string drawn(const Training& training) const {
         winsize size{};
         const bool known = ioctl(options_.descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
@@ -103,7 +104,7 @@ class ProgressBarImpl final : public CallbackImpl {
         std::size_t width = 24;
         const std::size_t room = known ? size.ws_col - 1u : before.size() + after.size() + width + 3;
         width = std::min(width, room - std::min(room, before.size() + after.size() + 3));
-        width -= width % 6;  // or the bar would tremble with the digits
+        width -= width % 6;  // a steady width while numbers gain and lose digits
         std::string line = before;
         if (width >= 5) {
             const auto full = static_cast<std::size_t>(static_cast<std::int64_t>(width) * training.step /

@@ -11,8 +11,8 @@
 
 namespace heddle::detail {
 
-/// The batch of a step: tensors, or so many examples that resident data gives next, which the step itself (captured, in
-/// most cases) puts together.
+/// The batch of a step: either tensors, or a number of examples that the step itself (usually captured) takes from
+/// resident data.
 struct StepBatch {
     Batch given = {};
     ResidentData* resident = nullptr;
@@ -22,9 +22,8 @@ struct StepBatch {
     Batch make() const { return resident ? resident->make(samples) : given; }
 };
 
-/// The batches of a data set for the steps of a device: put together there where the data may stay there
-/// (`FitOptions::resident_bytes` states the rule), else sent from a loader, which a notice says. On the CPU, the
-/// loader's.
+/// The batches of a data set for the steps of a device: made there if the data may stay there (see
+/// `FitOptions::resident_bytes`), else sent from a loader, which a notice says once. On the CPU, those of the loader.
 class BatchSource {
   public:
     /// Pictures come in `dtype` where they are resident, else in f32.
@@ -42,7 +41,7 @@ class BatchSource {
     std::unique_ptr<DeviceFeed> feed_;
 };
 
-/// Whether so many bytes may be kept on a device: as many as `limit` says, or half of what is free there.
+/// Whether this many bytes may be kept on a device: up to `limit`, by default half of the free memory.
 bool may_stay(std::size_t bytes, Device device, std::optional<std::size_t> limit);
 
 }  // namespace heddle::detail

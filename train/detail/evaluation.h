@@ -16,8 +16,8 @@ struct EvaluationPlan {
     std::optional<std::size_t> resident_bytes = {};
 };
 
-/// Evaluates a model on a data set, as often as it is asked to: the data stays on the device where it may, the step of
-/// a batch is captured as a StepRecorder does, and the host waits once, when it reads the sums at the end.
+/// Evaluates a model on a data set, any number of times: the data stays on the device if it may, steps are captured by
+/// a StepRecorder, and the host waits once, when it reads the sums at the end.
 class Evaluation {
   public:
     Evaluation(const Model& model, const Dataset& data, const LoaderOptions& options, const EvaluationPlan& plan);

@@ -10,8 +10,8 @@
 namespace heddle::detail {
 namespace {
 
-/// The streams of feeds that are gone, for the next ones: a scheduler's stream is never destroyed, and each takes part
-/// in every capture.
+/// Streams of former feeds, for reuse: a scheduler's stream is never destroyed, and each one takes part in every
+/// capture.
 class SpareStreams {
   public:
     StreamId take(Device device) {
@@ -81,7 +81,7 @@ void DeviceFeed::fetch() {
     }
     Slot& slot = ring_[(first_ + under_way_) % slots];
     const StreamOperation operation(scheduler(device_), stream_, {}, {});  // no capture begins in between
-    // The slot's last copy has left the pinned memory three batches ago, as a rule.
+    // The slot's last copy was three batches ago, so it has usually left the pinned memory.
     if (slot.used && !driver(device_).query(slot.copied)) driver(device_).synchronize(stream_);
     const StreamGuard guard(device_, stream_);
     slot.batch.inputs.resize(host_.inputs.size());

@@ -9,8 +9,8 @@
 
 namespace heddle::detail {
 
-/// The batches of a loader on a device: while a step runs, the next batches are copied by a stream of their own from
-/// pinned memory, two ahead. On the CPU it hands on what the loader gives.
+/// The batches of a loader on a device: while a step runs, the next two batches are copied from pinned memory on a
+/// separate stream. On the CPU it passes the loader's batches on.
 class DeviceFeed {
   public:
     DeviceFeed(DataLoader& loader, Device device);

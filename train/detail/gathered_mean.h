@@ -6,11 +6,11 @@
 
 namespace heddle::detail {
 
-/// The quotient of two sums that batches add to. What is on a device is added there, in place, so that a captured step
-/// gathers too; the host waits only when it reads.
+/// The quotient of two sums that batches add to. Tensors on a device are added there, in place, so that a captured step
+/// can do it; the host waits only when it reads.
 class GatheredMean {
   public:
-    /// To zero. The device's memory stays where it is: graphs know its address.
+    /// Sets both to zero. The device's memory keeps its address, which graphs refer to.
     void reset();
     void add(double total, double count);
     /// The same for a total, or a mean over `count` things, in a tensor of one element.

@@ -7,7 +7,7 @@
 #include "core/tensor.h"
 #include "layers/layer.h"
 
-// Private to train/: weights on disk lie as PyTorch's do.
+// Private to train/: weights on disk have PyTorch's layouts.
 namespace heddle::detail {
 
 /// A weight that is [rows, spatial, channels] here and [rows, channels, spatial] on disk: a convolution's (OHWI here,

@@ -4,7 +4,7 @@
 
 namespace heddle::detail {
 
-/// Tells the user, on stderr, what does not go the fast way and why; a line that was said already is not said again.
+/// Tells the user on stderr what cannot take the fast path and why; each line is printed only once.
 void notice(const std::string& line);
 
 }  // namespace heddle::detail

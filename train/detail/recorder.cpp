@@ -34,7 +34,7 @@ bool StepRecorder::run(Recording& recording, const StepBatch& batch, const Named
             recording.captured = std::move(now);
             recorded = try_capture(recording, batch, step);
         } else if (!recorded) {
-            // What works on other tensors than this step would is of no use any more.
+            // A graph that works on other tensors than this step is useless now.
             if (now.tensors != recording.captured.tensors || now.seed != recording.captured.seed)
                 recording.graph = Graph();
             recording.seen = std::move(now);

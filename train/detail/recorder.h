@@ -12,12 +12,12 @@
 
 namespace heddle::detail {
 
-/// Queues the same step for batch after batch. On a device that can capture, the second step of a shape is recorded as
-/// a graph, and it and all later ones of that shape are replays of it: the same kernels, the same bits. Other shapes
-/// (the last short batch) run eagerly. Resident data puts its batches together inside the step.
+/// Queues the same step for one batch after another. On a device that can capture, the second step of a shape is
+/// recorded as a graph; that step and all later ones of the shape are replays: the same kernels, the same bits. Other
+/// shapes (a short last batch) run eagerly. Batches of resident data are made inside the step.
 class StepRecorder {
   public:
-    /// What a graph is made for: whatever of it changes makes the graph useless.
+    /// What a graph depends on: if any of it changes, the graph is useless.
     struct Key {
         std::vector<std::pair<Shape, DType>> batch = {};
         std::vector<std::pair<const void*, bool>> tensors = {};  // address, whether it is trained
@@ -37,9 +37,9 @@ class StepRecorder {
     /// `what`: "training step", for the notice that it cannot be captured.
     StepRecorder(Device device, bool capture, std::string what);
 
-    /// `tensors`: those whose addresses the step reads and writes; `share`: a number that it uses. Where `step` waits
-    /// for the device it cannot be captured, which a notice says; what else it throws reaches the caller. Returns
-    /// whether it was a replay.
+    /// `tensors`: those that the step reads and writes; `share`: a number that it uses. A `step` that waits for the
+    /// device cannot be captured, which a notice says; other exceptions reach the caller. Returns whether it was a
+    /// replay.
     bool run(Recording& recording, const StepBatch& batch, const NamedTensors& tensors, double share,
              const std::function<void(const Batch&)>& step);
 

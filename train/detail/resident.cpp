@@ -27,7 +27,7 @@ void gather_rows(const Tensor& x, const Tensor& indices, const Tensor& y) {
              {&x, &indices}, {&y});
 }
 
-/// The rows that belong to the data set, one behind the other.
+/// The rows that belong to the data set, in order.
 Tensor chosen(const Tensor& all, const std::vector<std::int64_t>& rows) {
     const auto count = static_cast<std::int64_t>(rows.size());
     if (rows.empty()) return all;

@@ -10,9 +10,9 @@
 
 namespace heddle::detail {
 
-/// A data set in a device's memory: examples as they are stored (pictures as bytes), the order of an epoch, and what
-/// augmentation draws in it. Batches are put together there, with the bits that a DataLoader's have; where the next
-/// one begins is a number in the device's memory too, so that a captured step moves on by itself.
+/// A data set in a device's memory: the stored examples (pictures as bytes), the order of an epoch, and the random
+/// draws of its augmentation. Batches are made there, with the same bits as a DataLoader's. The position of the next
+/// batch is in the device's memory too, so that a captured step advances it.
 class ResidentData {
   public:
     /// Batches come as a DataLoader with `options` gives them, pictures in `dtype`. Copies everything, and waits for
@@ -21,19 +21,19 @@ class ResidentData {
     ResidentData(const ResidentData&) = delete;
     ResidentData& operator=(const ResidentData&) = delete;
 
-    /// What a data set takes of the device's memory.
+    /// How much of the device's memory a data set takes.
     static std::size_t bytes(const StoredExamples& stored);
 
     /// Goes to a batch, as a DataLoader does.
     void start(std::uint64_t epoch, std::int64_t first_step);
-    /// Moves on, on the host; returns the examples of the next batch, 0 at the end of the epoch.
+    /// Advances the host's position; returns the number of examples in the next batch, 0 at the end of the epoch.
     std::int64_t take();
-    /// Queues the making of the device's next `count` examples, and moves on there. Once, captured or not, for each
-    /// `take`.
+    /// Queues the making of a batch of the next `count` examples, and advances the device's position. To be called once
+    /// for each `take`, captured or not.
     Batch make(std::int64_t count);
 
   private:
-    /// What an epoch looks like: the order of the examples, and in that order what is drawn for them.
+    /// The plan of an epoch: the order of the examples and, in that order, the random draws for them.
     struct Plan {
         std::vector<std::int64_t> order = {};
         AugmentationDraws draws = {};

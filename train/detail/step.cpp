@@ -83,7 +83,7 @@ void TrainSteps::drop_gradients() {
     for (const auto& [name, parameter] : parameters_) parameter.zero_grad();
 }
 
-/// Before anything is captured: what a graph allocates is its own.
+/// Done before anything is captured, because memory that is allocated during a capture belongs to the graph.
 void TrainSteps::place_sums() {
     sums_.resize(parameters_.size());
     received_.resize(parameters_.size());

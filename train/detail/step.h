@@ -29,11 +29,11 @@ struct StepPart {
     bool whole() const { return last && share == 1; }
 };
 
-/// The steps of one training run: forward, backward, optimizer; the loss and the metrics gather each batch. Gradients
-/// of a step's batches are summed in tensors that stay at one address, so that graphs add to them too.
+/// The steps of one training run: forward, backward, optimizer; the loss and the metrics accumulate over batches. The
+/// gradients of a step's batches are summed in tensors with fixed addresses, so that graphs can add to them.
 ///
-/// Captured as a StepRecorder does; a step of several batches has two graphs: with the optimizer and without. Needs
-/// metrics that stay on the device; a loss or layer that waits for the device makes the capture fail.
+/// Captured by a StepRecorder; a step of several batches has two graphs, with the optimizer and without. Capturing
+/// needs metrics that stay on the device; a loss or layer that waits for the device makes it fail.
 class TrainSteps {
   public:
     TrainSteps(const Model& model, NamedTensors parameters, GatheredMean& loss, bool capture);

@@ -5,7 +5,7 @@
 namespace heddle::cuda {
 namespace {
 
-/// What CUDA's refusals mean here.
+/// What CUDA's errors mean for a capture.
 const char* explain(cudaError_t error) {
     switch (error) {
         case cudaErrorStreamCaptureUnsupported:
@@ -34,7 +34,7 @@ void check_capture(ErrorLog& errors, cudaError_t error, const char* call) {
 }  // namespace
 
 void CudaDriver::begin_capture(StreamId stream) {
-    // Thread-local: what this thread does by mistake (waiting, say) is refused; what others do is none of its business.
+    // Thread-local: forbidden calls by this thread (waiting, for example) are refused, those of other threads are not.
     check_capture(errors_,
                   cudaStreamBeginCapture(stream_for_launch(stream, "capture"), cudaStreamCaptureModeThreadLocal),
                   "cudaStreamBeginCapture");

@@ -45,7 +45,7 @@ void* CudaDriver::allocate(std::size_t bytes) {
     return memory;
 }
 
-// What gives back is called by destructors: after the device has ended it does nothing.
+// Functions that release something are called by destructors: after the device has failed they do nothing.
 void CudaDriver::free(void* memory) {
     if (errors_.ended()) return;
     const Current current(ordinal_);

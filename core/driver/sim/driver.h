@@ -10,8 +10,8 @@
 
 namespace heddle::sim {
 
-/// A GPU without a GPU: hand-written kernels run on the CPU (kernels/simt/), streams are concurrent, memory is out of
-/// the host's reach. Everything is queued and runs when somebody waits; an error of an operation appears there, too.
+/// A simulated GPU: hand-written kernels run on the CPU (kernels/simt/), streams are concurrent, memory is inaccessible
+/// to the host. Everything is queued and runs when somebody waits; errors of an operation appear then, too.
 class SimDriver final : public Driver {
   public:
     SimDriver(RunOrder order, std::uint64_t seed);

@@ -12,8 +12,8 @@
 namespace heddle::sim {
 namespace {
 
-// Under AddressSanitizer blocks come from malloc, so that the first byte beyond one is known to be foreign, and
-// poisoning takes the place of page protection.
+// Under AddressSanitizer blocks come from malloc, so that it detects accesses beyond a block, and poisoning replaces
+// page protection.
 #if defined(__SANITIZE_ADDRESS__)
 
 void* new_block(std::size_t bytes) {

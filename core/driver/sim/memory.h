@@ -5,7 +5,7 @@
 
 namespace heddle::sim {
 
-/// The simulated device's memory: blocks that the program can touch only while the device works. In between, a read or
+/// The simulated device's memory: blocks that are accessible only while the device works. At other times, a read or
 /// write by the host is a segmentation fault (or AddressSanitizer's report), as it would be on a GPU.
 class DeviceMemory {
   public:

@@ -61,7 +61,7 @@ void Graph::add(StreamId stream, Item item) {
 void Graph::finish() const {
     const Clock& end = clocks_.at(origin_);
     for (const auto& [stream, clock] : clocks_) {
-        // Waiting is no work: what counts is the last item that does something.
+        // Waits do no work: look for the last item that does something.
         int last = 0, index = 0;
         for (const auto& [other, item] : items_)
             if (other == stream && (++index, item.kind == Item::Kind::work)) last = index;

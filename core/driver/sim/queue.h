@@ -13,7 +13,7 @@
 
 namespace heddle::sim {
 
-/// Which of the operations that may run next does.
+/// Which of the operations that are ready runs next.
 enum class RunOrder {
     earliest,  ///< the one queued first
     latest,    ///< the one queued last: wherever an event is missing, the result is wrong every time

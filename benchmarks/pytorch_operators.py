@@ -96,6 +96,11 @@ def answers(cases):
         for index in range(len(cases)):
             yield {"index": index, "unsupported": f"{sys.executable} has no PyTorch ({error})"}
         return
+    if "BLAS_INFO=generic" in torch.__config__.show() and not openblas():
+        # Whatever libblas is installed: netlib's is many times as slow.
+        for index in range(len(cases)):
+            yield {"index": index, "unsupported": "PyTorch needs OpenBLAS to be at its best: install libopenblas0-openmp"}
+        return
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
     for index, case in enumerate(cases):
@@ -105,11 +110,16 @@ def answers(cases):
             yield {"index": index, "unsupported": str(error).splitlines()[0]}
 
 
+def openblas():
+    """The folders of Debian's OpenBLAS on OpenMP threads."""
+    return glob.glob("/usr/lib/*/openblas-openmp")
+
+
 def tune_environment(cases):
     """The environment that must be set before a program starts (OpenMP, glibc's memory, OpenBLAS), or None if it is."""
     tuned = dict(os.environ, OMP_NUM_THREADS=str(max((case["threads"] for case in cases), default=1)))
     tuned.setdefault("GLIBC_TUNABLES", MALLOC)
-    libraries = glob.glob("/usr/lib/*/openblas-openmp")
+    libraries = openblas()
     if libraries and libraries[0] not in tuned.get("LD_LIBRARY_PATH", "").split(":"):
         tuned["LD_LIBRARY_PATH"] = ":".join(filter(None, [libraries[0], tuned.get("LD_LIBRARY_PATH")]))
     return tuned if tuned != dict(os.environ) else None

@@ -273,8 +273,7 @@ std::vector<ConvGeometry> residual_conv_geometries() {
          .x = {2, 45, 47, 32},
          .w = {16, 3, 5, 32},
          .params = {.stride = {2, 3}, .padding = {1, 0, 2, 1}},
-         .bias = true,
-         .relu = true});
+         .bias = true});
     add({.name = "residual_panels",
          .x = {2, 9, 11, 40},
          .w = {48, 1, 1, 40},

@@ -77,6 +77,7 @@
 #include "ops/softmax.h"
 #include "train/callback.h"
 #include "train/checkpoint.h"
+#include "train/class_weight.h"
 #include "train/classification.h"
 #include "train/history.h"
 #include "train/interrupt.h"

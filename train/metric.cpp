@@ -62,18 +62,25 @@ Tensor class_labels(const char* metric, const Tensor& prediction, const Tensor& 
     return integers(target);
 }
 
-/// Which of `count` rows or elements of a prediction count by its mask: f32 [count], 1 or 0. Undefined: all do.
-Tensor counted_of(const Tensor& prediction, std::int64_t count) {
-    const Tensor mask = ops::mask_of(prediction);
-    if (!mask.defined()) return {};
-    const std::int64_t steps = mask.elements();
-    return ops::broadcast_to(mask.to(DType::f32).reshape(Shape{steps, 1}), Shape{steps, count / steps}).flatten();
+/// What holds of the first dimensions, for each of `count` rows or elements: f32 [count].
+Tensor spread(const Tensor& some, std::int64_t count) {
+    const std::int64_t steps = some.elements();
+    check(steps > 0 && count % steps == 0, "a metric of {} values cannot weigh them by {}", count, some);
+    return ops::broadcast_to(some.to(DType::f32).reshape(Shape{steps, 1}), Shape{steps, count / steps}).flatten();
 }
 
-/// 1 or 0 of each on the host; null: 1 everywhere.
+/// What each of `count` rows or elements of a prediction counts for by its mask and its weights: f32 [count].
+/// Undefined: 1.
+Tensor counted_of(const Tensor& prediction, std::int64_t count) {
+    const Tensor mask = ops::mask_of(prediction), weight = ops::weight_of(prediction);
+    if (!weight.defined()) return mask.defined() ? spread(mask, count) : Tensor();
+    return mask.defined() ? spread(mask, count) * spread(weight, count) : spread(weight, count);
+}
+
+/// Of each on the host; null: 1 everywhere.
 const float* on_host(const Tensor& counted) { return counted.defined() ? counted.data<float>() : nullptr; }
 
-/// Adds what holds for the rows or elements that count, [count] on a device.
+/// Adds what holds for the rows or elements, each as often as it counts, [count] on a device.
 void add_counted(detail::GatheredMean& gathered, const Tensor& values, const Tensor& counted) {
     if (!counted.defined()) return gathered.add_total(values.sum(), static_cast<double>(values.elements()));
     gathered.add_total((values * counted).sum(), counted.sum());
@@ -100,13 +107,14 @@ class CategoricalAccuracyImpl final : public MeanMetric {
         const std::int64_t classes = host.shape().back(), rows = labels.elements();
         const std::int64_t* label = labels.data<std::int64_t>();
         const float* scores = host.data<float>();
-        std::int64_t right = 0, all = 0;
+        double right = 0, all = 0;
         for (std::int64_t row = 0; row < rows; ++row, scores += classes) {
-            if ((ignored_ && label[row] == *ignored_) || (counts && counts[row] == 0)) continue;
-            right += std::max_element(scores, scores + classes) - scores == label[row];
-            ++all;
+            const double count = counts ? double{counts[row]} : 1;
+            if ((ignored_ && label[row] == *ignored_) || count == 0) continue;
+            if (std::max_element(scores, scores + classes) - scores == label[row]) right += count;
+            all += count;
         }
-        gathered_.add(static_cast<double>(right), static_cast<double>(all));
+        gathered_.add(right, all);
     }
 
   private:
@@ -134,16 +142,18 @@ class TopKImpl final : public MeanMetric {
         const std::int64_t classes = host.shape().back(), rows = labels.elements();
         const std::int64_t* label = labels.data<std::int64_t>();
         const float *scores = host.data<float>(), *counts = on_host(counted);
-        std::int64_t right = 0, all = 0;
+        double right = 0, all = 0;
         for (std::int64_t row = 0; row < rows; ++row, scores += classes) {
-            if (counts && counts[row] == 0) continue;
-            ++all;
+            const double count = counts ? double{counts[row]} : 1;
+            if (count == 0) continue;
+            all += count;
             check(label[row] >= 0 && label[row] < classes, "{}: label {} of row {} is not in 0 .. {}", name, label[row],
                   row, classes - 1);
             const float own = scores[label[row]];
-            right += std::count_if(scores, scores + classes, [own](float other) { return other > own; }) < k_;
+            if (std::count_if(scores, scores + classes, [own](float other) { return other > own; }) < k_)
+                right += count;
         }
-        gathered_.add(static_cast<double>(right), static_cast<double>(all));
+        gathered_.add(right, all);
     }
 
   private:
@@ -173,9 +183,10 @@ class ElementwiseImpl : public MeanMetric {
         const float *p = a.data<float>(), *t = b.data<float>(), *counts = on_host(counted);
         double total = 0, all = 0;
         for (std::int64_t i = 0; i < a.elements(); ++i) {
-            if (counts && counts[i] == 0) continue;
-            total += function_.number(double{p[i]}, double{t[i]});
-            ++all;
+            const double count = counts ? double{counts[i]} : 1;
+            if (count == 0) continue;
+            total += count * function_.number(double{p[i]}, double{t[i]});
+            all += count;
         }
         gathered_.add(total, all);
     }

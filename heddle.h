@@ -75,6 +75,7 @@
 #include "ops/reduce.h"
 #include "ops/rnn.h"
 #include "ops/softmax.h"
+#include "train/binary_metrics.h"
 #include "train/callback.h"
 #include "train/checkpoint.h"
 #include "train/class_weight.h"

@@ -11,10 +11,17 @@
 #include "ops/elementwise.h"
 #include "ops/mask.h"
 #include "ops/reduce.h"
+#include "train/detail/binary_metrics.h"
 #include "train/detail/gathered_mean.h"
+#include "train/detail/metric_inputs.h"
 
 namespace heddle {
 namespace {
+
+using detail::counted_of;
+using detail::fail_shapes;
+using detail::floats;
+using detail::on_cpu;
 
 /// A sum and a count; `result` is their quotient.
 class MeanMetric : public MetricImpl {
@@ -28,17 +35,6 @@ class MeanMetric : public MetricImpl {
   protected:
     detail::GatheredMean gathered_;
 };
-
-bool on_cpu(const Tensor& tensor) { return tensor.device().kind == DeviceKind::cpu; }
-
-/// Host copies in the types that the loops below read.
-Tensor floats(const Tensor& tensor) { return tensor.detach().to(Device::cpu()).to(DType::f32); }
-Tensor integers(const Tensor& tensor) { return tensor.to(Device::cpu()).to(DType::i64); }
-
-[[noreturn]] void fail_shapes(const char* metric, const Tensor& prediction, const Tensor& target) {
-    fail(fmt::format("{}: the model gives {}, the targets are {}: they do not go together", metric,
-                     prediction.shape().to_string(), target.shape().to_string()));
-}
 
 /// Integer labels of [..., classes] predictions as [rows]; a target of the predictions' shape gives its largest class.
 Tensor class_labels(const char* metric, const Tensor& prediction, const Tensor& target) {
@@ -59,22 +55,7 @@ Tensor class_labels(const char* metric, const Tensor& prediction, const Tensor& 
         return Tensor::from(labels, Shape{rows});
     }
     if (target.elements() != rows || is_floating(target.dtype())) fail_shapes(metric, prediction, target);
-    return integers(target);
-}
-
-/// What holds of the first dimensions, for each of `count` rows or elements: f32 [count].
-Tensor spread(const Tensor& some, std::int64_t count) {
-    const std::int64_t steps = some.elements();
-    check(steps > 0 && count % steps == 0, "a metric of {} values cannot weigh them by {}", count, some);
-    return ops::broadcast_to(some.to(DType::f32).reshape(Shape{steps, 1}), Shape{steps, count / steps}).flatten();
-}
-
-/// What each of `count` rows or elements of a prediction counts for by its mask and its weights: f32 [count].
-/// Undefined: 1.
-Tensor counted_of(const Tensor& prediction, std::int64_t count) {
-    const Tensor mask = ops::mask_of(prediction), weight = ops::weight_of(prediction);
-    if (!weight.defined()) return mask.defined() ? spread(mask, count) : Tensor();
-    return mask.defined() ? spread(mask, count) * spread(weight, count) : spread(weight, count);
+    return target.to(Device::cpu()).to(DType::i64);
 }
 
 /// Of each on the host; null: 1 everywhere.
@@ -293,6 +274,10 @@ const auto& known_metrics() {
         Named{"sparse_top_k_categorical_accuracy",
               []() -> std::shared_ptr<MetricImpl> { return std::make_shared<TopKImpl>(5); }},
         Named{"binary_accuracy", [] { return elementwise("binary_accuracy", same_side(0.5)); }},
+        Named{"precision", [] { return detail::make_precision(0.5); }},
+        Named{"recall", [] { return detail::make_recall(0.5); }},
+        Named{"f1_score", [] { return detail::make_f1_score(0.5); }},
+        Named{"auc", [] { return detail::make_auc({}); }},
         Named{"mse", [] { return elementwise("mse", squares()); }},
         Named{"mean_squared_error", [] { return elementwise("mean_squared_error", squares()); }},
         Named{"mae", [] { return elementwise("mae", distances()); }},

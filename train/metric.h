@@ -32,8 +32,8 @@ class HEDDLE_API MetricImpl {
 };
 
 /// A shared handle to a metric. Names: "accuracy", "sparse_categorical_accuracy", "categorical_accuracy",
-/// "binary_accuracy", "top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy", "mse", "mae", "rmse" (and
-/// Keras' long forms).
+/// "binary_accuracy", "top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy", "precision", "recall",
+/// "f1_score", "auc" (train/binary_metrics.h), "mse", "mae", "rmse" (and Keras' long forms).
 class HEDDLE_API Metric {
   public:
     Metric() = default;

@@ -51,6 +51,23 @@ TEST(Building, LayersMayBeAddedOneByOne) {
               "Sequential: it is built already; add layers before it is called or fitted");
 }
 
+TEST(Building, ActivationsHaveNames) {
+    const std::string name = "gelu";
+    const Activation::Kind kind = DenseOptions{.activation = name}.activation;
+    EXPECT_EQ(kind, Activation::gelu);
+    EXPECT_TRUE(DenseOptions{}.activation == Activation::linear);
+    for (const auto& [by_name, by_kind] : std::vector<std::pair<Layer, Layer>>{
+             {Dense(2, {.activation = "relu"}), Dense(2, {.activation = Activation::relu})},
+             {Conv2D(2, 3, {.activation = "tanh"}), Conv2D(2, 3, {.activation = Activation::tanh})},
+             {Conv2DTranspose(2, 3, {.activation = "elu"}), Conv2DTranspose(2, 3, {.activation = Activation::elu})},
+             {Conv1D(2, 3, {.activation = "silu"}), Conv1D(2, 3, {.activation = Activation::silu})},
+             {SimpleRNN(2, {.activation = "relu"}), SimpleRNN(2, {.activation = Activation::relu})}})
+        EXPECT_EQ(by_name.config(), by_kind.config());
+    EXPECT_EQ(error_of([] { Dense(2, {.activation = "rleu"}); }),
+              "unknown activation \"rleu\": expected one of linear, relu, leaky_relu, elu, selu, sigmoid, tanh, gelu, "
+              "silu, softplus, softsign, softmax, log_softmax, exponential");
+}
+
 TEST(Building, AFailedBuildCanBeTriedAgain) {
     const Sequential model{Dense(4), Conv2D(2, 3)};
     EXPECT_THROW(model(values({2, 3})), Error);

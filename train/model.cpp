@@ -116,6 +116,25 @@ const std::vector<Shape>& Model::input_shapes() const {
     return impl_->built_for();
 }
 
+Layer Model::get_layer(const std::string& name) const {
+    state();
+    std::vector<std::string> names;
+    for (const auto& [known, layer] : impl_->children()) {
+        if (known == name) return layer;
+        names.push_back(known);
+    }
+    fail(
+        fmt::format("{}: no layer is called \"{}\"; there are: {}", impl_->class_name(), name, fmt::join(names, ", ")));
+}
+
+Layer Model::get_layer(std::int64_t index) const {
+    state();
+    const auto count = static_cast<std::int64_t>(impl_->children().size());
+    check(index >= -count && index < count, "{}: there is no layer {}: the model has {}", impl_->class_name(), index,
+          count);
+    return impl_->children()[static_cast<std::size_t>(index < 0 ? index + count : index)].second;
+}
+
 namespace {
 
 /// The metrics and the weighted ones, under the names that they have in results.

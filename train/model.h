@@ -143,6 +143,12 @@ class HEDDLE_API Model : public Layer {
     /// Of the inputs, without the batch; empty before the first call or `build`.
     const std::vector<Shape>& input_shapes() const;
 
+    /// One of the layers that the model is made of, by its name or its place: Keras' `get_layer`. A layer that was
+    /// given no name is called by its place ("0", "1", ...); negative places count from the end. Throws `Error` that
+    /// lists the names there are, or says how many layers.
+    Layer get_layer(const std::string& name) const;
+    Layer get_layer(std::int64_t index) const;
+
     /// Sets how the model is trained and judged; may be called again. Optimizer and loss must be given.
     void compile(const CompileOptions& options) const;
     const CompileOptions& compiled() const;

@@ -68,6 +68,26 @@ TEST(Building, ActivationsHaveNames) {
               "silu, softplus, softsign, softmax, log_softmax, exponential");
 }
 
+TEST(Names, GetLayerByNameAndPlace) {
+    const Dense first(3, {.name = "first"}), last(2);
+    const Sequential chain{first, ReLU(), last};
+    EXPECT_TRUE(chain.get_layer("first") == first);
+    EXPECT_TRUE(chain.get_layer("2") == last);
+    EXPECT_TRUE(chain.get_layer(0) == first);
+    EXPECT_TRUE(chain.get_layer(-1) == last);
+    EXPECT_EQ(error_of([&] { chain.get_layer("second"); }),
+              "Sequential: no layer is called \"second\"; there are: first, 1, 2");
+    EXPECT_EQ(error_of([&] { chain.get_layer(3); }), "Sequential: there is no layer 3: the model has 3");
+    EXPECT_EQ(error_of([&] { chain.get_layer(-4); }), "Sequential: there is no layer -4: the model has 3");
+    const Symbol in = Input({4});
+    const Model graph(in, last(ReLU()(first(in))));
+    EXPECT_TRUE(graph.get_layer("first") == first);
+    EXPECT_TRUE(graph.get_layer(2) == last);
+    EXPECT_EQ(error_of([&] { graph.get_layer("head"); }),
+              "Functional: no layer is called \"head\"; there are: first, 1, 2");
+    EXPECT_THROW(Model().get_layer(0), Error);
+}
+
 TEST(Building, AFailedBuildCanBeTriedAgain) {
     const Sequential model{Dense(4), Conv2D(2, 3)};
     EXPECT_THROW(model(values({2, 3})), Error);

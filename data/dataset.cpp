@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/check.h"
+#include "data/detail/rows.h"
 #include "data/permutation.h"
 
 namespace heddle {
@@ -23,6 +24,7 @@ class Subset final : public DatasetImpl {
     DType target_dtype() const override { return base_->target_dtype(); }
     std::vector<std::string> class_names() const override { return base_->class_names(); }
     std::optional<Preprocessing> preprocessing() const override { return base_->preprocessing(); }
+    std::optional<Shape> weight_shape() const override { return base_->weight_shape(); }
 
     void fill(std::span<const std::int64_t> indices, const FillContext& context, Batch& batch) const override {
         std::vector<std::int64_t> mapped(indices.size());
@@ -37,6 +39,11 @@ class Subset final : public DatasetImpl {
         if (!examples->rows.empty())
             for (std::int64_t& row : rows) row = examples->rows[static_cast<std::size_t>(row)];
         examples->rows = std::move(rows);
+        if (examples->weight.defined()) {
+            const Tensor all = examples->weight;
+            examples->weight = Tensor::empty(all.shape().with(0, size()), all.options());
+            detail::copy_rows(all, indices_, examples->weight);
+        }
         return examples;
     }
     std::shared_ptr<DatasetImpl> with_augmentation(const std::optional<Augmentation>& augmentation) const override {
@@ -86,24 +93,14 @@ class TensorRows final : public DatasetImpl {
     std::vector<std::string> class_names() const override { return class_names_; }
 
     void fill(std::span<const std::int64_t> indices, const FillContext&, Batch& batch) const override {
-        for (std::size_t i = 0; i < inputs_.size(); ++i) gather(inputs_[i], indices, batch.inputs[i]);
-        gather(target_, indices, batch.target);
+        for (std::size_t i = 0; i < inputs_.size(); ++i) detail::copy_rows(inputs_[i], indices, batch.inputs[i]);
+        detail::copy_rows(target_, indices, batch.target);
     }
     std::optional<StoredExamples> stored() const override {
         return StoredExamples{.inputs = inputs_, .target = target_};
     }
 
   private:
-    static void gather(const Tensor& from, std::span<const std::int64_t> indices, const Tensor& to) {
-        const std::size_t row = static_cast<std::size_t>(from.shape().elements(1, from.rank())) * size_of(from.dtype());
-        if (row == 0) return;
-        auto* out = static_cast<std::byte*>(to.raw());
-        for (const std::int64_t index : indices) {
-            std::memcpy(out, static_cast<const std::byte*>(from.raw()) + static_cast<std::size_t>(index) * row, row);
-            out += row;
-        }
-    }
-
     std::vector<Tensor> inputs_;
     Tensor target_;
     std::vector<std::string> class_names_;
@@ -126,6 +123,16 @@ void fit(Tensor& tensor, const Shape& shape, DType dtype) {
 }
 
 }  // namespace
+
+void detail::copy_rows(const Tensor& from, std::span<const std::int64_t> rows, const Tensor& to) {
+    const std::size_t row = static_cast<std::size_t>(from.shape().elements(1, from.rank())) * size_of(from.dtype());
+    if (row == 0) return;
+    auto* out = static_cast<std::byte*>(to.raw());
+    for (const std::int64_t index : rows) {
+        std::memcpy(out, static_cast<const std::byte*>(from.raw()) + static_cast<std::size_t>(index) * row, row);
+        out += row;
+    }
+}
 
 DatasetImpl::~DatasetImpl() = default;
 
@@ -189,6 +196,10 @@ void Dataset::fill(std::span<const std::int64_t> indices, const FillContext& con
     batch.inputs.resize(shapes.size());
     for (std::size_t i = 0; i < shapes.size(); ++i) fit(batch.inputs[i], batched(count, shapes[i]), dtypes[i]);
     fit(batch.target, batched(count, impl_->target_shape()), impl_->target_dtype());
+    if (const std::optional<Shape> weight = impl_->weight_shape())
+        fit(batch.weight, batched(count, *weight), DType::f32);
+    else
+        batch.weight = Tensor();
     if (count > 0) impl_->fill(indices, context, batch);
 }
 

@@ -17,6 +17,7 @@ namespace heddle {
 struct Batch {
     std::vector<Tensor> inputs = {};
     Tensor target = {};
+    Tensor weight = {};  ///< f32: what each example, or each of its steps, counts for; undefined: 1
 
     std::int64_t size() const { return target.defined() ? target.size(0) : 0; }
 };
@@ -55,6 +56,7 @@ struct StoredExamples {
     Tensor target = {};                     ///< likewise
     std::vector<std::int64_t> rows = {};    ///< example i is row rows[i], which it is drawn by too; empty: row i
     std::optional<Pictures> pictures = {};  ///< nothing: batches are the rows themselves
+    Tensor weight = {};                     ///< f32 on the CPU, of example i (not of row i); undefined: 1
 };
 
 /// What a kind of data set implements; users derive from it for their own.
@@ -81,6 +83,8 @@ class HEDDLE_API DatasetImpl {
     virtual std::shared_ptr<DatasetImpl> with_augmentation(const std::optional<Augmentation>& augmentation) const;
     virtual std::shared_ptr<DatasetImpl> with_normalization(const std::vector<float>& mean,
                                                             const std::vector<float>& deviation) const;
+    /// Of one example's weight, which `fill` writes into `batch.weight` (f32) then; nothing: all count the same.
+    virtual std::optional<Shape> weight_shape() const { return std::nullopt; }
 };
 
 /// Examples that can be fetched by index. A shared handle: copying it shares the data, and every `with_...` and part
@@ -115,6 +119,12 @@ class HEDDLE_API Dataset {
     Dataset without_augmentation() const;
     /// x = (pixel / 255 - mean) / deviation, one value per channel.
     Dataset with_normalization(const std::vector<float>& mean, const std::vector<float>& deviation) const;
+
+    /// The same examples, of which each counts for its own in the loss of training and evaluation and in weighted
+    /// metrics (Keras' `sample_weight`): floating or integer, [size()], or [size(), steps, ...] for outputs of as many
+    /// steps. Throws `Error` for another number of rows, a weight that is not finite, and data that is weighted
+    /// already.
+    Dataset with_sample_weight(const Tensor& weight) const;
 
     /// Fills the tensors of `batch`, replacing those that do not fit. Throws `Error` for an index out of
     /// range.

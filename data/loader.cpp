@@ -62,6 +62,7 @@ struct DataLoader::State {
         for (Tensor& input : batch.inputs)
             if (!is_ours_alone(input)) input = Tensor();
         if (!is_ours_alone(batch.target)) batch.target = Tensor();
+        if (!is_ours_alone(batch.weight)) batch.weight = Tensor();
     }
 
     void run() {

@@ -127,6 +127,8 @@ class Mixed final : public DatasetImpl {
 
 std::shared_ptr<const DatasetImpl> make_mixed(const Dataset& data, const MixupOptions& options) {
     check(data.defined(), "Mixup: the data set is undefined");
+    check(!data.impl()->weight_shape().has_value(),
+          "Mixup: the data set has sample weights, which cannot be mixed: give them to what Mixup makes");
     check(options.alpha >= 0 && std::isfinite(options.alpha), "Mixup: alpha must not be negative, got {}",
           options.alpha);
     const Shape target = data.target_shape();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "layers/layer.h"
@@ -32,8 +33,22 @@ class HEDDLE_API Activation : public Layer {
 
     Kind kind() const;
     static std::string_view name_of(Kind kind);
-    /// Throws `Error` for an unknown name.
+    /// Throws `Error` that lists the names there are.
     static Kind parse(std::string_view name);
+};
+
+/// An activation function as a setting of a layer: `Activation::relu`, or its name as in Keras, `"relu"`.
+class HEDDLE_API ActivationKind {
+  public:
+    ActivationKind(Activation::Kind kind = Activation::linear) : kind_(kind) {}
+    /// Throws `Error` that lists the names there are.
+    ActivationKind(const char* name) : kind_(Activation::parse(name)) {}
+    ActivationKind(const std::string& name) : kind_(Activation::parse(name)) {}
+
+    operator Activation::Kind() const { return kind_; }
+
+  private:
+    Activation::Kind kind_;
 };
 
 /// The function itself. leaky_relu has Keras's slope 0.2; `LeakyReLU` takes any.

@@ -14,7 +14,7 @@ struct Conv2DOptions {
     Padding padding = Padding::valid;
     Size2 dilation_rate = 1;
     std::int64_t groups = 1;
-    Activation::Kind activation = Activation::linear;
+    ActivationKind activation = Activation::linear;
     bool use_bias = true;
     Initializer kernel_initializer = Initializer::glorot_uniform;
     Initializer bias_initializer = Initializer::zeros;
@@ -47,7 +47,7 @@ struct Conv2DTransposeOptions {
     /// More pixels at the bottom and right, fewer than the strides. Default: what `padding` says above; PyTorch's is 0.
     std::optional<Size2> output_padding = {};
     Size2 dilation_rate = 1;
-    Activation::Kind activation = Activation::linear;
+    ActivationKind activation = Activation::linear;
     bool use_bias = true;
     Initializer kernel_initializer = Initializer::glorot_uniform;
     Initializer bias_initializer = Initializer::zeros;

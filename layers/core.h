@@ -7,7 +7,7 @@
 namespace heddle {
 
 struct DenseOptions {
-    Activation::Kind activation = Activation::linear;
+    ActivationKind activation = Activation::linear;
     bool use_bias = true;
     Initializer kernel_initializer = Initializer::glorot_uniform;
     Initializer bias_initializer = Initializer::zeros;

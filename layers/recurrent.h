@@ -17,7 +17,7 @@
 namespace heddle {
 
 struct SimpleRNNOptions {
-    Activation::Kind activation = Activation::tanh;  ///< or relu
+    ActivationKind activation = Activation::tanh;  ///< or relu
     bool use_bias = true;
     bool return_sequences = false;  ///< every step's output [batch, time, units] instead of the last one [batch, units]
     bool return_state = false;      ///< one more output, the final state [batch, units]

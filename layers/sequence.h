@@ -15,7 +15,7 @@ struct Conv1DOptions {
     Padding padding = Padding::valid;  ///< or same, causal, pixels(0, 0, before, behind)
     std::int64_t dilation_rate = 1;
     std::int64_t groups = 1;
-    Activation::Kind activation = Activation::linear;
+    ActivationKind activation = Activation::linear;
     bool use_bias = true;
     Initializer kernel_initializer = Initializer::glorot_uniform;
     Initializer bias_initializer = Initializer::zeros;

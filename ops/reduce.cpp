@@ -74,6 +74,13 @@ Tensor arg_reduce(const char* operation, bool max, const Tensor& x, int axis, bo
     return y;
 }
 
+/// The variance, in f32 where x has 16 bits.
+Tensor wide_variance(const char* operation, const Tensor& x, std::initializer_list<int> axes, bool keep_dims) {
+    require(x.defined() && is_floating(x.dtype()), operation, "expected a floating tensor, got {}", x);
+    const Tensor values = x.to(wide(x.dtype()));
+    return mean(square(values - mean(values, axes, true)), axes, keep_dims);
+}
+
 }  // namespace
 
 Tensor sum(const Tensor& x, std::initializer_list<int> axes, bool keep_dims) {
@@ -81,6 +88,14 @@ Tensor sum(const Tensor& x, std::initializer_list<int> axes, bool keep_dims) {
 }
 Tensor mean(const Tensor& x, std::initializer_list<int> axes, bool keep_dims) {
     return reduce("mean", ReduceOp::mean, x, axes, keep_dims);
+}
+Tensor variance(const Tensor& x, std::initializer_list<int> axes, bool keep_dims) {
+    return wide_variance("variance", x, axes, keep_dims).to(x.dtype());
+}
+Tensor std(const Tensor& x, std::initializer_list<int> axes, bool keep_dims) {
+    const Tensor squares = wide_variance("std", x, axes, keep_dims), none = equal(squares, 0.0);
+    const Tensor root = sqrt(where(none, Tensor::scalar(1, squares.options()), squares));
+    return where(none, Tensor::scalar(0, squares.options()), root).to(x.dtype());
 }
 Tensor max(const Tensor& x, std::initializer_list<int> axes, bool keep_dims) {
     return reduce("max", ReduceOp::max, x, axes, keep_dims);

@@ -10,6 +10,10 @@ namespace heddle::ops {
 /// Over `axes` (negative ones count from the end; none: over all). The reduced axes are dropped, or kept as 1.
 HEDDLE_API Tensor sum(const Tensor& x, std::initializer_list<int> axes = {}, bool keep_dims = false);
 HEDDLE_API Tensor mean(const Tensor& x, std::initializer_list<int> axes = {}, bool keep_dims = false);
+/// The mean of the squared distances from the mean (divided by the number of elements, not by one less), and its root,
+/// whose gradient is 0 where it is 0 (as PyTorch's). In two passes. Floating.
+HEDDLE_API Tensor variance(const Tensor& x, std::initializer_list<int> axes = {}, bool keep_dims = false);
+HEDDLE_API Tensor std(const Tensor& x, std::initializer_list<int> axes = {}, bool keep_dims = false);
 /// Differentiable: equal extremes share the gradient evenly (as PyTorch's amax).
 HEDDLE_API Tensor max(const Tensor& x, std::initializer_list<int> axes = {}, bool keep_dims = false);
 HEDDLE_API Tensor min(const Tensor& x, std::initializer_list<int> axes = {}, bool keep_dims = false);

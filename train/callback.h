@@ -70,7 +70,8 @@ class HEDDLE_API Callback {
 struct Monitor {
     enum class Mode { automatic, min, max };
     std::string name = "val_loss";
-    Mode mode = Mode::automatic;  ///< automatic: max where the name has "acc", "auc" or "f1" in it, else min
+    /// automatic: max where the name has "acc", "auc", "f1", "precision", "recall" or "top_k" in it, else min.
+    Mode mode = Mode::automatic;
 };
 
 struct ModelCheckpointOptions {

@@ -86,15 +86,16 @@ void Fitting::check_options() const {
 
 void Fitting::split(const Dataset& data) {
     check(data.defined() && data.size() > 0, "fit: the data set is empty");
-    train_ = data;
+    const Dataset all = options_.sample_weight.defined() ? data.with_sample_weight(options_.sample_weight) : data;
+    train_ = all;
     validation_ = options_.validation_data.dataset();
     if (options_.validation_split > 0) {
         const auto kept =
             static_cast<std::int64_t>(std::floor(static_cast<double>(data.size()) * (1 - options_.validation_split)));
         check(kept > 0 && kept < data.size(), "fit: validation_split {} of {} examples leaves one part empty",
               options_.validation_split, data.size());
-        train_ = data.slice(0, kept);
-        validation_ = data.slice(kept, data.size());
+        train_ = all.slice(0, kept);
+        validation_ = all.slice(kept, all.size());
     }
     if (validation_.defined()) {
         check(validation_.size() > 0, "fit: the validation data is empty");
@@ -135,7 +136,7 @@ void Fitting::begin() {
     source_.emplace(train_, batches, detail::device_of(model_), compute_dtype(detail::precision_of(model_)),
                     options_.resident_bytes);
     history_.resident = source_->resident();
-    steps_.emplace(model_, parameters_, loss_, options_.capture);
+    steps_.emplace(model_, parameters_, loss_, options_.capture, options_.class_weight);
     if (validation_.defined()) {
         batches.shuffle = false;
         evaluation_.emplace(

@@ -1,5 +1,6 @@
 #include "train/loss.h"
 
+#include <algorithm>
 #include <array>
 
 #include "core/check.h"
@@ -24,25 +25,38 @@ Tensor like_prediction(const char* loss, const Tensor& target, const Tensor& pre
     return target.shape() == prediction.shape() ? same_type : same_type.reshape(prediction.shape());
 }
 
-/// A mask of the first dimensions with as many more of extent 1 as make `rank` of them.
-Tensor reaching(const Tensor& mask, int rank) {
-    Shape shape = mask.shape();
+/// Something of the first dimensions with as many more of extent 1 as make `rank` of them.
+Tensor reaching(const Tensor& some, int rank) {
+    Shape shape = some.shape();
     while (shape.rank() < rank) shape.push_back(1);
-    return mask.reshape(shape);
+    return some.reshape(shape);
 }
 
-/// The mean of values [batch, time, ...] over the steps that count by a boolean mask of their first dimensions.
-Tensor mean_of_counted(const Tensor& values, const Tensor& mask) {
-    const Tensor sum = ops::sum(ops::where(reaching(mask, values.rank()), values, Tensor::scalar(0, values.options())));
+/// The mean of values [batch, time, ...]: each times its weight, over the steps that count. The boolean mask and the
+/// weights are of the values' first dimensions, or undefined.
+Tensor weighted_mean(const Tensor& values, const Tensor& mask, const Tensor& weight) {
+    const auto fits = [&](const Tensor& some) {
+        return !some.defined() ||
+               (some.rank() <= values.rank() && values.shape().range(0, some.rank()) == some.shape());
+    };
+    check(fits(mask), "the loss has values {}, and the mask is {}: it must be of their first dimensions",
+          values.shape(), mask);
+    check(fits(weight), "the loss has values {}, and the weights are {}: they must be of its first dimensions",
+          values.shape(), weight);
+    const Tensor weighted = weight.defined() ? values * reaching(weight.to(values.dtype()), values.rank()) : values;
+    if (!mask.defined()) return ops::mean(weighted);
+    const Tensor sum =
+        ops::sum(ops::where(reaching(mask, values.rank()), weighted, Tensor::scalar(0, values.options())));
     const Tensor counted = ops::binary(ops::BinaryOp::maximum, ops::sum(mask.to(values.dtype())), 1.0);
     return sum / (counted * (static_cast<double>(values.elements()) / static_cast<double>(mask.elements())));
 }
 
-/// `values(reduction)` as one number: where the prediction carries a mask, over the steps that count.
+/// `values(reduction)` as one number, by the mask and the weights that the prediction carries.
 template <class Values>
 Tensor over_steps(const Tensor& prediction, const Values& values) {
-    const Tensor mask = ops::mask_of(prediction);
-    return mask.defined() ? mean_of_counted(values(Reduction::none), mask) : values(Reduction::mean);
+    const Tensor mask = ops::mask_of(prediction), weight = ops::weight_of(prediction);
+    if (!mask.defined() && !weight.defined()) return values(Reduction::mean);
+    return weighted_mean(values(Reduction::none), mask, weight);
 }
 
 /// The same of values that are there.
@@ -68,15 +82,16 @@ Tensor sparse_crossentropy(const Tensor& prediction, const Tensor& target,
     settings.from_logits = options.from_logits;
     if (options.ignore_class) settings.ignore_index = *options.ignore_class;
     Tensor mask = ops::mask_of(prediction);
-    if (!mask.defined()) return ops::cross_entropy(prediction, labels, settings);
+    const Tensor weight = ops::weight_of(prediction);
+    if (!mask.defined() && !weight.defined()) return ops::cross_entropy(prediction, labels, settings);
     // What stands for a label where there is no step is not looked at.
-    mask = reaching(mask, labels.rank());
-    labels = ops::where(mask, labels, Tensor::scalar(0, labels.options()));
-    if (options.ignore_class)
-        mask = ops::binary(ops::BinaryOp::logical_and, mask,
-                           ops::binary(ops::BinaryOp::not_equal, labels, static_cast<double>(*options.ignore_class)));
+    if (mask.defined()) labels = ops::where(reaching(mask, labels.rank()), labels, Tensor::scalar(0, labels.options()));
+    if (options.ignore_class) {
+        const Tensor others = ops::binary(ops::BinaryOp::not_equal, labels, static_cast<double>(*options.ignore_class));
+        mask = mask.defined() ? ops::binary(ops::BinaryOp::logical_and, reaching(mask, labels.rank()), others) : others;
+    }
     settings.reduction = Reduction::none;
-    return mean_of_counted(ops::cross_entropy(prediction, labels, settings), mask);
+    return weighted_mean(ops::cross_entropy(prediction, labels, settings), mask, weight);
 }
 
 Tensor categorical_crossentropy(const Tensor& prediction, const Tensor& target,
@@ -178,55 +193,61 @@ Loss::Loss(const std::string& name) {
 Tensor Loss::operator()(const Tensor& prediction, const Tensor& target) const {
     check(static_cast<bool>(function_), "no loss was given");
     const Tensor value = function_(prediction, target);
-    check(value.defined() && value.elements() == 1, "loss \"{}\" must give one number, got {}", name_,
-          value.defined() ? value.shape().to_string() : "nothing");
-    return value;
+    const Tensor weight = ops::weight_of(prediction);
+    if (value.defined() && value.elements() == 1 && (targets_ != Targets::any || !weight.defined())) return value;
+    const Shape batch = prediction.shape().range(0, std::min(prediction.rank(), 1));
+    check(value.defined() && value.rank() >= 1 && value.shape().range(0, batch.rank()) == batch,
+          "loss \"{}\" gives {}: expected {}a value for each example, {} or more dimensions", name_,
+          value.defined() ? value.shape().to_string() : "nothing",
+          weight.defined() ? "(as there are weights) " : "one number, or ", batch);
+    return weighted_mean(value, ops::mask_of(prediction), weight);
 }
 
 SparseCategoricalCrossentropy::SparseCategoricalCrossentropy(const SparseCategoricalCrossentropyOptions& options)
-    : Loss("sparse_categorical_crossentropy",
+    : Loss("sparse_categorical_crossentropy", Targets::classes,
            [options](const Tensor& p, const Tensor& t) { return sparse_crossentropy(p, t, options); }) {}
 
 CategoricalCrossentropy::CategoricalCrossentropy(const CategoricalCrossentropyOptions& options)
-    : Loss("categorical_crossentropy",
+    : Loss("categorical_crossentropy", Targets::classes,
            [options](const Tensor& p, const Tensor& t) { return categorical_crossentropy(p, t, options); }) {}
 
 BinaryCrossentropy::BinaryCrossentropy(const BinaryCrossentropyOptions& options)
-    : Loss("binary_crossentropy",
+    : Loss("binary_crossentropy", Targets::binary,
            [options](const Tensor& p, const Tensor& t) { return binary_crossentropy(p, t, options); }) {}
 
 MeanSquaredError::MeanSquaredError()
-    : Loss("mean_squared_error", [](const Tensor& p, const Tensor& t) {
+    : Loss("mean_squared_error", Targets::numbers, [](const Tensor& p, const Tensor& t) {
           const Tensor wanted = like_prediction("MeanSquaredError", t, p);
           return over_steps(p, [&](Reduction r) { return ops::mean_squared_error(p, wanted, r); });
       }) {}
 
 MeanAbsoluteError::MeanAbsoluteError()
-    : Loss("mean_absolute_error", [](const Tensor& p, const Tensor& t) {
+    : Loss("mean_absolute_error", Targets::numbers, [](const Tensor& p, const Tensor& t) {
           const Tensor wanted = like_prediction("MeanAbsoluteError", t, p);
           return over_steps(p, [&](Reduction r) { return ops::mean_absolute_error(p, wanted, r); });
       }) {}
 
 Huber::Huber(const HuberOptions& options)
-    : Loss("huber", [options](const Tensor& p, const Tensor& t) {
+    : Loss("huber", Targets::numbers, [options](const Tensor& p, const Tensor& t) {
           const Tensor wanted = like_prediction("Huber", t, p);
           return over_steps(p, [&](Reduction r) { return ops::huber(p, wanted, options.delta, r); });
       }) {}
 
-KLDivergence::KLDivergence() : Loss("kl_divergence", kl_divergence) {}
+KLDivergence::KLDivergence() : Loss("kl_divergence", Targets::classes, kl_divergence) {}
 
 Poisson::Poisson()
-    : Loss("poisson", [](const Tensor& p, const Tensor& t) {
+    : Loss("poisson", Targets::numbers, [](const Tensor& p, const Tensor& t) {
           return mean_over_steps(p, p - like_prediction("Poisson", t, p) * ops::log(p + smallest));
       }) {}
 
-CosineSimilarity::CosineSimilarity() : Loss("cosine_similarity", cosine_similarity) {}
+CosineSimilarity::CosineSimilarity() : Loss("cosine_similarity", Targets::numbers, cosine_similarity) {}
 
 Hinge::Hinge()
-    : Loss("hinge", [](const Tensor& p, const Tensor& t) { return mean_over_steps(p, hinge("Hinge", p, t)); }) {}
+    : Loss("hinge", Targets::binary,
+           [](const Tensor& p, const Tensor& t) { return mean_over_steps(p, hinge("Hinge", p, t)); }) {}
 
 SquaredHinge::SquaredHinge()
-    : Loss("squared_hinge", [](const Tensor& p, const Tensor& t) {
+    : Loss("squared_hinge", Targets::binary, [](const Tensor& p, const Tensor& t) {
           return mean_over_steps(p, ops::square(hinge("SquaredHinge", p, t)));
       }) {}
 

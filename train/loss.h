@@ -11,30 +11,49 @@
 
 namespace heddle {
 
-/// A number to make small: a scalar tensor from a model's output and its target, each with the batch in front. Means
-/// are those over the steps that count where the output carries a mask (ops/mask.h), and 0 where none does. A shared
-/// handle. Names and defaults are Keras'; names in lower case with underscores ("mse",
+/// A number to make small: a scalar tensor from a model's output and its target, each with the batch in front. It is
+/// the mean of the values of examples, steps or elements. Where the output carries weights (ops/mask.h), each value is
+/// multiplied by its own first, and the mean still divides by the number of values (Keras' "sum_over_batch_size", not
+/// by the sum of the weights); where it carries a mask, only what counts is added up and counted, and the loss is 0
+/// where nothing does. A shared handle. Names and defaults are Keras'; names in lower case with underscores ("mse",
 /// "sparse_categorical_crossentropy") give the loss with its defaults.
 class HEDDLE_API Loss {
   public:
     using Function = std::function<Tensor(const Tensor& prediction, const Tensor& target)>;
 
+    /// What the targets of a loss are, for weights of classes.
+    enum class Targets {
+        any,      ///< of a loss of one's own
+        numbers,  ///< no classes
+        classes,  ///< labels, or distributions over the last axis
+        binary    ///< 0 or 1
+    };
+
     Loss() = default;
     Loss(const char* name) : Loss(std::string(name)) {}
     /// Throws `Error` that lists the names there are.
     Loss(const std::string& name);
-    /// A loss of one's own, written with differentiable operations. It sees all steps, and `ops::mask_of(prediction)`.
+    /// A loss of one's own, written with differentiable operations. It gives a value for each example or step, [N] or
+    /// [N, ...] (as in Keras), of which the mean is taken as above; or one number, which is the loss: then it sees all
+    /// steps and `ops::mask_of(prediction)` itself, and cannot be weighted.
     Loss(std::string name, Function function) : name_(std::move(name)), function_(std::move(function)) {}
 
     /// Throws `Error` naming the loss and both shapes where they do not go together.
     Tensor operator()(const Tensor& prediction, const Tensor& target) const;
 
     const std::string& name() const { return name_; }
+    Targets targets() const { return targets_; }
     explicit operator bool() const { return static_cast<bool>(function_); }
+
+  protected:
+    /// One that heeds masks and weights itself.
+    Loss(std::string name, Targets targets, Function function)
+        : name_(std::move(name)), function_(std::move(function)), targets_(targets) {}
 
   private:
     std::string name_;
     Function function_;
+    Targets targets_ = Targets::any;
 };
 
 struct SparseCategoricalCrossentropyOptions {

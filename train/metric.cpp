@@ -11,10 +11,17 @@
 #include "ops/elementwise.h"
 #include "ops/mask.h"
 #include "ops/reduce.h"
+#include "train/detail/binary_metrics.h"
 #include "train/detail/gathered_mean.h"
+#include "train/detail/metric_inputs.h"
 
 namespace heddle {
 namespace {
+
+using detail::counted_of;
+using detail::fail_shapes;
+using detail::floats;
+using detail::on_cpu;
 
 /// A sum and a count; `result` is their quotient.
 class MeanMetric : public MetricImpl {
@@ -28,17 +35,6 @@ class MeanMetric : public MetricImpl {
   protected:
     detail::GatheredMean gathered_;
 };
-
-bool on_cpu(const Tensor& tensor) { return tensor.device().kind == DeviceKind::cpu; }
-
-/// Host copies in the types that the loops below read.
-Tensor floats(const Tensor& tensor) { return tensor.detach().to(Device::cpu()).to(DType::f32); }
-Tensor integers(const Tensor& tensor) { return tensor.to(Device::cpu()).to(DType::i64); }
-
-[[noreturn]] void fail_shapes(const char* metric, const Tensor& prediction, const Tensor& target) {
-    fail(fmt::format("{}: the model gives {}, the targets are {}: they do not go together", metric,
-                     prediction.shape().to_string(), target.shape().to_string()));
-}
 
 /// Integer labels of [..., classes] predictions as [rows]; a target of the predictions' shape gives its largest class.
 Tensor class_labels(const char* metric, const Tensor& prediction, const Tensor& target) {
@@ -59,21 +55,13 @@ Tensor class_labels(const char* metric, const Tensor& prediction, const Tensor& 
         return Tensor::from(labels, Shape{rows});
     }
     if (target.elements() != rows || is_floating(target.dtype())) fail_shapes(metric, prediction, target);
-    return integers(target);
+    return target.to(Device::cpu()).to(DType::i64);
 }
 
-/// Which of `count` rows or elements of a prediction count by its mask: f32 [count], 1 or 0. Undefined: all do.
-Tensor counted_of(const Tensor& prediction, std::int64_t count) {
-    const Tensor mask = ops::mask_of(prediction);
-    if (!mask.defined()) return {};
-    const std::int64_t steps = mask.elements();
-    return ops::broadcast_to(mask.to(DType::f32).reshape(Shape{steps, 1}), Shape{steps, count / steps}).flatten();
-}
-
-/// 1 or 0 of each on the host; null: 1 everywhere.
+/// Of each on the host; null: 1 everywhere.
 const float* on_host(const Tensor& counted) { return counted.defined() ? counted.data<float>() : nullptr; }
 
-/// Adds what holds for the rows or elements that count, [count] on a device.
+/// Adds what holds for the rows or elements, each as often as it counts, [count] on a device.
 void add_counted(detail::GatheredMean& gathered, const Tensor& values, const Tensor& counted) {
     if (!counted.defined()) return gathered.add_total(values.sum(), static_cast<double>(values.elements()));
     gathered.add_total((values * counted).sum(), counted.sum());
@@ -100,13 +88,14 @@ class CategoricalAccuracyImpl final : public MeanMetric {
         const std::int64_t classes = host.shape().back(), rows = labels.elements();
         const std::int64_t* label = labels.data<std::int64_t>();
         const float* scores = host.data<float>();
-        std::int64_t right = 0, all = 0;
+        double right = 0, all = 0;
         for (std::int64_t row = 0; row < rows; ++row, scores += classes) {
-            if ((ignored_ && label[row] == *ignored_) || (counts && counts[row] == 0)) continue;
-            right += std::max_element(scores, scores + classes) - scores == label[row];
-            ++all;
+            const double count = counts ? double{counts[row]} : 1;
+            if ((ignored_ && label[row] == *ignored_) || count == 0) continue;
+            if (std::max_element(scores, scores + classes) - scores == label[row]) right += count;
+            all += count;
         }
-        gathered_.add(static_cast<double>(right), static_cast<double>(all));
+        gathered_.add(right, all);
     }
 
   private:
@@ -134,16 +123,18 @@ class TopKImpl final : public MeanMetric {
         const std::int64_t classes = host.shape().back(), rows = labels.elements();
         const std::int64_t* label = labels.data<std::int64_t>();
         const float *scores = host.data<float>(), *counts = on_host(counted);
-        std::int64_t right = 0, all = 0;
+        double right = 0, all = 0;
         for (std::int64_t row = 0; row < rows; ++row, scores += classes) {
-            if (counts && counts[row] == 0) continue;
-            ++all;
+            const double count = counts ? double{counts[row]} : 1;
+            if (count == 0) continue;
+            all += count;
             check(label[row] >= 0 && label[row] < classes, "{}: label {} of row {} is not in 0 .. {}", name, label[row],
                   row, classes - 1);
             const float own = scores[label[row]];
-            right += std::count_if(scores, scores + classes, [own](float other) { return other > own; }) < k_;
+            if (std::count_if(scores, scores + classes, [own](float other) { return other > own; }) < k_)
+                right += count;
         }
-        gathered_.add(static_cast<double>(right), static_cast<double>(all));
+        gathered_.add(right, all);
     }
 
   private:
@@ -173,9 +164,10 @@ class ElementwiseImpl : public MeanMetric {
         const float *p = a.data<float>(), *t = b.data<float>(), *counts = on_host(counted);
         double total = 0, all = 0;
         for (std::int64_t i = 0; i < a.elements(); ++i) {
-            if (counts && counts[i] == 0) continue;
-            total += function_.number(double{p[i]}, double{t[i]});
-            ++all;
+            const double count = counts ? double{counts[i]} : 1;
+            if (count == 0) continue;
+            total += count * function_.number(double{p[i]}, double{t[i]});
+            all += count;
         }
         gathered_.add(total, all);
     }
@@ -282,6 +274,10 @@ const auto& known_metrics() {
         Named{"sparse_top_k_categorical_accuracy",
               []() -> std::shared_ptr<MetricImpl> { return std::make_shared<TopKImpl>(5); }},
         Named{"binary_accuracy", [] { return elementwise("binary_accuracy", same_side(0.5)); }},
+        Named{"precision", [] { return detail::make_precision(0.5); }},
+        Named{"recall", [] { return detail::make_recall(0.5); }},
+        Named{"f1_score", [] { return detail::make_f1_score(0.5); }},
+        Named{"auc", [] { return detail::make_auc({}); }},
         Named{"mse", [] { return elementwise("mse", squares()); }},
         Named{"mean_squared_error", [] { return elementwise("mean_squared_error", squares()); }},
         Named{"mae", [] { return elementwise("mae", distances()); }},

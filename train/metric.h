@@ -19,7 +19,8 @@ class HEDDLE_API MetricImpl {
     virtual ~MetricImpl();
 
     virtual void reset() = 0;
-    /// Steps that `ops::mask_of(prediction)` leaves out count for nothing in the metrics that have names.
+    /// Steps that `ops::mask_of(prediction)` leaves out count for nothing in the metrics that have names, and the
+    /// others for their `ops::weight_of(prediction)`, which reaches `CompileOptions::weighted_metrics` alone.
     virtual void update(const Tensor& prediction, const Tensor& target) = 0;
     /// Whether `update` only queues work where the tensors are, without reading them: then a captured training step can
     /// hold it. What it adds to must then stay at one address, also through `reset`.
@@ -31,8 +32,8 @@ class HEDDLE_API MetricImpl {
 };
 
 /// A shared handle to a metric. Names: "accuracy", "sparse_categorical_accuracy", "categorical_accuracy",
-/// "binary_accuracy", "top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy", "mse", "mae", "rmse" (and
-/// Keras' long forms).
+/// "binary_accuracy", "top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy", "precision", "recall",
+/// "f1_score", "auc" (train/binary_metrics.h), "mse", "mae", "rmse" (and Keras' long forms).
 class HEDDLE_API Metric {
   public:
     Metric() = default;
@@ -44,6 +45,9 @@ class HEDDLE_API Metric {
     Metric(std::string name, std::shared_ptr<MetricImpl> impl) : name_(std::move(name)), impl_(std::move(impl)) {}
 
     const std::string& name() const { return name_; }
+    /// The same metric, with what it gathers, under another name.
+    Metric named(std::string name) const { return Metric(std::move(name), impl_); }
+    bool is(const Metric& other) const { return impl_ == other.impl_; }
     void reset() const { impl_->reset(); }
     /// Adds a batch. Throws `Error` naming the metric and both shapes where they do not go together.
     void update(const Tensor& prediction, const Tensor& target) const;

@@ -7,6 +7,7 @@
 
 #include "core/check.h"
 #include "core/random.h"
+#include "data/detail/sample_weight.h"
 #include "ops/autograd/grad_mode.h"
 #include "ops/elementwise.h"
 #include "ops/reduce.h"
@@ -115,19 +116,58 @@ const std::vector<Shape>& Model::input_shapes() const {
     return impl_->built_for();
 }
 
+Layer Model::get_layer(const std::string& name) const {
+    state();
+    std::vector<std::string> names;
+    for (const auto& [known, layer] : impl_->children()) {
+        if (known == name) return layer;
+        names.push_back(known);
+    }
+    fail(
+        fmt::format("{}: no layer is called \"{}\"; there are: {}", impl_->class_name(), name, fmt::join(names, ", ")));
+}
+
+Layer Model::get_layer(std::int64_t index) const {
+    state();
+    const auto count = static_cast<std::int64_t>(impl_->children().size());
+    check(index >= -count && index < count, "{}: there is no layer {}: the model has {}", impl_->class_name(), index,
+          count);
+    return impl_->children()[static_cast<std::size_t>(index < 0 ? index + count : index)].second;
+}
+
+namespace {
+
+/// The metrics and the weighted ones, under the names that they have in results.
+std::vector<Metric> all_metrics(const CompileOptions& options) {
+    std::vector<Metric> all = options.metrics;
+    for (const Metric& metric : options.weighted_metrics) {
+        check(static_cast<bool>(metric), "compile: a weighted metric is undefined");
+        const bool taken = std::any_of(options.metrics.begin(), options.metrics.end(),
+                                       [&](const Metric& other) { return other.name() == metric.name(); });
+        all.push_back(taken ? metric.named("weighted_" + metric.name()) : metric);
+    }
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const std::string& name = all[i].name();
+        check(static_cast<bool>(all[i]), "compile: metric {} is undefined", i);
+        check(name != "loss" && name != "seconds" && name != "learning_rate" && name != "samples_per_second",
+              "compile: a metric cannot be called \"{}\"", name);
+        for (std::size_t j = 0; j < i; ++j) {
+            check(all[j].name() != name, "compile: two metrics are called \"{}\"", name);
+            check(!all[j].is(all[i]), "compile: \"{}\" and \"{}\" are one metric: give each list one of its own",
+                  all[j].name(), name);
+        }
+    }
+    return all;
+}
+
+}  // namespace
+
 void Model::compile(const CompileOptions& options) const {
     check(static_cast<bool>(options.optimizer), "compile: no optimizer was given");
     check(static_cast<bool>(options.loss), "compile: no loss was given");
     check(options.l1 >= 0 && options.l2 >= 0, "compile: l1 and l2 must not be negative, got {} and {}", options.l1,
           options.l2);
-    for (std::size_t i = 0; i < options.metrics.size(); ++i) {
-        const std::string& name = options.metrics[i].name();
-        check(static_cast<bool>(options.metrics[i]), "compile: metric {} is undefined", i);
-        check(name != "loss" && name != "seconds" && name != "learning_rate" && name != "samples_per_second",
-              "compile: a metric cannot be called \"{}\"", name);
-        for (std::size_t j = 0; j < i; ++j)
-            check(options.metrics[j].name() != name, "compile: two metrics are called \"{}\"", name);
-    }
+    state().metrics = all_metrics(options);
     state().training = options;
     state().compiled = true;
 }
@@ -147,30 +187,38 @@ const CompileOptions& Model::compiled() const {
 
 const Optimizer& Model::optimizer() const { return compiled().optimizer; }
 const Loss& Model::loss() const { return compiled().loss; }
-const std::vector<Metric>& Model::metrics() const { return compiled().metrics; }
+const std::vector<Metric>& Model::metrics() const {
+    check_compiled(state().compiled);
+    return state_->metrics;
+}
 
 Result Model::evaluate(const Dataset& data, const EvaluateOptions& options) const {
     check_compiled(state().compiled);
     check(data.defined() && data.size() > 0, "evaluate: the data set is empty");
     build(data.input_shapes());
     const EvaluationPlan plan{options.test_augmentation, options.capture, options.resident_bytes};
-    return Evaluation(*this, data.without_augmentation(), {.batch_size = options.batch_size}, plan).run();
+    const Dataset weighted = options.sample_weight.defined() ? data.with_sample_weight(options.sample_weight) : data;
+    return Evaluation(*this, weighted.without_augmentation(), {.batch_size = options.batch_size}, plan).run();
 }
 
 Result Model::evaluate(const Tensor& x, const Tensor& y, const EvaluateOptions& options) const {
     return evaluate(TensorDataset(x, y), options);
 }
 
-Result Model::train_on_batch(const Tensor& x, const Tensor& y) const {
-    return train_on_batch(std::vector<Tensor>{x}, y);
+Result Model::train_on_batch(const Tensor& x, const Tensor& y, const TrainOnBatchOptions& options) const {
+    return train_on_batch(std::vector<Tensor>{x}, y, options);
 }
 
-Result Model::train_on_batch(const std::vector<Tensor>& inputs, const Tensor& y) const {
+Result Model::train_on_batch(const std::vector<Tensor>& inputs, const Tensor& y,
+                             const TrainOnBatchOptions& options) const {
     check_compiled(state().compiled);
     check_rows(inputs, "train_on_batch");
     check(y.defined() && y.rank() >= 1 && y.size(0) == inputs.front().size(0),
           "train_on_batch: {} rows of inputs need as many targets, got {}", inputs.front().size(0),
           y.defined() ? y.shape().to_string() : "nothing");
+    Batch batch{inputs, y};
+    if (options.sample_weight.defined())
+        batch.weight = checked_sample_weight(options.sample_weight, y.size(0), "train_on_batch");
     std::vector<Shape> shapes;
     for (const Tensor& input : inputs) shapes.push_back(input.shape().range(1, input.rank()));
     build(shapes);
@@ -186,7 +234,7 @@ Result Model::train_on_batch(const std::vector<Tensor>& inputs, const Tensor& y)
     GatheredMean loss;
     const NamedTensors parameters = unique_parameters(*this);
     check_trainable(parameters, "train_on_batch");
-    TrainSteps(*this, parameters, loss, false).run({.given = {inputs, y}, .samples = y.size(0)});
+    TrainSteps(*this, parameters, loss, false, options.class_weight).run({.given = batch, .samples = y.size(0)});
     return gathered(*this, loss);
 }
 

@@ -17,6 +17,7 @@
 #include "layers/layer.h"
 #include "layers/symbol.h"
 #include "train/callback.h"
+#include "train/class_weight.h"
 #include "train/history.h"
 #include "train/loss.h"
 #include "train/metric.h"
@@ -34,6 +35,9 @@ struct CompileOptions {
     Optimizer optimizer = {};
     Loss loss = {};
     std::vector<Metric> metrics = {};
+    /// Metrics in which examples have the weights that they have in the loss (`sample_weight`, `class_weight`), as in
+    /// Keras: those of `metrics` have none. One that is called as one of `metrics` becomes "weighted_accuracy".
+    std::vector<Metric> weighted_metrics = {};
     /// l1 sum |w| + l2 sum w^2 over all trainable parameters of rank 2 and more is added to the loss, in training and
     /// in evaluation (Keras' `kernel_regularizer` on every layer), to the penalties of the layers' own regularizers.
     double l1 = 0;
@@ -42,12 +46,15 @@ struct CompileOptions {
     Precision precision = Precision::f32;
 };
 
-/// A data set, or inputs and targets as tensors: `.validation_data = test_set`, `.validation_data = {x, y}`.
+/// A data set, or inputs and targets as tensors, with weights if wanted: `.validation_data = test_set`,
+/// `.validation_data = {x, y}`, `.validation_data = {x, y, sample_weight}`.
 class HEDDLE_API ValidationData {
   public:
     ValidationData() = default;
     ValidationData(Dataset dataset) : dataset_(std::move(dataset)) {}
     ValidationData(const Tensor& x, const Tensor& y) : dataset_(TensorDataset(x, y)) {}
+    ValidationData(const Tensor& x, const Tensor& y, const Tensor& sample_weight)
+        : dataset_(TensorDataset(x, y).with_sample_weight(sample_weight)) {}
     const Dataset& dataset() const { return dataset_; }
 
   private:
@@ -67,6 +74,13 @@ struct FitOptions {
     ValidationData validation_data = {};
     /// The last part of the examples, before any shuffling, is kept for validation (as in Keras).
     double validation_split = 0;
+    /// What the examples of each class count for in the loss (and in weighted metrics) of training, not of validation;
+    /// every class has one. For losses with integer or one-hot labels, or one output of 0 or 1.
+    ClassWeight class_weight = {};
+    /// What each example, or each of its steps, counts for in training: `Dataset::with_sample_weight`.
+    /// `validation_split` splits it, too. Beside `class_weight` the two are multiplied. The loss of a batch is
+    /// sum(weight * loss) / number of losses, whatever the weights add up to (train/loss.h).
+    Tensor sample_weight = {};
     bool shuffle = true;
     int verbose = 1;  ///< 0: nothing, 1: a progress bar (lines where the output is no terminal), 2: a line per epoch
     std::vector<Callback> callbacks = {};
@@ -94,9 +108,15 @@ struct FitOptions {
 
 struct EvaluateOptions {
     std::int64_t batch_size = 128;
+    Tensor sample_weight = {};  ///< as in FitOptions
     TestAugmentation test_augmentation = TestAugmentation::none;
     bool capture = true;                             ///< as in FitOptions
     std::optional<std::size_t> resident_bytes = {};  ///< likewise
+};
+
+struct TrainOnBatchOptions {
+    Tensor sample_weight = {};      ///< as in FitOptions
+    ClassWeight class_weight = {};  ///< likewise
 };
 
 struct LoadOptions {
@@ -123,11 +143,18 @@ class HEDDLE_API Model : public Layer {
     /// Of the inputs, without the batch; empty before the first call or `build`.
     const std::vector<Shape>& input_shapes() const;
 
+    /// One of the layers that the model is made of, by its name or its place: Keras' `get_layer`. A layer that was
+    /// given no name is called by its place ("0", "1", ...); negative places count from the end. Throws `Error` that
+    /// lists the names there are, or says how many layers.
+    Layer get_layer(const std::string& name) const;
+    Layer get_layer(std::int64_t index) const;
+
     /// Sets how the model is trained and judged; may be called again. Optimizer and loss must be given.
     void compile(const CompileOptions& options) const;
     const CompileOptions& compiled() const;
     const Optimizer& optimizer() const;
     const Loss& loss() const;
+    /// Those of `metrics`, then those of `weighted_metrics`.
     const std::vector<Metric>& metrics() const;
 
     /// Trains on the model's device. Bitwise reproducible from `default_generator()`'s state and the options. Throws
@@ -149,8 +176,9 @@ class HEDDLE_API Model : public Layer {
     Tensor predict(const Dataset& data, std::int64_t batch_size = 128) const;
 
     /// One step of training; "loss" and the metrics of this batch, before the step.
-    Result train_on_batch(const Tensor& x, const Tensor& y) const;
-    Result train_on_batch(const std::vector<Tensor>& inputs, const Tensor& y) const;
+    Result train_on_batch(const Tensor& x, const Tensor& y, const TrainOnBatchOptions& options = {}) const;
+    Result train_on_batch(const std::vector<Tensor>& inputs, const Tensor& y,
+                          const TrainOnBatchOptions& options = {}) const;
 
     /// A table of layers, output shapes and parameters. Needs input shapes (`build`, a first call, or `Input`), no
     /// data.

@@ -16,13 +16,14 @@ namespace heddle::autograd {
 class Node;
 
 /// What goes with a tensor besides its elements: what autograd knows of it (a leaf's gradient, or the operation that
-/// made it), and the mask of a sequence.
+/// made it), the mask of a sequence, and weights of examples.
 struct Meta {
     bool requires_grad = false;  ///< a leaf whose gradient is wanted
     Tensor grad = {};
     IntrusivePtr<Node> node = {};
     int output = 0;
-    Tensor mask = {};  ///< ops/mask.h
+    Tensor mask = {};    ///< ops/mask.h
+    Tensor weight = {};  ///< likewise
 };
 
 /// Where a gradient goes: to the output of an earlier operation, or to a leaf. Neither: nobody wants it.

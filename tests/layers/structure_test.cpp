@@ -51,6 +51,43 @@ TEST(Building, LayersMayBeAddedOneByOne) {
               "Sequential: it is built already; add layers before it is called or fitted");
 }
 
+TEST(Building, ActivationsHaveNames) {
+    const std::string name = "gelu";
+    const Activation::Kind kind = DenseOptions{.activation = name}.activation;
+    EXPECT_EQ(kind, Activation::gelu);
+    EXPECT_TRUE(DenseOptions{}.activation == Activation::linear);
+    for (const auto& [by_name, by_kind] : std::vector<std::pair<Layer, Layer>>{
+             {Dense(2, {.activation = "relu"}), Dense(2, {.activation = Activation::relu})},
+             {Conv2D(2, 3, {.activation = "tanh"}), Conv2D(2, 3, {.activation = Activation::tanh})},
+             {Conv2DTranspose(2, 3, {.activation = "elu"}), Conv2DTranspose(2, 3, {.activation = Activation::elu})},
+             {Conv1D(2, 3, {.activation = "silu"}), Conv1D(2, 3, {.activation = Activation::silu})},
+             {SimpleRNN(2, {.activation = "relu"}), SimpleRNN(2, {.activation = Activation::relu})}})
+        EXPECT_EQ(by_name.config(), by_kind.config());
+    EXPECT_EQ(error_of([] { Dense(2, {.activation = "rleu"}); }),
+              "unknown activation \"rleu\": expected one of linear, relu, leaky_relu, elu, selu, sigmoid, tanh, gelu, "
+              "silu, softplus, softsign, softmax, log_softmax, exponential");
+}
+
+TEST(Names, GetLayerByNameAndPlace) {
+    const Dense first(3, {.name = "first"}), last(2);
+    const Sequential chain{first, ReLU(), last};
+    EXPECT_TRUE(chain.get_layer("first") == first);
+    EXPECT_TRUE(chain.get_layer("2") == last);
+    EXPECT_TRUE(chain.get_layer(0) == first);
+    EXPECT_TRUE(chain.get_layer(-1) == last);
+    EXPECT_EQ(error_of([&] { chain.get_layer("second"); }),
+              "Sequential: no layer is called \"second\"; there are: first, 1, 2");
+    EXPECT_EQ(error_of([&] { chain.get_layer(3); }), "Sequential: there is no layer 3: the model has 3");
+    EXPECT_EQ(error_of([&] { chain.get_layer(-4); }), "Sequential: there is no layer -4: the model has 3");
+    const Symbol in = Input({4});
+    const Model graph(in, last(ReLU()(first(in))));
+    EXPECT_TRUE(graph.get_layer("first") == first);
+    EXPECT_TRUE(graph.get_layer(2) == last);
+    EXPECT_EQ(error_of([&] { graph.get_layer("head"); }),
+              "Functional: no layer is called \"head\"; there are: first, 1, 2");
+    EXPECT_THROW(Model().get_layer(0), Error);
+}
+
 TEST(Building, AFailedBuildCanBeTriedAgain) {
     const Sequential model{Dense(4), Conv2D(2, 3)};
     EXPECT_THROW(model(values({2, 3})), Error);

@@ -4,6 +4,7 @@
 #include <map>
 #include <sstream>
 
+#include "core/error.h"
 #include "core/print.h"
 #include "ops/conv.h"
 #include "ops/copy.h"
@@ -135,6 +136,21 @@ TEST(OpsValues, ArgReductionsTakeTheFirstOfEqualOnes) {
     const auto [values, places] = topk(f32({2, 7, 7, 1}), 3);
     EXPECT_EQ(values.to_vector<float>(), (Floats{7, 7, 2}));
     EXPECT_EQ(places.to_vector<std::int64_t>(), (Integers{1, 2, 0}));
+}
+
+TEST(OpsValues, VarianceDoesNotCancel) {
+    // Far from 0: the mean of squares less the square of the mean would be nonsense.
+    const Tensor x = Tensor::from<float>({10000.0f, 10001.0f, 10002.0f, 10003.0f}, {2, 2});
+    EXPECT_NEAR(ops::variance(x).item(), 1.25, 1e-6);
+    EXPECT_NEAR(ops::std(x).item(), std::sqrt(1.25), 1e-6);
+    EXPECT_EQ(ops::variance(x, {0}).to_vector<float>(), (std::vector<float>{1, 1}));
+    EXPECT_EQ(ops::variance(x, {-1}, true).shape(), (Shape{2, 1}));
+    EXPECT_EQ(ops::std(x, {1}).to_vector<float>(), (std::vector<float>{0.5f, 0.5f}));
+    // 16 bits: computed in 32, where the squares would be infinite.
+    const Tensor far = Tensor::from<float>({-3000, 3000}, {2}).to(DType::f16);
+    EXPECT_EQ(ops::std(far).dtype(), DType::f16);
+    EXPECT_EQ(ops::std(far).item(), 3000);
+    EXPECT_THROW(ops::variance(Tensor::arange(3)), Error);
 }
 
 TEST(OpsValues, SlicesCountFromTheEndAndAreClamped) {

@@ -1,6 +1,7 @@
 #include "train/detail/evaluation.h"
 
 #include "ops/autograd/grad_mode.h"
+#include "ops/mask.h"
 #include "train/detail/state.h"
 #include "train/detail/step.h"
 
@@ -31,8 +32,9 @@ Result Evaluation::run() {
 void Evaluation::queue(const Batch& batch) {
     const Tensor target = batch.target.to(device_);
     const Tensor prediction = averaged_output(model_, prepared_inputs(model_, batch.inputs, device_), augmentation_);
+    ops::set_weight(prediction, batch.weight.defined() ? batch.weight.to(device_) : Tensor());
     loss_.add_mean(model_.loss()(prediction, target), static_cast<double>(batch.size()));
-    for (const Metric& metric : model_.metrics()) metric.update(prediction, target);
+    update_metrics(model_, prediction, target);
 }
 
 }  // namespace heddle::detail

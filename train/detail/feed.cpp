@@ -88,6 +88,8 @@ void DeviceFeed::fetch() {
     for (std::size_t i = 0; i < host_.inputs.size(); ++i)
         slot.batch.inputs[i] = send(slot, i, host_.inputs[i], slot.batch.inputs[i]);
     slot.batch.target = send(slot, host_.inputs.size(), host_.target, slot.batch.target);
+    if (host_.weight.defined())
+        slot.batch.weight = send(slot, host_.inputs.size() + 1, host_.weight, slot.batch.weight);
     driver(device_).record(slot.copied, stream_);
     slot.used = true;
     ++under_way_;

@@ -12,7 +12,7 @@ namespace heddle {
 /// Whether larger values of the monitored name are better.
 inline bool larger_is_better(const std::string& name, Monitor::Mode mode) {
     if (mode != Monitor::Mode::automatic) return mode == Monitor::Mode::max;
-    for (const char* part : {"acc", "auc", "f1", "top_k"})
+    for (const char* part : {"acc", "auc", "f1", "precision", "recall", "top_k"})
         if (name.find(part) != std::string::npos) return true;
     return false;
 }

@@ -13,7 +13,8 @@ StepRecorder::Key key_of(const StepBatch& batch, const NamedTensors& tensors, do
     StepRecorder::Key key;
     if (batch.resident) key.batch.emplace_back(Shape{batch.samples}, DType::i64);
     for (const Tensor& input : batch.given.inputs) key.batch.emplace_back(input.shape(), input.dtype());
-    if (batch.given.target.defined()) key.batch.emplace_back(batch.given.target.shape(), batch.given.target.dtype());
+    for (const Tensor& beside : {batch.given.target, batch.given.weight})
+        if (beside.defined()) key.batch.emplace_back(beside.shape(), beside.dtype());
     for (const auto& [name, tensor] : tensors) key.tensors.emplace_back(tensor.raw(), tensor.requires_grad());
     key.seed = default_generator().seed();
     key.share = share;
@@ -54,11 +55,11 @@ bool StepRecorder::try_capture(Recording& recording, const StepBatch& batch,
         offset_ = Tensor::zeros(Shape{1}, {DType::i64, device_});
         offset_now_ = 0;
     }
-    recording.batch = Batch();
-    for (const Tensor& input : batch.given.inputs)
-        recording.batch.inputs.push_back(Tensor::empty(input.shape(), {input.dtype(), device_}));
-    if (const Tensor& target = batch.given.target; target.defined())
-        recording.batch.target = Tensor::empty(target.shape(), {target.dtype(), device_});
+    const auto place = [this](const Tensor& like) {
+        return like.defined() ? Tensor::empty(like.shape(), {like.dtype(), device_}) : Tensor();
+    };
+    recording.batch = Batch{.target = place(batch.given.target), .weight = place(batch.given.weight)};
+    for (const Tensor& input : batch.given.inputs) recording.batch.inputs.push_back(place(input));
     try {
         recording.graph = Graph::capture(device_, [&] {
             const DeviceOffset offsets(static_cast<const std::uint64_t*>(offset_.raw()));
@@ -86,6 +87,7 @@ void StepRecorder::replay(const Recording& recording, const StepBatch& batch) {
     for (std::size_t i = 0; i < recording.batch.inputs.size(); ++i)
         recording.batch.inputs[i].copy_(batch.given.inputs[i]);
     if (recording.batch.target.defined()) recording.batch.target.copy_(batch.given.target);
+    if (recording.batch.weight.defined()) recording.batch.weight.copy_(batch.given.weight);
     Generator& generator = default_generator();
     if (recording.offsets_taken > 0 && offset_now_ != generator.offset())
         offset_.copy_(Tensor::from({static_cast<std::int64_t>(generator.offset())}, Shape{1}));

@@ -63,20 +63,20 @@ std::size_t ResidentData::bytes(const StoredExamples& stored) {
     std::size_t all = stored.target.bytes();
     for (const Tensor& input : stored.inputs) all += input.bytes();
     const auto rows = static_cast<std::size_t>(std::max<std::int64_t>(stored.target.size(0), 1));
-    return (all / rows + plan) * static_cast<std::size_t>(rows_of(stored));
+    const std::size_t weights = stored.weight.defined() ? stored.weight.bytes() : 0;
+    return (all / rows + plan) * static_cast<std::size_t>(rows_of(stored)) + weights;
 }
 
 void ResidentData::place(const StoredExamples& stored) {
     const NoGrad no_grad;
     for (const Tensor& input : stored.inputs) inputs_.push_back(chosen(input, stored.rows).to(device_));
     target_ = chosen(stored.target, stored.rows).to(device_);
+    if (stored.weight.defined()) weight_ = stored.weight.to(device_);
     const auto table = [&](const Shape& shape, DType dtype) { return Tensor::zeros(shape, {dtype, device_}); };
     order_ = table(Shape{size_}, DType::i64);
     position_ = table(Shape{1}, DType::i64);
-    if (!pictures_) {
-        places_ = Tensor::arange(std::min(options_.batch_size, size_)).to(device_);
-        return;
-    }
+    if (!pictures_ || weight_.defined()) places_ = Tensor::arange(std::min(options_.batch_size, size_)).to(device_);
+    if (!pictures_) return;
     const auto channels = [&](const std::vector<float>& values) {
         return values.empty() ? Tensor()
                               : Tensor::from(values, Shape{static_cast<std::int64_t>(values.size())}, device_);
@@ -135,7 +135,12 @@ Batch ResidentData::make(std::int64_t count) {
     for (const Tensor& input : inputs_)
         batch.inputs.push_back(Tensor::empty(with_rows(input, count), {pictures_ ? dtype_ : input.dtype(), device_}));
     batch.target = Tensor::empty(with_rows(target_, count), target_.options());
-    pictures_ ? make_pictures(batch) : make_rows(count, batch);
+    const Tensor examples = places_.defined() ? next_examples(count) : Tensor();
+    pictures_ ? make_pictures(batch) : make_rows(examples, batch);
+    if (weight_.defined()) {
+        batch.weight = Tensor::empty(with_rows(weight_, count), weight_.options());
+        gather_rows(weight_, examples, batch.weight);
+    }
     const View position = ops::view(position_);
     ops::run(kernels::scalar_binary(),
              {.op = kernels::BinaryOp::add, .scalar = static_cast<double>(count), .x = position, .y = position},
@@ -171,12 +176,16 @@ void ResidentData::make_pictures(const Batch& batch) const {
              std::span<const Tensor* const>(writes));
 }
 
-void ResidentData::make_rows(std::int64_t count, const Batch& batch) const {
-    const Tensor places = places_.slice(0, count) + position_;
-    const Tensor examples = Tensor::empty(Shape{count}, {DType::i64, device_});
-    gather_rows(order_, places, examples);
+void ResidentData::make_rows(const Tensor& examples, const Batch& batch) const {
     for (std::size_t i = 0; i < inputs_.size(); ++i) gather_rows(inputs_[i], examples, batch.inputs[i]);
     gather_rows(target_, examples, batch.target);
+}
+
+/// The numbers of the examples of the next batch: i64 [count], on the device.
+Tensor ResidentData::next_examples(std::int64_t count) const {
+    const Tensor examples = Tensor::empty(Shape{count}, {DType::i64, device_});
+    gather_rows(order_, places_.slice(0, count) + position_, examples);
+    return examples;
 }
 
 }  // namespace heddle::detail

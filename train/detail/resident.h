@@ -43,7 +43,8 @@ class ResidentData {
     Plan plan(std::uint64_t epoch) const;
     void send(const Plan& plan);
     void make_pictures(const Batch& batch) const;
-    void make_rows(std::int64_t count, const Batch& batch) const;
+    void make_rows(const Tensor& examples, const Batch& batch) const;
+    Tensor next_examples(std::int64_t count) const;
 
     LoaderOptions options_;
     Device device_;
@@ -53,7 +54,7 @@ class ResidentData {
     DType dtype_;
 
     std::vector<Tensor> inputs_;  // all examples, on the device
-    Tensor target_, mean_, inverse_deviation_;
+    Tensor target_, weight_, mean_, inverse_deviation_;
     Tensor order_, shifts_, flips_, holes_;  // the epoch's, a row for each place in it
     Tensor position_, places_;               // i64 [1]: where the next batch begins; 0, 1, ... a batch long
 

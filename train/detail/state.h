@@ -15,6 +15,7 @@ struct Model::State {
     bool compiled = false;
     bool trained_on_batch = false;
     CompileOptions training = {};
+    std::vector<Metric> metrics = {};  // all, under their names in results
     std::vector<std::string> class_names = {};
     std::optional<Preprocessing> preprocessing = {};
     std::optional<TextVectorization> text_vectorization = {};

@@ -9,6 +9,17 @@
 #include "train/detail/state.h"
 
 namespace heddle::detail {
+namespace {
+
+/// a * b of the same first dimensions; the result has the longer shape of the two.
+Tensor product(Tensor a, Tensor b) {
+    if (a.rank() < b.rank()) std::swap(a, b);
+    Shape shape = b.shape();
+    while (shape.rank() < a.rank()) shape.push_back(1);
+    return a * b.reshape(shape);
+}
+
+}  // namespace
 
 std::vector<Tensor> prepared_inputs(const Model& model, const std::vector<Tensor>& inputs, Device device) {
     const DType dtype = compute_dtype(precision_of(model));
@@ -34,11 +45,21 @@ bool metrics_stay(const Model& model) {
                        [](const Metric& metric) { return metric.on_device(); });
 }
 
-TrainSteps::TrainSteps(const Model& model, NamedTensors parameters, GatheredMean& loss, bool capture)
+void update_metrics(const Model& model, const Tensor& prediction, const Tensor& target) {
+    const Tensor plain = prediction.detach();
+    ops::set_mask(plain, ops::mask_of(prediction));
+    const std::size_t unweighted = model.compiled().metrics.size();
+    for (std::size_t i = 0; i < model.metrics().size(); ++i)
+        model.metrics()[i].update(i < unweighted ? plain : prediction, target);
+}
+
+TrainSteps::TrainSteps(const Model& model, NamedTensors parameters, GatheredMean& loss, bool capture,
+                       const ClassWeight& class_weight)
     : model_(model),
       parameters_(std::move(parameters)),
       loss_(loss),
       device_(parameters_.empty() ? Device() : parameters_.front().second.device()),
+      class_weights_(class_weight, device_),
       recorder_(device_, capture && metrics_stay(model), "training step") {
     model.optimizer().set_loss_scaling(precision_of(model) == Precision::f16);
 }
@@ -57,11 +78,13 @@ void TrainSteps::queue(const Batch& batch, const StepPart& part) {
     try {
         const Tensor target = batch.target.to(device_);
         Tensor prediction = first_output(model_, prepared_inputs(model_, batch.inputs, device_), true);
+        weigh(prediction, target, batch.weight);
         Tensor value = model_.loss()(prediction, target);
         if (const Tensor added = penalty(model_, parameters_); added.defined()) value = value + added;
-        const Tensor mask = ops::mask_of(prediction);
+        const Tensor mask = ops::mask_of(prediction), weight = ops::weight_of(prediction);
         prediction = prediction.detach();
         ops::set_mask(prediction, mask);
+        ops::set_weight(prediction, weight);
         model_.optimizer().scale_loss(part.share == 1 ? value : value * part.share).backward();
         if (part.whole()) {
             model_.optimizer().apply(parameters_);
@@ -72,11 +95,21 @@ void TrainSteps::queue(const Batch& batch, const StepPart& part) {
         if (part.last) model_.apply_constraints();
         drop_gradients();
         loss_.add_mean(value.detach(), static_cast<double>(batch.size()));
-        for (const Metric& metric : model_.metrics()) metric.update(prediction, target);
+        update_metrics(model_, prediction, target);
     } catch (...) {
         drop_gradients();
         throw;
     }
+}
+
+/// Gives an output the weights of its examples: their own times those of their classes.
+void TrainSteps::weigh(const Tensor& prediction, const Tensor& target, const Tensor& weight) const {
+    Tensor all = weight.defined() ? weight.to(device_) : Tensor();
+    if (class_weights_.defined()) {
+        Tensor by_class = class_weights_.of(model_.loss(), prediction, target);
+        all = all.defined() ? product(all, by_class) : by_class;
+    }
+    ops::set_weight(prediction, all);
 }
 
 void TrainSteps::drop_gradients() {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "train/detail/class_weights.h"
 #include "train/detail/gathered_mean.h"
 #include "train/detail/recorder.h"
 #include "train/model.h"
@@ -21,6 +22,9 @@ Tensor first_output(const Model& model, const std::vector<Tensor>& inputs, bool 
 /// The same without training, averaged over changed copies of the pictures (train/test_augmentation.h).
 Tensor averaged_output(const Model& model, const std::vector<Tensor>& inputs, TestAugmentation augmentation);
 
+/// Updates the metrics with an output; its weights reach only the weighted ones.
+void update_metrics(const Model& model, const Tensor& prediction, const Tensor& target);
+
 /// A batch as part of a step whose gradients come from several.
 struct StepPart {
     double share = 1;  ///< of the step's examples: what the batch's mean loss counts for
@@ -36,7 +40,8 @@ struct StepPart {
 /// needs metrics that stay on the device; a loss or layer that waits for the device makes it fail.
 class TrainSteps {
   public:
-    TrainSteps(const Model& model, NamedTensors parameters, GatheredMean& loss, bool capture);
+    TrainSteps(const Model& model, NamedTensors parameters, GatheredMean& loss, bool capture,
+               const ClassWeight& class_weight = {});
 
     void run(const StepBatch& batch, const StepPart& part = {});
     /// Steps that were replays.
@@ -44,6 +49,7 @@ class TrainSteps {
 
   private:
     void queue(const Batch& batch, const StepPart& part);
+    void weigh(const Tensor& prediction, const Tensor& target, const Tensor& weight) const;
     void place_sums();
     void add_to_sums();
     void apply_sums();
@@ -53,6 +59,7 @@ class TrainSteps {
     NamedTensors parameters_;
     GatheredMean& loss_;
     Device device_;
+    ClassWeights class_weights_;
 
     StepRecorder recorder_;
     StepRecorder::Recording without_optimizer_, with_optimizer_;

@@ -6,7 +6,10 @@ parameter's first gradient in f64 the norm and 16 projections on vectors of rand
 losses of some steps of SGD in f64; and how far f32 drifts from them, as the largest of eight runs that
 differ in rounding alone. Everything is in PyTorch's names and layouts.
 
-    python3 tests/train/make_training_vectors.py [NAME ...]        needs numpy, torch and torchvision
+    python3 tests/train/make_training_vectors.py [--more] [NAME ...]        needs numpy, torch and torchvision
+
+Instruction sets round differently, too: --more, on another machine, adds its eight runs to those of a file. The files
+hold the drift of runs with AVX-512 and, resnet18's, with AVX2.
 
 The rates are small: where training amplifies rounding, as ResNet-20 does at 0.001 already, the drift of some runs says
 little about that of another.
@@ -71,6 +74,15 @@ def train(make, shape, size, rate, steps, dtype, first_batch, turn=0):
     return first, losses
 
 
+def read(path):
+    data = path.read_bytes()
+    (size,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8:8 + size])
+    metadata = header.pop("__metadata__")
+    places = {name: slice(*(8 + size + offset for offset in entry["data_offsets"])) for name, entry in header.items()}
+    return {name: np.frombuffer(data[place], np.float64) for name, place in places.items()}, metadata
+
+
 def write(path, tensors, metadata):
     header, data = {"__metadata__": metadata}, b""
     for name, values in tensors.items():
@@ -86,6 +98,7 @@ def main():
     torch.manual_seed(0)
     folder = pathlib.Path(__file__).parent / "fixtures"
     folder.mkdir(exist_ok=True)
+    more, names = "--more" in sys.argv, [name for name in sys.argv[1:] if name != "--more"]
     for label, make, shape, size, rate, steps, first_batch in (
         ("cnn_28x28x1", lambda: image_cnn(1, 1600), (1, 28, 28), 16, 0.01, 20, 0),
         ("cnn_32x32x3", lambda: image_cnn(3, 2304), (3, 32, 32), 16, 0.01, 20, 0),
@@ -93,7 +106,7 @@ def main():
         # A batch on which PyTorch's own f32 switches no ReLU: a single one moves a gradient by more than 1e-5.
         ("resnet18", resnet18, (3, 32, 32), 8, 0.0001, 50, 4),
     ):
-        if len(sys.argv) > 1 and label not in sys.argv[1:]:
+        if names and label not in names:
             continue
         exact, losses = train(make, shape, size, rate, steps, torch.float64, first_batch)
         single, losses_f32 = train(make, shape, size, rate, steps, torch.float32, first_batch)
@@ -102,6 +115,14 @@ def main():
         for turn in range(1, TURNS):
             _, others = train(make, shape, size, rate, steps, torch.float32, first_batch, turn)
             drift = np.maximum(drift, np.abs(np.array(others) - losses))
+        path = folder / f"training_{label}.safetensors"
+        if more:
+            tensors, metadata = read(path)
+            assert np.allclose(tensors["losses_f64"], losses, rtol=1e-9), "the file is of other losses"
+            tensors["drift_f32"] = np.maximum.accumulate(np.maximum(tensors["drift_f32"], drift))
+            write(path, tensors, metadata)
+            print(f"{label}: drift of f32 {drift.max():.1e}, with the former runs {tensors['drift_f32'][-1]:.1e}")
+            continue
         tensors = {"losses_f64": losses, "losses_f32": losses_f32, "drift_f32": np.maximum.accumulate(drift)}
         worst = 0.0
         for name, gradient in exact.items():
@@ -116,7 +137,7 @@ def main():
             if gradient.size <= SMALL:
                 tensors[name + "/gradient"] = gradient
         metadata = {"batch_size": str(size), "learning_rate": str(rate), "torch": torch.__version__}
-        write(folder / f"training_{label}.safetensors", tensors, metadata)
+        write(path, tensors, metadata)
         print(f"{label}: losses {losses[0]:.4f} to {losses[-1]:.4f}, drift of f32 {drift.max():.1e}, gradients {worst:.1e}",
               flush=True)
 

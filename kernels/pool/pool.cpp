@@ -1,19 +1,9 @@
 #include "kernels/pool/pool.h"
 
+#include "kernels/built_in.h"
 #include "kernels/pool/implementations.h"
 
 namespace heddle::kernels {
-namespace {
-
-template <class Args>
-KernelTable<Args>* make_table(const char* operation) {
-    auto* table = new KernelTable<Args>(operation);  // never destroyed: plug-ins may use it at exit
-    add_reference(*table);
-    add_cpu(*table);
-    return table;
-}
-
-}  // namespace
 
 Shape Pool2dParams::output_shape(const Shape& x) const {
     const auto extent = [&](int axis) {
@@ -25,22 +15,22 @@ Shape Pool2dParams::output_shape(const Shape& x) const {
 }
 
 KernelTable<MaxPool2dForward>& max_pool2d_forward() {
-    static KernelTable<MaxPool2dForward>& table = *make_table<MaxPool2dForward>("max_pool2d_forward");
+    static auto& table = make_table<MaxPool2dForward>("max_pool2d_forward");
     return table;
 }
 
 KernelTable<MaxPool2dBackward>& max_pool2d_backward() {
-    static KernelTable<MaxPool2dBackward>& table = *make_table<MaxPool2dBackward>("max_pool2d_backward");
+    static auto& table = make_table<MaxPool2dBackward>("max_pool2d_backward");
     return table;
 }
 
 KernelTable<AvgPool2dForward>& avg_pool2d_forward() {
-    static KernelTable<AvgPool2dForward>& table = *make_table<AvgPool2dForward>("avg_pool2d_forward");
+    static auto& table = make_table<AvgPool2dForward>("avg_pool2d_forward");
     return table;
 }
 
 KernelTable<AvgPool2dBackward>& avg_pool2d_backward() {
-    static KernelTable<AvgPool2dBackward>& table = *make_table<AvgPool2dBackward>("avg_pool2d_backward");
+    static auto& table = make_table<AvgPool2dBackward>("avg_pool2d_backward");
     return table;
 }
 

@@ -46,7 +46,9 @@ void add_case(CLI::App& command, BenchArguments& a) {
         ->type_name("f32|f16|bf16")
         ->check(one_of({"f32", "f16", "bf16"}))
         ->group(group);
-    command.add_option("--impl", a.implementations, "Implementations, separated by commas; all: reference, too [all but reference]")
+    command
+        .add_option("--impl", a.implementations,
+                    "Implementations, separated by commas; all: reference, too [all but reference]")
         ->type_name("NAME,...")
         ->delimiter(',')
         ->allow_extra_args(false)

@@ -24,10 +24,10 @@ HEDDLE_API Tensor batch_norm(const Tensor& x, const Tensor& scale, const Tensor&
                              const Tensor& running_variance, bool training, const BatchNormOptions& options = {},
                              const Tensor& residual = Tensor());
 
-/// max_pool2d(batch_norm(x)) in training, without the pictures between the two in memory, which makes it about three
-/// times as fast. x: [N, H, W, C]. The results are those of the two operations one after the other. So are the
-/// gradients, but where several elements of a window share the maximum after rounding: there the one with the largest x
-/// counts (with a negative scale the smallest), and not the first.
+/// max_pool2d(batch_norm(x)) in training, without the tensor in between, which would be as large as x: on a CPU 1.4
+/// times as fast, the backward step twice. x: [N, H, W, C]. The results are those of the two operations one after the
+/// other. So are the gradients, except where several elements of a window share the maximum after rounding: there the
+/// one with the largest x counts (with a negative scale the smallest), and not the first.
 HEDDLE_API Tensor batch_norm_max_pool2d(const Tensor& x, const Tensor& scale, const Tensor& offset,
                                         const Tensor& running_mean, const Tensor& running_variance,
                                         const BatchNormOptions& options = {}, const Pool2dParams& window = {});

@@ -8,9 +8,10 @@
 #include "kernels/pool/cpu_windows.h"
 
 // Memory is what this costs, too. Forward: x is read twice, for the statistics and by the windows. Backward: the sums
-// are those of batch norm over the elements that won alone; then x is read and dx written once. The two operations one
-// after the other read and write a picture of x's size eleven times, this four times; y, dy and index, a quarter of x
-// each with windows of 2 x 2 or a stride of 2, come on top.
+// are those of batch norm over the elements that won; then x is read and dx written once. The two operations one after
+// the other read or write a tensor of x's size eleven times, this four times; y, dy, picked and index, each a quarter
+// of x at a stride of 2, come on top. Two cores of a Zen 3, 16 x 112 x 112 x 64, windows of 3 x 3: 9.1 ms instead of
+// 12.3, backward 9.6 instead of 19.6.
 namespace heddle::kernels {
 namespace {
 

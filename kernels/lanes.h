@@ -11,7 +11,7 @@ namespace heddle::kernels {
 
 using Lanes = float __attribute__((vector_size(64)));
 inline constexpr std::int64_t lanes = 16;
-/// One register of AVX2's: what loops use that must keep more of them than AVX2 has room for pairs.
+/// One register of AVX2, for loops that keep more sums than its 16 registers could hold as pairs.
 using HalfLanes = float __attribute__((vector_size(32)));
 
 namespace detail {
@@ -35,8 +35,8 @@ using Words = std::uint32_t __attribute__((vector_size(64)));
     for (std::int64_t j = 0; j < lanes; ++j) store(to[j], from[j]);
 }
 
-// Decisions, lane by lane, by arithmetic on the bits. GCC 12 takes comparisons of vectors that are wider than the
-// processor's, as these are with AVX2, one element at a time: many times as slow. Arithmetic it does not.
+// Selections per lane, by arithmetic on the bits: GCC 12 splits arithmetic on vectors that are wider than the
+// processor's, as these are with AVX2, but compares them one element at a time, many times as slow.
 namespace detail {
 using Integers = std::int32_t __attribute__((vector_size(64)));
 

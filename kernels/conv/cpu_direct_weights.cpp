@@ -24,7 +24,7 @@ using namespace block;
 
 /// The rows of a block: of two vectors of AVX-512's, which has registers for 24 sums, 12.
 template <class V, int vectors>
-constexpr int tallest = width_of<V> == lanes&& vectors == 2 ? 12 : block_height<V, vectors>;
+constexpr int tallest = (width_of<V> == lanes) && (vectors == 2) ? 12 : block_height<V, vectors>;
 
 /// A band of results: the gradients dy [rows * positions, outputs] and what lies under their windows.
 struct Products {

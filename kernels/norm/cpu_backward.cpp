@@ -3,7 +3,7 @@
 #include "core/parallel.h"
 #include "kernels/dispatch.h"
 #include "kernels/lanes.h"
-#include "kernels/norm/cpu_loops.h"
+#include "kernels/norm/cpu_statistics.h"
 #include "kernels/norm/implementations.h"
 #include "kernels/stream.h"
 
@@ -12,11 +12,6 @@
 // first leaves it; a large dx is written past the caches. Floor: x and dy read twice, y once, dx written once.
 namespace heddle::kernels {
 namespace {
-
-Strips strips_of(const BatchNormBackward& args) {
-    const std::int64_t channels = args.x.shape.back();
-    return Strips(channels > 0 ? args.x.elements() / channels : 0, channels);
-}
 
 bool is_relu(const BatchNormBackward& args) { return args.activation == FusedActivation::relu; }
 
@@ -28,7 +23,7 @@ bool leaves_signs(const BatchNormBackward& args, const Strips& strips) {
 std::int64_t sign_words_of_chunk(const Strips& strips) { return sign_words(strips.chunk_rows * strips.channels); }
 
 std::size_t workspace(const BatchNormBackward& args) {
-    const Strips strips = strips_of(args);
+    const Strips strips = strips_of(args.x);
     const std::int64_t words = leaves_signs(args, strips) ? strips.chunks * sign_words_of_chunk(strips) : 0;
     return static_cast<std::size_t>(2 * strips.chunks * strips.channels) * sizeof(double) +
            static_cast<std::size_t>(4 * strips.strip) * sizeof(float) +
@@ -44,7 +39,7 @@ HEDDLE_SIMD_CLONES void join_chunks(const Strips& strips, double* totals) { join
 
 template <class T>
 void backward_in(const BatchNormBackward& args, KernelContext& context) {
-    const Strips strips = strips_of(args);
+    const Strips strips = strips_of(args.x);
     const std::int64_t channels = strips.channels;
     auto* sums = static_cast<double*>(context.workspace);
     double* products = sums + strips.chunks * channels;

@@ -274,6 +274,12 @@ std::vector<ConvGeometry> residual_conv_geometries() {
          .w = {16, 3, 5, 32},
          .params = {.stride = {2, 3}, .padding = {1, 0, 2, 1}},
          .bias = true});
+    add({.name = "residual_strided",  // register-blocked with AVX2, too
+         .x = {1, 13, 19, 16},
+         .w = {32, 3, 3, 16},
+         .params = {.stride = {2, 2}, .padding = {1, 1, 1, 1}},
+         .bias = true,
+         .relu = true});
     add({.name = "residual_panels",
          .x = {2, 9, 11, 40},
          .w = {48, 1, 1, 40},

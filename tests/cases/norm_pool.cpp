@@ -12,7 +12,7 @@ namespace {
 
 using namespace kernels;
 
-/// What x holds. Values have three digits in no dtype lost, but for `far`, so that several are equal in all of them.
+/// What x holds.
 enum class Values {
     normal,
     steps,  ///< whole numbers from -2 to 2: windows with several maxima

@@ -86,6 +86,8 @@ def measure(torch, case):
         samples = samples_of(calls, results, case["warmup_s"], case["measure_s"])
     first, median, third = statistics.quantiles(samples, n=4)
     note = f"PyTorch {torch.__version__}" + ("" if cold else ", operands warm")
+    if "BLAS_INFO=generic" in torch.__config__.show() and not openblas():  # whatever libblas there is: netlib's is slow
+        note += ", not at its best: install libopenblas0-openmp"
     return {"median_s": median, "spread_s": third - first, "note": note}
 
 
@@ -95,11 +97,6 @@ def answers(cases):
     except ImportError as error:
         for index in range(len(cases)):
             yield {"index": index, "unsupported": f"{sys.executable} has no PyTorch ({error})"}
-        return
-    if "BLAS_INFO=generic" in torch.__config__.show() and not openblas():
-        # Whatever libblas is installed: netlib's is many times as slow.
-        for index in range(len(cases)):
-            yield {"index": index, "unsupported": "PyTorch needs OpenBLAS to be at its best: install libopenblas0-openmp"}
         return
     torch.set_flush_denormal(True)
     torch.manual_seed(0)

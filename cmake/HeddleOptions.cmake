@@ -11,6 +11,9 @@ if(HEDDLE_WERROR)
   target_compile_options(heddle_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>
                                                 $<$<COMPILE_LANGUAGE:CUDA>:--Werror=all-warnings -Xcompiler=-Werror>)
 endif()
+if(NOT HEDDLE_AVX512)
+  target_compile_definitions(heddle_flags INTERFACE HEDDLE_NO_AVX512)
+endif()
 if(HEDDLE_SANITIZE)
   target_compile_options(heddle_flags INTERFACE -fsanitize=${HEDDLE_SANITIZE} -fno-sanitize-recover=all
                          -fno-omit-frame-pointer -g1)

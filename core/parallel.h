@@ -56,14 +56,14 @@ void parallel_for(std::int64_t count, std::int64_t grain, const Body& body) {
         parts, [](const void* context, int index) { (*static_cast<const decltype(part)*>(context))(index); }, &part);
 }
 
-/// On a function (not a template or lambda): compiled for AVX-512, AVX2+FMA and the baseline; the loader picks.
-/// Everything it inlines is vectorised with it. Put the inner loop of a CPU kernel into such a function. Off in
-/// sanitizer builds, which cannot run its resolver.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__) && !defined(HEDDLE_NO_CLONES)
-#define HEDDLE_SIMD_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
+/// On a function (not a template or lambda): compiled for AVX-512, AVX2+FMA and the baseline; the loader picks. All it
+/// inlines is vectorised with it. For the inner loop of a CPU kernel. Sanitizers cannot run its resolver: off there.
+#if !defined(__x86_64__) || !defined(__GNUC__) || defined(__clang__) || defined(__SANITIZE_ADDRESS__) || \
+    defined(__SANITIZE_THREAD__) || defined(HEDDLE_NO_CLONES)
 #define HEDDLE_SIMD_CLONES
+#elif defined(HEDDLE_NO_AVX512)
+#define HEDDLE_SIMD_CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
+#else
+#define HEDDLE_SIMD_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #endif
-
 }  // namespace heddle

@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "core/parallel.h"
+#include "core/processor.h"
 
 namespace heddle::kernels::onednn {
 namespace {
@@ -39,7 +40,7 @@ ThreadScope::~ThreadScope() {
 Support supports_dtype(DType dtype) {
     if (dtype == DType::f32) return Support::yes();
     if (dtype != DType::bf16) return Support::no(fmt::format("dtype {} (only f32 and bf16)", to_string(dtype)));
-    if (!__builtin_cpu_supports("avx512bw")) return Support::no("bf16 on a processor without AVX-512");
+    if (!has_avx512()) return Support::no("bf16 on a processor without AVX-512");
     return Support::yes();
 }
 

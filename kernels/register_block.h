@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "core/processor.h"
 #include "kernels/lanes.h"
 
 // The innermost step of a matrix product, on vectors of 16 floats for AVX-512 and of 8 for AVX2. Vectors never cross a
@@ -28,24 +29,9 @@ template <class V>
 inline constexpr std::int64_t width_of = sizeof(V) / sizeof(float);
 
 /// Whether the processor has registers for `Lanes`; without them all that is made of these is right, but slow.
-inline bool has_wide_vectors() {
-#if defined(__x86_64__)
-    return __builtin_cpu_supports("avx512f");
-#else
-    return true;
-#endif
-}
+inline bool has_wide_vectors() { return has_avx512(); }
 /// Whether it has them for `HalfLanes`.
-inline bool has_vectors() {
-#if defined(__x86_64__)
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-    return true;
-#endif
-}
-
-#define HEDDLE_INLINE [[gnu::always_inline]] inline
-#define HEDDLE_INLINE_LAMBDA __attribute__((always_inline))
+inline bool has_vectors() { return has_avx2(); }
 
 template <class V = Lanes>
 HEDDLE_INLINE const UnalignedOf<V>& at(const float* address) {

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/processor.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -22,7 +24,7 @@ __attribute__((target("avx512f"))) void write_whole_lines(const char* from, char
 }
 
 void write_lines(const char* from, char* to, std::size_t lines) {
-    static const bool whole = __builtin_cpu_supports("avx512f") != 0;
+    static const bool whole = has_avx512();
     if (whole) return write_whole_lines(from, to, lines);
     for (std::size_t i = 0; i < lines * line; i += sizeof(__m128i))
         _mm_stream_si128(reinterpret_cast<__m128i*>(to + i),

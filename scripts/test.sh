@@ -4,8 +4,8 @@
 #   runs every test, the native kernels' on the simulator in three orders of the threads and under ASan and UBSan, and
 #   checks the generated pages of docs/ and the kernels' machine code. Where there is a GPU the same tests run on it.
 #   --full adds the long tests (HEDDLE_TEST_FULL=1, in the preset ci), TensorBoard to read what is written for it, the
-#   simulator under ThreadSanitizer, all mutations of the kernels, the presets asan (with undefined behaviour) and tsan,
-#   and the reference documentation.
+#   simulator under ThreadSanitizer, all mutations of the kernels, the presets avx2 (nothing of AVX-512), asan (with
+#   undefined behaviour) and tsan, and the reference documentation.
 # HEDDLE_JOBS: how many compilers and tests run at a time (default: the number of cores).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -96,6 +96,7 @@ if $full; then
         TSAN_OPTIONS=halt_on_error=1 GTEST_BRIEF=1 build/ci/tests/test_kernels_tsan '--gtest_filter=*/sim.*:*/sim/bf16.*'
     step "mutations of the kernels"
     check "mutations of the kernels" scripts/mutate_kernels.py --jobs "$jobs"
+    run_preset avx2
     run_preset asan
     run_preset tsan
     step "reference documentation"

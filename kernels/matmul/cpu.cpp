@@ -55,7 +55,7 @@ struct Problem : MatmulExtents {
 
     /// Measured up to this size; beyond it the library's start-up costs count for little.
     bool suits_blocks() const {
-        return batch == 1 && dtype == DType::f32 && m * n * k <= (1 << 19) && block::has_wide_vectors();
+        return batch == 1 && dtype == DType::f32 && m * n * k <= (1 << 19) && block::has_vectors();
     }
 
     bool suits_sgemm(const Matmul& args) const {

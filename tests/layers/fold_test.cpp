@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "core/graph.h"
+#include "core/processor.h"
 #include "core/profile.h"
 #include "tests/devices.h"
 #include "tests/layers/support.h"
@@ -97,7 +98,7 @@ TEST(FoldedNorm, HoldsForGroupsAndOtherTypes) {
         EXPECT_LT(relative_error(y, block.unfolded(x.to(dtype), fused)), tolerance) << to_string(dtype);
     };
     check(DType::f32, 1e-6);
-    if (__builtin_cpu_supports("avx512bw")) check(DType::bf16, 1e-2);
+    if (has_avx512()) check(DType::bf16, 1e-2);
     make_f64(block.convolution);
     make_f64(block.norm);
     check(DType::f64, 1e-14);

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/parallel.h"
+#include "core/processor.h"
 #include "heddle.h"
 
 // Training in bf16 on the CPU: it follows f32, gives the same bits each time, and resumes to the bits of an unbroken
@@ -12,12 +13,10 @@ namespace {
 
 using namespace heddle;
 
-bool cpu_has_bf16() { return __builtin_cpu_supports("avx512bw"); }
-
 class Bf16OnTheCpu : public testing::Test {
   protected:
     void SetUp() override {
-        if (!cpu_has_bf16()) GTEST_SKIP() << "products in bf16 want a processor with AVX-512";
+        if (!has_avx512()) GTEST_SKIP() << "products in bf16 want a processor with AVX-512";
     }
 };
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/processor.h"
 #include "heddle.h"
 
 // Recurrent models and transformers train in bf16 on the CPU: they learn what f32 learns, with f32 parameters, and give
@@ -76,7 +77,7 @@ Outcome train(Model (*make)(), Precision precision, int epochs) {
 class Bf16Sequences : public testing::TestWithParam<Model (*)()> {
   protected:
     void SetUp() override {
-        if (!__builtin_cpu_supports("avx512bw")) GTEST_SKIP() << "products in bf16 want a processor with AVX-512";
+        if (!has_avx512()) GTEST_SKIP() << "products in bf16 want a processor with AVX-512";
     }
 };
 INSTANTIATE_TEST_SUITE_P(Models, Bf16Sequences, testing::Values(recurrent, transformer),

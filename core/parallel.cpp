@@ -2,7 +2,9 @@
 
 #include <omp.h>
 
+#include <algorithm>
 #include <atomic>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -40,7 +42,7 @@ void set_float_mode(unsigned) {}
 #endif
 
 // OpenMP gives every calling thread a team of its own, whose threads keep their mode: setting it once per team is
-// enough.
+// enough. (Threads that a larger team starts later take the mode of the caller, which is set by then.)
 void prepare_team() {
     thread_local int prepared = 0;
     const int threads = thread_count();
@@ -51,6 +53,26 @@ void prepare_team() {
     if (omp_get_thread_num() != 0) set_float_mode(float_mode() | flush_bits);
 #endif
 }
+
+/// An exception must not leave the thread of a team: the first one waits here for the caller.
+class FirstError {
+  public:
+    template <class Body>
+    void keep(const Body& body) {
+        try {
+            body();
+        } catch (...) {
+            if (!taken_.test_and_set()) error_ = std::current_exception();
+        }
+    }
+    void rethrow() const {  // once the team is done
+        if (error_) std::rethrow_exception(error_);
+    }
+
+  private:
+    std::atomic_flag taken_;
+    std::exception_ptr error_;
+};
 
 }  // namespace
 
@@ -73,18 +95,25 @@ void set_thread_count(int count) {
 // between parts is found, and nothing else is reported.
 void detail::run_parts(int parts, void (*part)(const void* context, int index), const void* context) {
     std::vector<std::thread> threads;
+    FirstError error;
     for (int index = 1; index < parts; ++index)
-        threads.emplace_back([=] {
+        threads.emplace_back([&error, part, context, index] {
             set_float_mode(float_mode() | flush_bits);
-            part(context, index);
+            error.keep([&] { part(context, index); });
         });
-    part(context, 0);
+    error.keep([&] { part(context, 0); });
     for (std::thread& thread : threads) thread.join();
+    error.rethrow();
 }
 #else
 void detail::run_parts(int parts, void (*part)(const void* context, int index), const void* context) {
-#pragma omp parallel for schedule(static, 1) num_threads(parts)
-    for (int index = 0; index < parts; ++index) part(context, index);
+    // Always the whole team: libgomp ends the threads that a smaller one has no use for, and would have to start them
+    // anew for the next. What has no part goes straight to the end.
+    const int team = std::max(parts, thread_count());
+    FirstError error;
+#pragma omp parallel for schedule(static, 1) num_threads(team)
+    for (int index = 0; index < parts; ++index) error.keep([&] { part(context, index); });
+    error.rethrow();
 }
 #endif
 

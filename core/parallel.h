@@ -7,7 +7,7 @@
 namespace heddle {
 
 /// Heddle's CPU threads are OpenMP's (oneDNN shares them). `HEDDLE_THREADS`, else OpenMP's own default, says how many;
-/// the host program's OpenMP setting is never changed.
+/// the host program's number of OpenMP threads is never changed.
 HEDDLE_API int thread_count();
 /// 0 goes back to the default.
 HEDDLE_API void set_thread_count(int count);
@@ -22,8 +22,8 @@ class HEDDLE_API SerialScope {
     SerialScope& operator=(const SerialScope&) = delete;
 };
 
-/// Flushes denormals to zero on this thread while it lives and restores the caller's floating-point mode. Heddle's
-/// worker threads flush them always.
+/// Flushes denormals to zero on this thread while it lives and restores the caller's floating-point mode. The worker
+/// threads, which a host program's own OpenMP regions share, flush them from the first operation on.
 class HEDDLE_API FlushDenormals {
   public:
     FlushDenormals();

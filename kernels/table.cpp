@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <map>
 #include <mutex>
+#include <set>
 
 #include "core/allocator.h"
 #include "core/check.h"
@@ -28,7 +28,13 @@ bool is_operation(const std::string& name) {
 /// What dispatch asks beside the priorities: HEDDLE_KERNEL and the ForceKernel guards, the tuning, the observer.
 struct Dispatch {
     std::mutex mutex;
-    std::multimap<std::string, std::string, std::less<>> forced;
+    struct Forced {
+        std::string operation;
+        const std::string* name;   // in `names`
+        const ForceKernel* guard;  // null: by HEDDLE_KERNEL
+    };
+    std::vector<Forced> forced;   // the last one of an operation counts
+    std::set<std::string> names;  // never freed: a call may be reading one
     std::atomic<bool> any_forced{false};
     std::once_flag tuning_read;
     std::atomic<const TuningIndex*> tuning{nullptr};  // never freed: a call may be reading it
@@ -47,10 +53,15 @@ struct Dispatch {
             const std::string operation = item.substr(0, equals);
             check(is_operation(operation), "HEDDLE_KERNEL: there is no operation \"{}\": heddle info lists them",
                   operation);
-            forced.emplace(operation, item.substr(equals + 1));
+            force(operation, item.substr(equals + 1), nullptr);
             start = end + 1;
         }
-        any_forced = !forced.empty();
+    }
+
+    /// Call with the mutex held.
+    void force(std::string operation, std::string name, const ForceKernel* guard) {
+        forced.push_back({std::move(operation), &*names.insert(std::move(name)).first, guard});
+        any_forced = true;
     }
 
     static Dispatch& instance() {
@@ -78,8 +89,9 @@ std::string_view KernelTableBase::forced() const {
     Dispatch& dispatch = Dispatch::instance();
     if (!dispatch.any_forced.load(std::memory_order_relaxed)) return {};
     const std::lock_guard lock(dispatch.mutex);
-    const auto [first, last] = dispatch.forced.equal_range(operation_);
-    return first == last ? std::string_view() : std::string_view(std::prev(last)->second);
+    const auto last = std::find_if(dispatch.forced.rbegin(), dispatch.forced.rend(),
+                                   [&](const Dispatch::Forced& forced) { return forced.operation == operation_; });
+    return last == dispatch.forced.rend() ? std::string_view() : std::string_view(*last->name);
 }
 
 std::string_view KernelTableBase::tuned(DeviceKind device, std::uint64_t key) const {
@@ -114,16 +126,14 @@ void KernelTableBase::fail_forced(std::string_view name, const std::string& why)
 ForceKernel::ForceKernel(std::string operation, std::string name) : operation_(std::move(operation)) {
     Dispatch& dispatch = Dispatch::instance();
     const std::lock_guard lock(dispatch.mutex);
-    dispatch.forced.emplace(operation_, std::move(name));
-    dispatch.any_forced = true;
+    dispatch.force(operation_, std::move(name), this);
     dispatch.update();
 }
 
 ForceKernel::~ForceKernel() {
     Dispatch& dispatch = Dispatch::instance();
     const std::lock_guard lock(dispatch.mutex);
-    const auto [first, last] = dispatch.forced.equal_range(operation_);
-    if (first != last) dispatch.forced.erase(std::prev(last));
+    std::erase_if(dispatch.forced, [&](const Dispatch::Forced& forced) { return forced.guard == this; });
     dispatch.any_forced = !dispatch.forced.empty();
     dispatch.update();
 }

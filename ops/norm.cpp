@@ -49,7 +49,8 @@ void record_backward(const Tensor& x, const Tensor& scale, const Tensor& offset,
                  .dscale = view(dscale),
                  .doffset = view(doffset),
                  .dresidual = view(dresidual)},
-                {&x.get(), &y.get(), &dy, &scale.get()}, {&written, &dx, &dscale, &doffset, &dresidual});
+                {&x.get(), &y.get(), &dy, &scale.get(), &mean.get(), &inverse_deviation.get()},
+                {&written, &dx, &dscale, &doffset, &dresidual});
             if (g.wants(0)) g.dx(0) = std::move(dx);
             if (g.wants(1)) g.dx(1) = std::move(dscale);
             if (g.wants(2)) g.dx(2) = std::move(doffset);

@@ -9,9 +9,11 @@ foreach(order reverse random)
     ENVIRONMENT "${results_of}kernels_sim_${order}.json;HEDDLE_SIM_ORDER=${order};HEDDLE_SIM_SEED=1;HEDDLE_EVIDENCE=")
 endforeach()
 foreach(order latest random)
-  add_test(NAME train_sim_${order} COMMAND test_train --gtest_filter=*DeviceTraining*)
-  set_tests_properties(train_sim_${order} PROPERTIES LABELS unit
-    ENVIRONMENT "${results_of}train_sim_${order}.json;HEDDLE_SIM_STREAMS=${order};HEDDLE_SIM_SEED=2;HEDDLE_EVIDENCE=")
+  foreach(program ops train)
+    add_test(NAME ${program}_sim_${order} COMMAND test_${program} --gtest_filter=*DeviceOps*:*DeviceTraining*)
+    set_tests_properties(${program}_sim_${order} PROPERTIES LABELS unit
+      ENVIRONMENT "${results_of}${program}_sim_${order}.json;HEDDLE_SIM_STREAMS=${order};HEDDLE_SIM_SEED=2;HEDDLE_EVIDENCE=")
+  endforeach()
 endforeach()
 
 # The same cases with the simulator under a sanitizer (kernels/simt/CMakeLists.txt): heddle_sim_tsan and

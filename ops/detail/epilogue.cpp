@@ -23,7 +23,7 @@ Tensor finish_epilogue(autograd::Gradients& gradients, int bias_index, const Ten
          .activation = activation,
          .masked = mask ? view(masked) : View(),
          .dbias = view(dbias)},
-        {&dy, &y}, {&written});
+        {&dy, &y}, {&written, &dbias});
     if (wants_bias) gradients.dx(bias_index) = dbias;
     return masked;
 }

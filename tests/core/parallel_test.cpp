@@ -1,12 +1,16 @@
 #include "core/parallel.h"
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
+#include "core/check.h"
 #include "core/error.h"
 
 namespace {
@@ -57,6 +61,36 @@ TEST_F(Threads, SmallLoopsStayOnTheCaller) {
     EXPECT_EQ(parts_of(100, 50).size(), 2u);
     const auto caller = std::this_thread::get_id();
     parallel_for(10, 1000, [&](std::int64_t, std::int64_t) { EXPECT_EQ(std::this_thread::get_id(), caller); });
+}
+
+#if !defined(__SANITIZE_THREAD__)  // where every part is a new thread
+TEST_F(Threads, LoopsOfFewPartsEndNoThread) {
+    set_thread_count(4);
+    const auto threads_of = [](std::int64_t parts) {
+        std::mutex mutex;
+        std::set<long> ids;
+        parallel_for(parts, 1, [&](std::int64_t, std::int64_t) {
+            const std::lock_guard lock(mutex);
+            ids.insert(syscall(SYS_gettid));
+        });
+        return ids;
+    };
+    const std::set<long> all = threads_of(4);
+    EXPECT_EQ(all.size(), 4u);
+    for (const std::int64_t parts : {2, 3, 2, 4}) {
+        const std::set<long> some = threads_of(parts);
+        EXPECT_EQ(some.size(), static_cast<std::size_t>(parts));
+        EXPECT_TRUE(std::includes(all.begin(), all.end(), some.begin(), some.end()));
+    }
+}
+#endif
+
+TEST_F(Threads, AnErrorReachesTheCaller) {
+    set_thread_count(3);
+    for (const std::int64_t bad : {0, 1, 2})
+        EXPECT_THROW(parallel_for(3, 1, [&](std::int64_t first, std::int64_t) { check(first != bad, "part {}", bad); }),
+                     Error);
+    EXPECT_EQ(parts_of(3, 1).size(), 3u);
 }
 
 TEST_F(Threads, CountIsChecked) {

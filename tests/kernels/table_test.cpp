@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -70,6 +72,13 @@ TEST_F(Table, ForcedNames) {
         EXPECT_EQ(chosen(4), "reference");
     }
     EXPECT_EQ(chosen(4), "fast");
+}
+
+TEST_F(Table, AGuardEndsItsOwnForceAlone) {
+    auto first = std::make_optional<ForceKernel>("twice", "reference");
+    const ForceKernel second("twice", "plain");
+    first.reset();
+    EXPECT_EQ(chosen(4), "plain");
 }
 
 TEST_F(Table, AForcedOneThatCannotRunIsAnErrorThatSaysWhy) {

@@ -1,14 +1,12 @@
 #include "kernels/table.h"
 
 #include <gtest/gtest.h>
-
-#include <optional>
-
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <vector>
 
 #include "core/allocator.h"

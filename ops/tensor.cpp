@@ -46,6 +46,7 @@ Tensor Tensor::full(const Shape& shape, double value, TensorOptions options) {
 Tensor Tensor::ones(const Shape& shape, TensorOptions options) { return full(shape, 1, options); }
 
 Tensor Tensor::arange(std::int64_t count, TensorOptions options) {
+    check(count >= 0, "Tensor::arange: expected a count, got {}", count);
     std::vector<std::int64_t> values(static_cast<std::size_t>(count));
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::int64_t>(i);
     return from(values, Shape{count}).to(options.dtype).to(options.device);
@@ -98,20 +99,25 @@ Tensor Tensor::reshape(const Shape& wanted) const {
     require_defined(*this, "reshape");
     Shape target = wanted;
     std::int64_t known = 1;
+    bool fits = true, empty = false;
     int open = -1;
     for (int axis = 0; axis < wanted.rank(); ++axis) {
         if (wanted[axis] >= 0) {
-            known *= wanted[axis];
+            if (wanted[axis] == 0)
+                empty = true;
+            else if (__builtin_mul_overflow(known, wanted[axis], &known))
+                fits = false;
             continue;
         }
         ops::require(open < 0, "reshape", "more than one -1 in {}", wanted);
         open = axis;
     }
+    if (empty) known = 0;
     if (open >= 0 && known > 0) {
         target[open] = elements() / known;
         known *= target[open];
     }
-    ops::require(known == elements() && (open < 0 || target[open] >= 0), "reshape",
+    ops::require(fits && known == elements() && (open < 0 || target[open] >= 0), "reshape",
                  "{} does not fit the {} elements of {}", wanted, elements(), shape());
     Tensor view = alias(*this, target, impl_->byte_offset);
     if (autograd::wants_record({this}))

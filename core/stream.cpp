@@ -8,16 +8,13 @@
 #include <thread>
 
 #include "core/check.h"
+#include "core/detail/per_device.h"
 
 namespace heddle {
 namespace {
 
 // Plain data, so that a thread's last tensors may still ask while its other thread-locals are being destroyed.
-constinit thread_local StreamId current[3][64] = {};
-
-StreamId& current_of(Device device) {
-    return current[static_cast<std::size_t>(device.kind)][static_cast<std::size_t>(device.index)];
-}
+constinit thread_local detail::PerDevice<StreamId> current = {};
 
 // How many of the operations that a capture has to wait for belong to this thread.
 constinit thread_local std::size_t own_open = 0;
@@ -351,12 +348,12 @@ std::uint64_t StreamScheduler::events() const {
     return state_->events;
 }
 
-StreamId current_stream(Device device) { return current_of(device); }
+StreamId current_stream(Device device) { return current[device]; }
 
-StreamGuard::StreamGuard(Device device, StreamId stream) : device_(device), previous_(current_of(device)) {
-    current_of(device) = stream;
+StreamGuard::StreamGuard(Device device, StreamId stream) : device_(device), previous_(current[device]) {
+    current[device] = stream;
 }
 
-StreamGuard::~StreamGuard() { current_of(device_) = previous_; }
+StreamGuard::~StreamGuard() { current[device_] = previous_; }
 
 }  // namespace heddle

@@ -24,10 +24,6 @@ Storage::~Storage() {
     for (const StreamUse& reader : history_.readers)
         if (reader.stream != stream_) uses.push_back(reader);
     (private_ ? *private_ : allocator(device_)).free(data_, uses);
-    if (private_.use_count() != 1) return;
-    // A graph's memory goes with its last tensor; that waits for the device, and no other thread may capture meanwhile.
-    const StreamOperation operation(scheduler(device_), current_stream(device_), {}, {});
-    private_.reset();
 }
 
 }  // namespace heddle

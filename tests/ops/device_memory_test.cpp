@@ -9,7 +9,7 @@
 #include "tests/core/scoped_env.h"
 #include "tests/devices.h"
 
-// Memory on devices: that of graphs.
+// Memory on devices: that of graphs, and that of others.
 namespace {
 
 using namespace heddle;
@@ -74,6 +74,45 @@ TEST_P(DeviceMemory, WhatTheDevicesAllocatorHasCachedServesACapture) {
     const Graph graph = Graph::capture(GetParam(), [&] { y = zeros(40 * mib); });
     graph.replay();
     EXPECT_EQ(y.slice(0, 3).to_vector<float>(), std::vector<float>(3, 0.0f));
+}
+
+// The owner gets its memory back when the device has done what was queued with it, on whatever streams.
+TEST_P(DeviceMemory, MemoryOfTheCallersIsReleasedWhenItsUsesAreDone) {
+    const Device device = GetParam();
+    const StreamId side = scheduler(device).create();
+    void* block = driver(device).allocate(sizeof(float));
+    for (const bool reads : {false, true})
+        for (const StreamId stream : {StreamId{0}, side}) {
+            bool done = false, done_at_release = false;
+            {
+                const Tensor x =
+                    Tensor::from_blob(block, Shape{1}, {DType::f32, device}, [&] { done_at_release = done; });
+                StreamHistory* history = &x.impl()->storage->history();
+                const std::span<StreamHistory* const> used(&history, 1);
+                const StreamOperation operation(scheduler(device), stream, reads ? used : used.subspan(1),
+                                                reads ? used.subspan(1) : used);
+                driver(device).launch(stream, "use", [&] { done = true; });
+            }
+            EXPECT_TRUE(done_at_release) << (reads ? "read" : "written") << " on stream " << stream;
+        }
+    driver(device).free(block);
+}
+
+TEST_P(DeviceMemory, MemoryOfTheCallersMayGoDuringACapture) {
+    const Device device = GetParam();
+    void* block = driver(device).allocate(sizeof(float));
+    bool released = false;
+    Tensor x = Tensor::from_blob(block, Shape{1}, {DType::f32, device}, [&] { released = true; });
+    x.fill_(3);
+    Tensor y = Tensor::zeros(Shape{1}, {DType::f32, device});
+    const Graph graph = Graph::capture(device, [&] {
+        x = Tensor();
+        y.copy_(y + 1.0);
+    });
+    EXPECT_TRUE(released);
+    graph.replay();
+    EXPECT_EQ(y.item(), 1);
+    driver(device).free(block);
 }
 
 }  // namespace

@@ -20,10 +20,22 @@ Tensor alias(const Tensor& tensor, const Shape& shape, std::size_t byte_offset) 
     return Tensor(make_intrusive<TensorImpl>(tensor.impl()->storage, byte_offset, shape, tensor.dtype()));
 }
 
-/// Copies the elements; same shape and dtype, any devices. Host memory is not pinned, so the host waits.
+/// Waits until what has been queued so far has written the tensor.
+void wait_for_writer(const Tensor& tensor) {
+    const Tensor* read = &tensor;
+    { const ops::Ordered behind_the_writer(tensor.device(), std::span(&read, 1), {}); }
+    scheduler(tensor.device()).synchronize(current_stream(tensor.device()));
+}
+
+/// Copies the elements; same shape and dtype, any devices. Host memory is not pinned, so the host waits. It also does
+/// for a copy between two devices, before and behind it, because their streams know nothing of each other.
 void copy_elements(const Tensor& from, const Tensor& to) {
     if (to.bytes() == 0) return;
     const bool on_device = to.device().kind != DeviceKind::cpu, from_device = from.device().kind != DeviceKind::cpu;
+    const bool between_devices = on_device && from_device && from.device() != to.device();
+    if (between_devices && from.device().kind != to.device().kind)  // neither reaches the other's memory
+        return copy_elements(from.detach().to(Device::cpu()), to);
+    if (between_devices) wait_for_writer(from);
     const Device device = on_device ? to.device() : from.device();
     const CopyKind kind = !on_device    ? CopyKind::device_to_host
                           : from_device ? CopyKind::device_to_device
@@ -32,7 +44,7 @@ void copy_elements(const Tensor& from, const Tensor& to) {
     std::optional<ops::Ordered> ordered;
     if (on_device || from_device) ordered.emplace(device, std::span(&source, 1), std::span(&target, 1));
     driver(device).copy(to.raw(), from.raw(), to.bytes(), kind, current_stream(device));
-    if (kind != CopyKind::device_to_device) driver(device).synchronize(current_stream(device));
+    if (kind != CopyKind::device_to_device || between_devices) driver(device).synchronize(current_stream(device));
 }
 
 }  // namespace

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string_view>
 
 #include "core/check.h"
+#include "core/detail/borrowed_memory.h"
+#include "core/detail/capturing.h"
 #include "core/detail/pool.h"
 #include "core/detail/spin_lock.h"
 #include "core/env.h"
@@ -40,6 +43,19 @@ struct StreamPools {
     StreamPools(StreamId stream, BlockTable& table) : small(stream, true, table), large(stream, false, table) {}
 };
 
+/// While it lives no other thread captures, so this one may wait for the device. It comes before the allocator's lock:
+/// it lets a capture pass, whose thread needs the lock, too.
+class Turn {
+  public:
+    explicit Turn(StreamScheduler* scheduler) {
+        using Histories = std::span<StreamHistory* const>;
+        if (scheduler) operation_.emplace(*scheduler, StreamId{0}, Histories(), Histories());
+    }
+
+  private:
+    std::optional<StreamOperation> operation_;
+};
+
 }  // namespace
 
 double MemoryStats::fragmentation() const {
@@ -50,18 +66,23 @@ double MemoryStats::fragmentation() const {
 struct Allocator::State {
     Driver& driver;
     StreamOrder* order;
+    StreamScheduler* scheduler;  // what `order` is, if it is one
     const bool passthrough;
 
     SpinLock mutex;
     MemoryStats stats;
-    std::size_t limit = env_bytes("HEDDLE_MEMORY_LIMIT").value_or(0);
+    std::size_t limit = 0;
     BlockTable table;
     std::vector<std::unique_ptr<StreamPools>> pools;  // by stream
+    std::string refusal;  // where the memory is borrowed: what the lender said when it had none
 
     State(Driver& its_driver, StreamOrder* its_order, AllocatorMode mode)
         : driver(its_driver),
           order(its_order),
-          passthrough(mode == AllocatorMode::from_environment && wants_passthrough()) {}
+          scheduler(dynamic_cast<StreamScheduler*>(its_order)),
+          passthrough(mode == AllocatorMode::from_environment && wants_passthrough()) {
+        if (mode == AllocatorMode::from_environment) limit = env_bytes("HEDDLE_MEMORY_LIMIT").value_or(0);
+    }
 
     StreamPools& pools_of(StreamId stream) {
         while (pools.size() <= stream) pools.push_back(nullptr);
@@ -78,12 +99,11 @@ struct Allocator::State {
             }
     }
 
-    void* hand_out(Block* block, StreamId stream, const char* tag) {
-        if (!block->pending.empty()) {
-            for (const StreamUse& use : block->pending)
-                if (use.stream != stream) order->wait(stream, use);
-            block->pending.clear();
-        }
+    // The stream has to wait for `waits` before it uses the block.
+    void* hand_out(Block* block, StreamId stream, const char* tag, std::vector<StreamUse>& waits) {
+        for (const StreamUse& use : block->pending)
+            if (use.stream != stream) waits.push_back(use);
+        block->pending.clear();
         block->state = BlockState::used;
         block->stream = stream;
         block->tag = tag;
@@ -92,9 +112,26 @@ struct Allocator::State {
         return block->address;
     }
 
+    // A block of at least `bytes`, or null. Giving memory back to make room needs a `Turn`.
+    Block* take(std::size_t bytes, StreamId stream, bool may_release) {
+        const std::size_t wanted = bytes > 0 ? bytes : 1;
+        if (wanted > (std::size_t{1} << 48)) [[unlikely]]
+            return nullptr;
+        if (passthrough) {
+            // One segment per block, of exactly its size, so that a sanitizer detects an access to the first byte
+            // beyond.
+            Pool& pool = pools_of(stream).large;
+            return add_segment(pool, wanted) ? pool.take(pool.segments().back()->first, wanted) : nullptr;
+        }
+        const std::size_t rounded = round_up(wanted, wanted <= small_limit ? small_unit : large_unit);
+        if (rounded <= small_limit && stream < pools.size() && pools[stream])
+            if (Block* block = pools[stream]->small.take_quick(rounded)) return block;
+        return find(rounded, stream, may_release);
+    }
+
     // The stream's own memory first, then another stream's that needs no wait, then new memory. Waiting for another
     // stream is the last resort, because it may cost the overlap that streams are for.
-    Block* find(std::size_t bytes, StreamId stream) {
+    Block* find(std::size_t bytes, StreamId stream, bool may_release) {
         Pool& pool = bytes <= small_limit ? pools_of(stream).small : pools_of(stream).large;
         if (Block* block = pool.best_fit(bytes)) return pool.take(block, bytes);
         if (pool.flush_quick())
@@ -104,6 +141,7 @@ struct Allocator::State {
         if (grow(pool, bytes)) return pool.take(pool.best_fit(bytes), bytes);
         for_each_pool([](Pool& any) { any.flush_quick(); });
         if (Block* block = borrow(bytes, stream, nullptr)) return block;
+        if (!may_release) return nullptr;
         release_cache();
         if (grow(pool, bytes)) return pool.take(pool.best_fit(bytes), bytes);
         return nullptr;
@@ -151,7 +189,12 @@ struct Allocator::State {
 
     bool add_segment(Pool& pool, std::size_t bytes) {
         if (!within_limit(bytes)) return false;
-        void* memory = driver.allocate(bytes);
+        void* memory = nullptr;
+        try {
+            memory = driver.allocate(bytes);
+        } catch (const detail::OutOfMemory& error) {
+            refusal = error.what();
+        }
         if (!memory) return false;
         pool.add_segment(memory, bytes, false);
         reserve(bytes);
@@ -168,9 +211,22 @@ struct Allocator::State {
 
     // The driver takes memory back only when the device is done with it: here, and only here, the host waits.
     void settle(const Block& block, StreamId stream) {
-        if (!driver.asynchronous()) return;
-        driver.synchronize(stream);
-        for (const StreamUse& use : block.pending) driver.synchronize(use.stream);
+        if (!driver.asynchronous() || detail::capturing(driver.device())) return;
+        synchronize(stream);
+        for (const StreamUse& use : block.pending) synchronize(use.stream);
+    }
+
+    void settle_all() {
+        if (!driver.asynchronous() || detail::capturing(driver.device())) return;
+        if (scheduler) return scheduler->synchronize();
+        for_each_pool([&](const Pool& pool) { driver.synchronize(pool.stream()); });
+    }
+
+    void synchronize(StreamId stream) {
+        if (scheduler)
+            scheduler->synchronize(stream);
+        else
+            driver.synchronize(stream);
     }
 
     void release_cache() {
@@ -208,6 +264,7 @@ struct Allocator::State {
     }
 
     [[noreturn]] void fail_out_of_memory(std::size_t bytes, const char* tag) const {
+        if (!refusal.empty()) throw detail::OutOfMemory(refusal);
         struct Holder {
             std::size_t bytes = 0, blocks = 0;
         };
@@ -225,7 +282,7 @@ struct Allocator::State {
         for (const auto& [name, holder] : biggest)
             held += fmt::format("{}{} {} in {} blocks", held.empty() ? "" : ", ", name, readable(holder.bytes),
                                 holder.blocks);
-        fail(fmt::format(
+        throw detail::OutOfMemory(fmt::format(
             "out of memory on {}: cannot allocate {} for {}; {} allocated, {} reserved, {}, largest free "
             "block {}; held by: {}",
             driver.device().to_string(), readable(bytes), tag, readable(stats.allocated), readable(stats.reserved),
@@ -239,9 +296,8 @@ Allocator::Allocator(Driver& driver, StreamOrder* order, AllocatorMode mode) : s
 Allocator::~Allocator() {
     State& state = *state_;
     try {
-        if (state.driver.asynchronous())
-            for (const auto& both : state.pools)
-                if (both) state.driver.synchronize(both->small.stream());
+        const Turn turn(state.scheduler);
+        state.settle_all();
         state.for_each_pool([&](const Pool& pool) {
             for (const auto& segment : pool.segments()) state.release(*segment);
         });
@@ -251,28 +307,34 @@ Allocator::~Allocator() {
 
 void* Allocator::allocate(std::size_t bytes, StreamId stream, const char* tag) {
     State& state = *state_;
-    const std::lock_guard lock(state.mutex);
-    ++state.stats.allocations;
-    const std::size_t wanted = bytes > 0 ? bytes : 1;
-    if (wanted > (std::size_t{1} << 48)) [[unlikely]]
-        state.fail_out_of_memory(bytes, tag);
-    if (state.passthrough) {
-        // One segment per block, of exactly its size, so that a sanitizer detects an access to the first byte beyond.
-        Pool& pool = state.pools_of(stream).large;
-        if (!state.add_segment(pool, wanted)) state.fail_out_of_memory(bytes, tag);
-        return state.hand_out(pool.take(pool.segments().back()->first, wanted), stream, tag);
+    std::vector<StreamUse> waits;
+    void* memory = nullptr;
+    {
+        const std::lock_guard lock(state.mutex);
+        ++state.stats.allocations;
+        if (Block* block = state.take(bytes, stream, false)) memory = state.hand_out(block, stream, tag, waits);
     }
-    const std::size_t rounded = round_up(wanted, wanted <= small_limit ? small_unit : large_unit);
-    if (rounded <= small_limit && stream < state.pools.size() && state.pools[stream])
-        if (Block* block = state.pools[stream]->small.take_quick(rounded)) return state.hand_out(block, stream, tag);
-    Block* block = state.find(rounded, stream);
-    if (!block) state.fail_out_of_memory(bytes, tag);
-    return state.hand_out(block, stream, tag);
+    if (!memory) {
+        const Turn turn(state.scheduler);
+        const std::lock_guard lock(state.mutex);
+        state.refusal.clear();
+        Block* block = state.take(bytes, stream, true);
+        if (!block) state.fail_out_of_memory(bytes, tag);
+        memory = state.hand_out(block, stream, tag, waits);
+    }
+    try {  // without the lock: another thread's capture may have to pass
+        for (const StreamUse& use : waits) state.order->wait(stream, use);
+    } catch (...) {
+        free(memory, waits);
+        throw;
+    }
+    return memory;
 }
 
 void Allocator::free(void* memory, std::span<const StreamUse> uses) {
     if (!memory) return;
     State& state = *state_;
+    const Turn turn(state.passthrough ? state.scheduler : nullptr);
     const std::lock_guard lock(state.mutex);
     Block* block = state.table.find(memory);
     check(block && block->state == BlockState::used, "Allocator: {} is no block of {} that is in use", memory,
@@ -315,6 +377,7 @@ void Allocator::set_limit(std::size_t bytes) {
 }
 
 void Allocator::empty_cache() {
+    const Turn turn(state_->scheduler);
     const std::lock_guard lock(state_->mutex);
     state_->release_cache();
 }

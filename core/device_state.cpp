@@ -1,8 +1,8 @@
-#include <array>
 #include <atomic>
 #include <mutex>
 
 #include "core/allocator.h"
+#include "core/detail/per_device.h"
 #include "core/stream.h"
 
 // One scheduler and one allocator a device, made at first use and never destroyed: tensors may outlive main.
@@ -18,7 +18,7 @@ struct DeviceState {
         : scheduler(driver), allocator(driver, driver.asynchronous() ? &scheduler : nullptr) {}
 };
 
-constinit std::array<std::array<std::atomic<DeviceState*>, 64>, 3> states = {};
+constinit detail::PerDevice<std::atomic<DeviceState*>> states = {};
 
 DeviceState& make_state(std::atomic<DeviceState*>& place, Device device) {
     static std::mutex& mutex = *new std::mutex;
@@ -28,7 +28,7 @@ DeviceState& make_state(std::atomic<DeviceState*>& place, Device device) {
 }
 
 DeviceState& state(Device device) {
-    auto& place = states[static_cast<std::size_t>(device.kind)][static_cast<std::size_t>(device.index)];
+    auto& place = states[device];
     DeviceState* known = place.load(std::memory_order_acquire);
     return known ? *known : make_state(place, device);
 }

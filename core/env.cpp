@@ -15,7 +15,7 @@ constexpr EnvVariable variables[] = {
     {"HEDDLE_DATA", "folder in which data sets are looked for by name", "the current folder"},
     {"HEDDLE_DEVICE_LIBRARIES", "folder of libheddle_sim and libheddle_cuda", "that of libheddle"},
     {"HEDDLE_KERNEL", "operation=implementation[,...]: forces kernels", "the fixed priorities"},
-    {"HEDDLE_MEMORY_LIMIT", "bytes a device's allocator may reserve (512M, 2G)", "no limit"},
+    {"HEDDLE_MEMORY_LIMIT", "bytes that may be reserved on a device, graphs included (512M, 2G)", "no limit"},
     {"HEDDLE_PLUGINS", "file[:file...]: plug-ins to load, with kernels of your own (docs/guides/custom_kernels.md)",
      "none"},
     {"HEDDLE_PROFILE", "1: measure every operation and print a table at exit", "0"},

@@ -2,13 +2,28 @@
 
 #include "core/allocator.h"
 #include "core/check.h"
+#include "core/detail/borrowed_memory.h"
 #include "core/stream.h"
 
 namespace heddle {
+namespace {
+
+/// A graph's own memory, which it borrows from its device's allocator. Work that the capture has recorded refers to it,
+/// so that it stays as it is whatever HEDDLE_ALLOCATOR says.
+struct GraphMemory {
+    detail::BorrowedMemory borrowed;
+    Allocator allocator;
+
+    explicit GraphMemory(Device device)
+        : borrowed(driver(device), heddle::allocator(device)),
+          allocator(borrowed, &scheduler(device), AllocatorMode::caching) {}
+};
+
+}  // namespace
 
 struct Graph::State {
     Device device;
-    std::shared_ptr<Allocator> memory;
+    std::shared_ptr<Allocator> memory;  // a part of a GraphMemory
     GraphId graph = 0;
     bool captured = false;
 
@@ -34,7 +49,8 @@ Graph Graph::capture(Device device, const std::function<void()>& work) {
     result.state_ = std::make_shared<State>();
     State& state = *result.state_;
     state.device = device;
-    state.memory = std::make_shared<Allocator>(driver(device), &scheduler(device), AllocatorMode::caching);
+    const auto own = std::make_shared<GraphMemory>(device);
+    state.memory = std::shared_ptr<Allocator>(own, &own->allocator);
     const StreamId stream = current_stream(device);
     scheduler(device).begin_capture(stream);
     try {

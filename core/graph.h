@@ -19,16 +19,16 @@ class HEDDLE_API Graph {
     Graph() = default;
 
     /// Records what `work` queues on `device`; nothing of it runs. `work` must not wait for the device, nor read from
-    /// it. Tensors made inside live in memory of the graph's own, which nothing else uses while the graph or one of
-    /// them lives; those that outlive `work` hold their values after each replay. All streams are finished before and
-    /// joined behind. Throws `Error` where the device cannot capture (`can_capture`), and what `work` throws.
+    /// it. Tensors made inside live in memory of the graph's own, taken from the device's allocator, which nothing else
+    /// uses while the graph or one of them lives; those that outlive `work` hold their values after each replay. All
+    /// streams are finished before and joined behind. Throws `Error` where the device cannot capture, and as `work`.
     static Graph capture(Device device, const std::function<void()>& work);
     static bool can_capture(Device device);
 
     explicit operator bool() const { return state_ != nullptr; }
     /// Queues the recorded work on the current stream. Other streams see its results after a `join`.
     void replay() const;
-    /// Bytes of its own memory.
+    /// Bytes of its own memory; the device's allocator counts them as allocated.
     std::size_t reserved_bytes() const;
 
   private:

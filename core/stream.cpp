@@ -8,16 +8,15 @@
 #include <thread>
 
 #include "core/check.h"
+#include "core/detail/capturing.h"
+#include "core/detail/per_device.h"
 
 namespace heddle {
 namespace {
 
 // Plain data, so that a thread's last tensors may still ask while its other thread-locals are being destroyed.
-constinit thread_local StreamId current[3][64] = {};
-
-StreamId& current_of(Device device) {
-    return current[static_cast<std::size_t>(device.kind)][static_cast<std::size_t>(device.index)];
-}
+constinit thread_local detail::PerDevice<StreamId> current = {};
+constinit thread_local detail::PerDevice<bool> captures = {};
 
 // How many of the operations that a capture has to wait for belong to this thread.
 constinit thread_local std::size_t own_open = 0;
@@ -142,6 +141,20 @@ struct StreamScheduler::State {
             for (Recorded& recorded : stream.recorded) recorded.valid = false;
     }
 
+    // Makes the other streams of a capture take part in it.
+    void fork(StreamId origin) {
+        for (const StreamId companion : companions(origin)) wait(companion, record(origin));
+    }
+
+    // Ends a capture that nothing can come of. What made it fail says more than what this may throw.
+    void abandon_capture(StreamId origin) {
+        forget_events();
+        try {
+            driver.destroy_graph(driver.end_capture(origin));
+        } catch (const Error&) {
+        }
+    }
+
     // The streams that take part in a capture of `origin`, besides it.
     std::vector<StreamId> companions(StreamId origin) const {
         std::vector<StreamId> result;
@@ -261,7 +274,13 @@ void StreamScheduler::begin_capture(StreamId stream) {
         const std::lock_guard lock(state.mutex);
         state.forget_events();
         state.driver.begin_capture(stream);
-        for (const StreamId companion : state.companions(stream)) state.wait(companion, state.record(stream));
+        try {
+            state.fork(stream);
+            captures[state.driver.device()] = true;
+        } catch (...) {
+            state.abandon_capture(stream);
+            throw;
+        }
     } catch (...) {
         const std::lock_guard lock(state.mutex);
         state.end_turn();
@@ -274,7 +293,10 @@ GraphId StreamScheduler::end_capture(StreamId stream) {
     const std::lock_guard lock(state.mutex);
     struct Turn {
         State& state;
-        ~Turn() { state.end_turn(); }
+        ~Turn() {
+            captures[state.driver.device()] = false;
+            state.end_turn();
+        }
     } const turn{state};
     // A spoiled capture refuses even these, and its streams refuse everything until it is ended.
     std::exception_ptr spoiled;
@@ -298,6 +320,7 @@ void StreamScheduler::synchronize(StreamId stream) {
     {
         std::unique_lock lock(state.mutex);
         state.let_capture_pass(lock);
+        if (state.stream(stream).gone) return;  // it was waited for when its owner took it back
         state.start();
         done = state.stream(stream).before;
         raise(done, stream, state.stream(stream).queued());
@@ -326,7 +349,8 @@ void StreamScheduler::synchronize() {
 
 void StreamScheduler::wait(StreamId stream, StreamUse use) {
     if (!state_->asynchronous) return;
-    const std::lock_guard lock(state_->mutex);
+    std::unique_lock lock(state_->mutex);
+    state_->let_capture_pass(lock);
     state_->wait(stream, use);
 }
 
@@ -351,12 +375,14 @@ std::uint64_t StreamScheduler::events() const {
     return state_->events;
 }
 
-StreamId current_stream(Device device) { return current_of(device); }
+bool detail::capturing(Device device) { return captures[device]; }
 
-StreamGuard::StreamGuard(Device device, StreamId stream) : device_(device), previous_(current_of(device)) {
-    current_of(device) = stream;
+StreamId current_stream(Device device) { return current[device]; }
+
+StreamGuard::StreamGuard(Device device, StreamId stream) : device_(device), previous_(current[device]) {
+    current[device] = stream;
 }
 
-StreamGuard::~StreamGuard() { current_of(device_) = previous_; }
+StreamGuard::~StreamGuard() { current[device_] = previous_; }
 
 }  // namespace heddle

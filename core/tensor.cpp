@@ -44,14 +44,20 @@ To convert(From value) {
         return static_cast<To>(value);
 }
 
-void check_extents(const Shape& shape) {
-    for (const std::int64_t extent : shape)
+/// The bytes of a tensor. No product of its extents overflows, not even of some of them where another one is 0.
+std::size_t bytes_of(const Shape& shape, DType dtype) {
+    auto bytes = static_cast<std::int64_t>(size_of(dtype));
+    bool fits = true;
+    for (const std::int64_t extent : shape) {
         check(extent >= 0, "Tensor: shape {} has an open extent; only reshape understands -1", shape);
+        if (extent > 0 && __builtin_mul_overflow(bytes, extent, &bytes)) fits = false;
+    }
+    check(fits, "Tensor: a tensor of shape {} would have more bytes than can be counted", shape);
+    return shape.elements() == 0 ? 0 : static_cast<std::size_t>(bytes);
 }
 
 IntrusivePtr<TensorImpl> new_impl(const Shape& shape, DType dtype, Device device) {
-    check_extents(shape);
-    const std::size_t bytes = static_cast<std::size_t>(shape.elements()) * size_of(dtype);
+    const std::size_t bytes = bytes_of(shape, dtype);
     return make_intrusive<TensorImpl>(make_intrusive<Storage>(bytes, device), std::size_t{0}, shape, dtype);
 }
 
@@ -74,16 +80,15 @@ Tensor Tensor::zeros(const Shape& shape, TensorOptions options) {
 }
 
 Tensor Tensor::from_blob(void* memory, const Shape& shape, TensorOptions options, std::function<void()> release) {
-    check_extents(shape);
-    check(memory || shape.elements() == 0, "Tensor::from_blob: no memory for {}", shape);
-    const std::size_t bytes = static_cast<std::size_t>(shape.elements()) * size_of(options.dtype);
+    const std::size_t bytes = bytes_of(shape, options.dtype);
+    check(memory || bytes == 0, "Tensor::from_blob: no memory for {}", shape);
     return Tensor(make_intrusive<TensorImpl>(make_intrusive<Storage>(memory, bytes, options.device, std::move(release)),
                                              std::size_t{0}, shape, options.dtype));
 }
 
 Tensor Tensor::copy_from_host(const void* values, std::size_t count, const Shape& shape, DType dtype, Device device) {
-    check(static_cast<std::int64_t>(count) == shape.elements(), "Tensor::from: {} values for shape {} ({} elements)",
-          count, shape.to_string(), shape.elements());
+    check(count * size_of(dtype) == bytes_of(shape, dtype), "Tensor::from: {} values for shape {} ({} elements)", count,
+          shape.to_string(), shape.elements());
     const Tensor host = empty(shape, {dtype});
     if (count > 0) std::memcpy(host.raw(), values, host.bytes());
     return host.to(device);

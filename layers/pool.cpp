@@ -49,7 +49,10 @@ struct AveragePooling2DImpl final : Pooling2DImpl {
 
 struct GlobalPoolingImpl : LayerImpl {
     using LayerImpl::LayerImpl;
-    Shape output_shape(const Shape& input) const override { return Shape{input.back()}; }
+    Shape output_shape(const Shape& input) const override {
+        ops::require(input.rank() == 3, class_name(), "expected pictures [height, width, channels], got {}", input);
+        return Shape{input[2]};
+    }
     Config config() const override { return Config(); }
 };
 

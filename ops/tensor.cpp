@@ -20,10 +20,22 @@ Tensor alias(const Tensor& tensor, const Shape& shape, std::size_t byte_offset) 
     return Tensor(make_intrusive<TensorImpl>(tensor.impl()->storage, byte_offset, shape, tensor.dtype()));
 }
 
-/// Copies the elements; same shape and dtype, any devices. Host memory is not pinned, so the host waits.
+/// Waits until what has been queued so far has written the tensor.
+void wait_for_writer(const Tensor& tensor) {
+    const Tensor* read = &tensor;
+    { const ops::Ordered behind_the_writer(tensor.device(), std::span(&read, 1), {}); }
+    scheduler(tensor.device()).synchronize(current_stream(tensor.device()));
+}
+
+/// Copies the elements; same shape and dtype, any devices. Host memory is not pinned, so the host waits. It also does
+/// for a copy between two devices, before and behind it, because their streams know nothing of each other.
 void copy_elements(const Tensor& from, const Tensor& to) {
     if (to.bytes() == 0) return;
     const bool on_device = to.device().kind != DeviceKind::cpu, from_device = from.device().kind != DeviceKind::cpu;
+    const bool between_devices = on_device && from_device && from.device() != to.device();
+    if (between_devices && from.device().kind != to.device().kind)  // neither reaches the other's memory
+        return copy_elements(from.detach().to(Device::cpu()), to);
+    if (between_devices) wait_for_writer(from);
     const Device device = on_device ? to.device() : from.device();
     const CopyKind kind = !on_device    ? CopyKind::device_to_host
                           : from_device ? CopyKind::device_to_device
@@ -32,7 +44,7 @@ void copy_elements(const Tensor& from, const Tensor& to) {
     std::optional<ops::Ordered> ordered;
     if (on_device || from_device) ordered.emplace(device, std::span(&source, 1), std::span(&target, 1));
     driver(device).copy(to.raw(), from.raw(), to.bytes(), kind, current_stream(device));
-    if (kind != CopyKind::device_to_device) driver(device).synchronize(current_stream(device));
+    if (kind != CopyKind::device_to_device || between_devices) driver(device).synchronize(current_stream(device));
 }
 
 }  // namespace
@@ -46,6 +58,7 @@ Tensor Tensor::full(const Shape& shape, double value, TensorOptions options) {
 Tensor Tensor::ones(const Shape& shape, TensorOptions options) { return full(shape, 1, options); }
 
 Tensor Tensor::arange(std::int64_t count, TensorOptions options) {
+    check(count >= 0, "Tensor::arange: expected a count, got {}", count);
     std::vector<std::int64_t> values(static_cast<std::size_t>(count));
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::int64_t>(i);
     return from(values, Shape{count}).to(options.dtype).to(options.device);
@@ -98,20 +111,25 @@ Tensor Tensor::reshape(const Shape& wanted) const {
     require_defined(*this, "reshape");
     Shape target = wanted;
     std::int64_t known = 1;
+    bool fits = true, empty = false;
     int open = -1;
     for (int axis = 0; axis < wanted.rank(); ++axis) {
         if (wanted[axis] >= 0) {
-            known *= wanted[axis];
+            if (wanted[axis] == 0)
+                empty = true;
+            else if (__builtin_mul_overflow(known, wanted[axis], &known))
+                fits = false;
             continue;
         }
         ops::require(open < 0, "reshape", "more than one -1 in {}", wanted);
         open = axis;
     }
+    if (empty) known = 0;
     if (open >= 0 && known > 0) {
         target[open] = elements() / known;
         known *= target[open];
     }
-    ops::require(known == elements() && (open < 0 || target[open] >= 0), "reshape",
+    ops::require(fits && known == elements() && (open < 0 || target[open] >= 0), "reshape",
                  "{} does not fit the {} elements of {}", wanted, elements(), shape());
     Tensor view = alias(*this, target, impl_->byte_offset);
     if (autograd::wants_record({this}))

@@ -1,10 +1,10 @@
 #include "core/driver/driver.h"
 
-#include <array>
 #include <atomic>
 #include <mutex>
 
 #include "core/check.h"
+#include "core/detail/per_device.h"
 #include "core/driver/plugin.h"
 
 namespace heddle {
@@ -31,16 +31,17 @@ Driver& make_driver(std::atomic<Driver*>& place, Device device) {
     return *place;
 }
 
-constinit std::array<std::array<std::atomic<Driver*>, 64>, 3> drivers = {};
+constinit detail::PerDevice<std::atomic<Driver*>> drivers = {};
 
 }  // namespace
 
 Driver& driver(Device device) {
     if (device.kind == DeviceKind::cpu) {
+        check(device.index == 0, "device cpu: there is only one, not one of index {}", static_cast<int>(device.index));
         static Driver& host = *make_host_driver().release();  // never destroyed: tensors may outlive main
         return host;
     }
-    auto& place = drivers[static_cast<std::size_t>(device.kind)][static_cast<std::size_t>(device.index)];
+    auto& place = drivers[device];
     Driver* known = place.load(std::memory_order_acquire);
     return known ? *known : make_driver(place, device);
 }

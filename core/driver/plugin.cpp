@@ -73,13 +73,18 @@ void* library_function(const std::string& file, const char* name, std::string& w
 }
 
 const LoadedPlugin& device_plugin(DeviceKind kind) {
+    check(kind == DeviceKind::cuda || kind == DeviceKind::sim, "device {}: it has no library of its own",
+          to_string(kind));
     // Tests and users may ask for cuda and sim at the same time; each is loaded once.
-    static std::once_flag once[3];
-    static LoadedPlugin& cuda = *new LoadedPlugin;
-    static LoadedPlugin& sim = *new LoadedPlugin;
-    LoadedPlugin& place = kind == DeviceKind::cuda ? cuda : sim;
-    std::call_once(once[static_cast<int>(kind)], [&] { place = load(kind); });
-    return place;
+    struct Place {
+        std::once_flag once;
+        LoadedPlugin loaded;
+    };
+    static Place& cuda = *new Place;
+    static Place& sim = *new Place;
+    Place& place = kind == DeviceKind::cuda ? cuda : sim;
+    std::call_once(place.once, [&] { place.loaded = load(kind); });
+    return place.loaded;
 }
 
 }  // namespace heddle::detail

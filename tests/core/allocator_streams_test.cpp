@@ -1,5 +1,7 @@
 #include <cstring>
 
+#include "core/detail/forwarding_driver.h"
+#include "core/error.h"
 #include "core/stream.h"
 #include "tests/core/allocator_fixture.h"
 
@@ -123,6 +125,53 @@ TEST_P(AllocatorStreams, MemoryGoesBackOnlyWhenTheDeviceIsDone) {
     a.free(x);
     a.empty_cache();
     EXPECT_EQ(driver.in_use, 0u);  // the fixture checks that nothing was queued then
+}
+
+TEST_P(AllocatorStreams, MemoryUsedOnALentStreamThatIsGoneGoesBack) {
+    StreamScheduler order(driver);
+    const StreamId lent = driver.create_stream();
+    order.lend(lent);
+    Allocator a(driver, &order);
+    void* x = a.allocate(8 * mib, 0);
+    std::uint64_t ticket = 0;
+    {
+        ticket = order.begin(lent, {}, {});
+        driver.launch(lent, "write", [x] { std::memset(x, 1, 8 * mib); });
+        order.queued(lent, ticket);
+    }
+    const StreamUse use{lent, ticket};
+    a.free(x, {&use, 1});
+    order.take_back(lent);
+    const int waits = driver.synchronizations_of(lent);
+    a.empty_cache();
+    EXPECT_EQ(driver.in_use, 0u);
+    EXPECT_EQ(driver.synchronizations_of(lent), waits);  // the driver does not know it any more
+}
+
+// What a stream has to wait for is not lost where the waiting fails.
+TEST_P(AllocatorStreams, AFailedWaitLeavesTheMemoryFree) {
+    struct Failing : detail::ForwardingDriver {
+        using ForwardingDriver::ForwardingDriver;
+        bool fails = false;
+        void wait(StreamId stream, EventId event) override {
+            if (fails) fail("no wait");
+            ForwardingDriver::wait(stream, event);
+        }
+    } failing(driver);
+    StreamScheduler order(failing);
+    const StreamId side = order.create();
+    Allocator a(failing, &order);
+    a.set_limit(8 * mib);
+    void* x = a.allocate(8 * mib, 0);
+    { const StreamOperation operation(order, 0, {}, {}); }
+    a.free(x);
+    failing.fails = true;
+    EXPECT_THROW(a.allocate(8 * mib, side), Error);
+    EXPECT_EQ(a.stats().allocated, 0u);
+    failing.fails = false;
+    EXPECT_EQ(a.allocate(8 * mib, side), x);
+    EXPECT_EQ(driver.waits, 1);
+    a.free(x);
 }
 
 }  // namespace

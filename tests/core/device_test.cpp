@@ -44,6 +44,21 @@ TEST(Device, AMissingOneIsAnErrorThatSaysWhy) {
     }
 }
 
+TEST(Device, OneThatThereCannotBeIsAnError) {
+    for (const Device device : {Device{DeviceKind::cuda, 100}, Device{DeviceKind::cuda, -1},
+                                Device{DeviceKind::sim, 64}, Device{DeviceKind::cpu, -128}}) {
+        EXPECT_THROW(allocator(device), Error);
+        EXPECT_THROW(scheduler(device), Error);
+        EXPECT_THROW(driver(device), Error);
+        EXPECT_THROW(current_stream(device), Error);
+        EXPECT_THROW(StreamGuard(device, 0), Error);
+        EXPECT_THROW(make_intrusive<Storage>(8, device), Error);
+    }
+    EXPECT_NE(message_of<Error>([] { current_stream({DeviceKind::cuda, 100}); }).find("device 100"), std::string::npos);
+    EXPECT_THROW(driver({DeviceKind::cpu, 1}), Error);
+    EXPECT_THROW(allocator({DeviceKind::cpu, 1}), Error);
+}
+
 TEST(Device, OnlyCudaHasStreamsOfOthers) {
     for (const Device device : {Device::cpu(), Device{DeviceKind::sim}}) {
         EXPECT_NE(message_of<Error>([&] { lend_cuda_stream(device, nullptr); }).find("expected a cuda device"),

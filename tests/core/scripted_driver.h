@@ -97,6 +97,7 @@ class ScriptedDriver final : public Driver {
     void synchronize(StreamId stream) override {
         const std::lock_guard lock(mutex_);
         ++synchronizations;
+        ++synchronizations_of_[stream];
         while (!streams_.at(stream).empty()) step();
     }
     bool asynchronous() const override { return true; }
@@ -129,6 +130,8 @@ class ScriptedDriver final : public Driver {
     GraphId end_capture(StreamId) override { throw std::logic_error("no capture"); }
     void replay(GraphId, StreamId) override { throw std::logic_error("no capture"); }
     void destroy_graph(GraphId) override { throw std::logic_error("no capture"); }
+
+    int synchronizations_of(StreamId stream) { return synchronizations_of_[stream]; }
 
     /// Runs everything.
     void drain() {
@@ -197,6 +200,7 @@ class ScriptedDriver final : public Driver {
     std::deque<std::deque<Item>> streams_ = std::deque<std::deque<Item>>(1);
     std::vector<Event> events_;
     std::map<void*, std::size_t> blocks_;
+    std::map<StreamId, int> synchronizations_of_;
     std::uint64_t sequence_ = 0;
 };
 

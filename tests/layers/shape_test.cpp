@@ -156,6 +156,11 @@ TEST(Shapes, BadShapesSayWhatIsWrong) {
                   Conv2D(4, 5)(values({1, 4, 4, 1}));
               }),
               "Conv2D: the kernel reaches over 5 pixels, the padded input has 4 (input shape [1, 4, 4, 1])");
+    for (const Shape& shape : {Shape{}, Shape{5}, Shape{2, 8, 8, 3}}) {
+        EXPECT_EQ(error_of([&] { GlobalAveragePooling2D()->output_shape(shape); }),
+                  "GlobalAveragePooling2D: expected pictures [height, width, channels], got " + shape.to_string());
+        EXPECT_THROW(GlobalMaxPooling2D()->output_shape(shape), Error);
+    }
     EXPECT_EQ(error_of([] { Reshape({5, 3})->output_shape({2, 6}); }), "Reshape: [5, 3] does not fit [2, 6]");
     EXPECT_EQ(error_of([] { Reshape({-1, -1}); }), "Reshape: more than one extent of [-1, -1] is open");
     EXPECT_EQ(error_of([] {

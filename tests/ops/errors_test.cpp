@@ -62,6 +62,25 @@ TEST(OpsErrors, UndefinedTensors) {
     expect_error("copy_", {"undefined"}, [&] { none.copy_(f32({2})); });
 }
 
+// More bytes, or elements, than a 64-bit number holds, though the product of the extents wraps around to a small one.
+TEST(OpsErrors, ExtentsThatOverflow) {
+    constexpr std::int64_t huge = std::int64_t{1} << 33, half = std::int64_t{1} << 31;
+    float memory = 0;
+    for (const Shape& shape : {Shape{huge, half}, Shape{huge, huge}, Shape{std::int64_t{1} << 62}, Shape{0, huge, half},
+                               Shape{huge, half, 0}}) {
+        const std::string text = shape.to_string();
+        expect_error("Tensor", {text}, [&] { Tensor::zeros(shape); });
+        expect_error("Tensor", {text}, [&] { Tensor::empty(shape, {DType::f64}); });
+        expect_error("Tensor", {text}, [&] { Tensor::from_blob(&memory, shape); });
+        expect_error("Tensor", {text}, [&] { Tensor::from(std::vector<float>(), shape); });
+        expect_error("reshape", {text}, [&] { f32({0}).reshape(shape); });
+    }
+    expect_error("reshape", {"-1"}, [&] { f32({0}).reshape({huge, half, -1}); });
+    expect_error("reshape", {"[1]"}, [&] { f32({1}).reshape({huge, huge}); });
+    expect_error("Tensor::arange", {"-1"}, [] { Tensor::arange(-1); });
+    EXPECT_EQ(f32({0, 7}).reshape({huge, 0}).shape(), (Shape{huge, 0}));
+}
+
 TEST(OpsErrors, MemoryOfTheCallers) {
     float one = 1;
     expect_error("Tensor::from_blob", {"no memory", "[2]"}, [] { Tensor::from_blob(nullptr, {2}); });

@@ -234,7 +234,8 @@ Result Model::train_on_batch(const std::vector<Tensor>& inputs, const Tensor& y,
     GatheredMean loss;
     const NamedTensors parameters = unique_parameters(*this);
     check_trainable(parameters, "train_on_batch");
-    TrainSteps(*this, parameters, loss, false, options.class_weight).run({.given = batch, .samples = y.size(0)});
+    TrainSteps(*this, parameters, loss, false, options.class_weight)
+        .run({.given = batch, .samples = y.size(0), .targets = y.device().kind == DeviceKind::cpu ? y : Tensor()});
     return gathered(*this, loss);
 }
 

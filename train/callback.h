@@ -31,7 +31,8 @@ struct Training {
     std::int64_t steps_left = 0;    ///< until training ends, unless it is stopped
     bool stop = false;              ///< set it to end training after this epoch (in `on_batch_end`: after this step)
 
-    /// Means over the epoch so far: "loss" and the metrics.
+    /// Means over the epoch so far: "loss" and the metrics. Waits for a device to finish the steps that are queued: a
+    /// callback that asks for them at every step slows training there.
     std::function<Result()> running = {};
 };
 
@@ -47,6 +48,8 @@ class HEDDLE_API CallbackImpl {
     virtual void on_epoch_end(Training& training, const Result& logs);
     virtual void on_batch_begin(Training& training);
     virtual void on_batch_end(Training& training);
+    /// Before `fit` writes its checkpoint: an exception from here ends training and leaves the checkpoint there is.
+    virtual void on_checkpoint(Training& training);
 
     /// What a checkpoint must contain so that a resumed run continues as this one would.
     virtual NamedTensors state() const;
@@ -121,7 +124,7 @@ class HEDDLE_API ReduceLROnPlateau : public Callback {
     explicit ReduceLROnPlateau(const ReduceLROnPlateauOptions& options = {});
 };
 
-/// Ends training when a step's loss is not finite.
+/// Ends training when a step's loss is not finite, which it reads after every step (see `Training::running`).
 class HEDDLE_API TerminateOnNaN : public Callback {
   public:
     TerminateOnNaN();
@@ -200,6 +203,7 @@ struct LambdaCallbackOptions {
     std::function<void(Training&, const Result&)> on_epoch_end = {};
     std::function<void(Training&)> on_batch_begin = {};
     std::function<void(Training&)> on_batch_end = {};
+    std::function<void(Training&)> on_checkpoint = {};
 };
 class HEDDLE_API LambdaCallback : public Callback {
   public:

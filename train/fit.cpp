@@ -177,6 +177,7 @@ void Fitting::resume(const Checkpoint& c) {
 
 void Fitting::write_checkpoint() {
     if (options_.checkpoint_dir.empty()) return;
+    for (const Callback& callback : callbacks_) callback->on_checkpoint(training_);
     Checkpoint c;
     c.epoch = training_.epoch;
     c.step = training_.step;
@@ -232,10 +233,17 @@ std::int64_t Fitting::run_step() {
     return samples;
 }
 
+/// Steps to the end of the epoch, if nothing ends them before.
 Fitting::End Fitting::run_steps() {
-    source_->start(static_cast<std::uint64_t>(training_.epoch), training_.step * options_.gradient_accumulation_steps);
     auto before = std::chrono::steady_clock::now();
-    while (training_.step < training_.steps_per_epoch) {
+    const auto count_time = [&] {
+        const auto now = std::chrono::steady_clock::now();
+        training_.seconds += std::chrono::duration<double>(now - before).count();
+        before = now;
+    };
+    source_->start(static_cast<std::uint64_t>(training_.epoch), training_.step * options_.gradient_accumulation_steps);
+    End end = End::complete;
+    while (end == End::complete && training_.step < training_.steps_per_epoch) {
         for (const Callback& callback : callbacks_) callback->on_batch_begin(training_);
         rate_ = model_.optimizer().learning_rate();
         const std::int64_t samples = run_step();
@@ -249,21 +257,24 @@ Fitting::End Fitting::run_steps() {
         training_.samples += samples;
         training_.samples_here += samples;
         training_.steps_left = steps_left();
-        const auto now = std::chrono::steady_clock::now();
-        training_.seconds += std::chrono::duration<double>(now - before).count();
-        before = now;
+        count_time();
         for (const Callback& callback : callbacks_) callback->on_batch_end(training_);
         history_.replayed_steps = steps_->replayed();
-        if (training_.stop) return End::callback;
-        if (training_.step == training_.steps_per_epoch) break;
-        if (stop_requested()) return End::interrupted;
-        if (limit_reached()) return End::limit;
-        if (options_.checkpoint_steps > 0 && total_steps_ % options_.checkpoint_steps == 0) write_checkpoint();
+        if (training_.stop)
+            end = End::callback;
+        else if (training_.step == training_.steps_per_epoch)
+            break;
+        else if (stop_requested())
+            end = End::interrupted;
+        else if (limit_reached())
+            end = End::limit;
+        else if (options_.checkpoint_steps > 0 && total_steps_ % options_.checkpoint_steps == 0)
+            write_checkpoint();
     }
-    // The epoch's time includes the work still queued on the device.
+    // The time of the steps, however many they were, includes the work that is still queued on the device.
     scheduler(detail::device_of(model_)).synchronize();
-    training_.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
-    return End::complete;
+    count_time();
+    return end;
 }
 
 void Fitting::fit_epoch() {

@@ -94,6 +94,26 @@ TEST(Checkpoint, AnInterruptedRunGoesOn) {
     std::filesystem::remove_all(place);
 }
 
+TEST(Checkpoint, ACallbackMayKeepTheOldOne) {
+    const std::string place = folder("kept"), path = checkpoint_path(place);
+    std::int64_t asked = 0;
+    const LambdaCallback keeper({.on_checkpoint = [&](Training& training) {
+        ++asked;
+        if (training.epoch == 1 && training.step > 0) throw Error("no checkpoint inside the second epoch");
+    }});
+    FitOptions o = options(0, place);
+    o.checkpoint_steps = 3;
+    o.callbacks = {keeper};
+    EXPECT_EQ(error_of([&] { network("adam").fit(data(), o); }), "no checkpoint inside the second epoch");
+    EXPECT_EQ(asked, 3);  // after 3 steps, after the epoch's 4, after 6
+    EXPECT_EQ(Checkpoint::load(path).total_steps, 4);
+    o.checkpoint_dir.clear();
+    o.checkpoint_steps = 0;
+    network("adam").fit(data(), o);
+    EXPECT_EQ(asked, 3);
+    std::filesystem::remove_all(place);
+}
+
 TEST(Checkpoint, AFinishedRunIsNotTrainedFurther) {
     const std::string place = folder("finished");
     const Model first = network("adam"), second = network("adam");

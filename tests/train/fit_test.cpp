@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
 #include "samples.h"
 
 namespace heddle {
@@ -122,6 +125,18 @@ TEST(Fit, ALimitOfStepsCutsTheLastEpoch) {
     EXPECT_EQ(model.optimizer().iterations(), 7);
     EXPECT_EQ(history.epochs().size(), 2u);
     EXPECT_FALSE(history.interrupted);
+}
+
+// Whatever ends the steps, their time goes on until all that was queued is done, callbacks included.
+TEST(Fit, TheTimeOfTheLastStepCounts) {
+    const auto [x, y] = plane(50);
+    for (const std::int64_t steps : {3, 5}) {
+        const LambdaCallback slow({.on_batch_end = [steps](Training& training) {
+            if (training.step == steps) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        }});
+        const History history = line().fit(x, y, {.batch_size = 10, .steps = steps, .verbose = 0, .callbacks = {slow}});
+        EXPECT_GE(history.at("seconds")[0], 0.05) << steps;
+    }
 }
 
 TEST(Fit, InitialEpochCountsOn) {

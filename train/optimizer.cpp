@@ -182,8 +182,12 @@ void Optimizer::apply(const NamedTensors& parameters, const detail::GradientFact
 
 void Optimizer::set_loss_scaling(bool on) const {
     auto& scaling = impl_->state_->loss_scale;
-    if (on && !scaling) scaling.emplace();
-    if (!on) scaling.reset();
+    if (on == scaling.has_value()) return;
+    ++impl_->state_->generation;
+    if (on)
+        scaling.emplace();
+    else
+        scaling.reset();
 }
 
 Tensor Optimizer::scale_loss(const Tensor& loss) const {
@@ -217,6 +221,12 @@ bool Optimizer::follows_schedule() const {
 }
 
 std::int64_t Optimizer::iterations() const { return impl_->state_->iterations; }
+
+std::int64_t Optimizer::generation() const {
+    std::int64_t sum = impl_->state_->generation;
+    for (const OptimizerGroup& group : impl_->state_->groups) sum += group.optimizer.generation();
+    return sum;
+}
 
 NamedTensors Optimizer::state() const {
     const OptimizerImpl::State& state = *impl_->state_;
@@ -287,6 +297,7 @@ void Optimizer::set_state(const NamedTensors& saved, const NamedTensors& paramet
     check(left.empty(), "{}: the saved state has \"{}\", which belongs to another optimizer or model", class_name(),
           left.empty() ? "" : left.begin()->first);
 
+    ++state.generation;
     state.entries = std::move(entries);
     state.iterations = static_cast<std::int64_t>(iterations.item());
     state.steps_taken = taken.defined() ? static_cast<std::int64_t>(taken.item()) : state.iterations;

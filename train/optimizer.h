@@ -16,7 +16,8 @@ namespace heddle {
 struct OptimizerGroup;
 namespace detail {
 struct GradientFactors;
-}
+class TrainSteps;
+}  // namespace detail
 
 /// What all optimizers take besides their own settings.
 struct UpdateRules {
@@ -107,6 +108,9 @@ class HEDDLE_API Optimizer {
 
   private:
     friend class OptimizerImpl;
+    friend class detail::TrainSteps;
+    /// Changes whenever tensors that a captured step refers to are replaced.
+    std::int64_t generation() const;
     void apply(const NamedTensors& parameters, const detail::GradientFactors& factors) const;
 
     std::shared_ptr<OptimizerImpl> impl_;

@@ -24,7 +24,7 @@ Result Evaluation::run() {
     source_.start(0);
     for (StepBatch batch; source_.next(batch);) {
         label_check_.take(model_.loss(), batch);
-        if (recorder_.run(recording_, batch, tensors, 1, [this](const Batch& its) { queue(its); })) ++replayed_;
+        if (recorder_.run(recording_, batch, tensors, {}, [this](const Batch& its) { queue(its); })) ++replayed_;
     }
     Result result = gathered(model_, loss_);
     if (const Tensor added = penalty(model_, unique_parameters(model_)); added.defined())

@@ -58,6 +58,7 @@ struct OptimizerImpl::State {
 
     UpdateRules rules;
     std::int64_t iterations = 0;
+    std::int64_t generation = 0;
     std::vector<Entry> entries;
     /// f32 [1], on the parameters' device, always at one address. The steps taken are counted there, since only the
     /// device knows which are skipped; the host writes either where it knows better.

@@ -69,8 +69,9 @@ void TrainSteps::run(const StepBatch& batch, const StepPart& part) {
     model_.optimizer().prepare(parameters_);
     if (!part.whole()) place_sums();
     label_check_.take(model_.loss(), batch);
-    const bool replayed = recorder_.run(part.last ? with_optimizer_ : without_optimizer_, batch, parameters_,
-                                        part.share, [&](const Batch& its) { queue(its, part); });
+    const StepRecorder::Constants constants{.share = part.share, .optimizer = model_.optimizer().generation()};
+    const bool replayed = recorder_.run(part.last ? with_optimizer_ : without_optimizer_, batch, parameters_, constants,
+                                        [&](const Batch& its) { queue(its, part); });
     if (!part.last) return;
     model_.optimizer().advance();
     if (replayed) ++replayed_;

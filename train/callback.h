@@ -29,6 +29,7 @@ struct Training {
     double seconds = 0;             ///< spent in this epoch's training steps
     std::int64_t samples_here = 0;  ///< examples seen in these seconds: fewer after resuming inside an epoch
     std::int64_t steps_left = 0;    ///< until training ends, unless it is stopped
+    bool failed = false;            ///< an exception ends training
     bool stop = false;              ///< set it to end training after this epoch (in `on_batch_end`: after this step)
 
     /// Means over the epoch so far: "loss" and the metrics. Waits for a device to finish the steps that are queued: a
@@ -42,6 +43,8 @@ class HEDDLE_API CallbackImpl {
     virtual ~CallbackImpl();
 
     virtual void on_train_begin(Training& training);
+    /// Also where an exception ends training (`Training::failed`), if this callback's `on_train_begin` had none. The
+    /// first exception reaches the caller of `fit`.
     virtual void on_train_end(Training& training);
     virtual void on_epoch_begin(Training& training);
     /// `logs` is the epoch's row of the history.
@@ -164,7 +167,8 @@ struct JSONLinesOptions {
     bool append = true;
     std::int64_t every_steps = 0;  ///< > 0: also a line every so many steps
 };
-/// One JSON object per line: {"event": "epoch", "epoch": 1, "loss": ...}. Numbers that are not finite are left out.
+/// One JSON object per line: {"event": "epoch", "epoch": 1, "loss": ...}. Numbers that are not finite are left out. The
+/// last one, "end", says "failed" where an exception ended training.
 class HEDDLE_API JSONLines : public Callback {
   public:
     explicit JSONLines(const std::string& path, const JSONLinesOptions& options = {});

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <filesystem>
 
 #include "core/check.h"
@@ -307,12 +308,26 @@ void Fitting::fit_epoch() {
     done_ = training_.stop || history_.interrupted || limit_reached();
 }
 
+/// Every callback that has begun is ended, whatever the others and training throw.
 History Fitting::run() {
     begin();
     training_.steps_left = steps_left();
-    for (const Callback& callback : callbacks_) callback->on_train_begin(training_);
-    while (!done_ && training_.epoch < options_.epochs && !limit_reached()) fit_epoch();
-    for (const Callback& callback : callbacks_) callback->on_train_end(training_);
+    std::exception_ptr failure;
+    const auto attempt = [&](const auto& body) {
+        try {
+            body();
+        } catch (...) {
+            training_.failed = true;
+            if (!failure) failure = std::current_exception();
+        }
+    };
+    std::size_t begun = 0;
+    attempt([&] {
+        for (; begun < callbacks_.size(); ++begun) callbacks_[begun]->on_train_begin(training_);
+        while (!done_ && training_.epoch < options_.epochs && !limit_reached()) fit_epoch();
+    });
+    for (std::size_t i = 0; i < begun; ++i) attempt([&] { callbacks_[i]->on_train_end(training_); });
+    if (failure) std::rethrow_exception(failure);
     return history_;
 }
 

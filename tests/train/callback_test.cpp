@@ -118,6 +118,42 @@ std::string contents(const std::string& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
+TEST(CallbacksOfAFailedRun, AreEnded) {
+    const std::string place = folder("failed");
+    const auto [x, y] = plane(40);
+    const Sequential line{Dense(1)};
+    line.compile({.optimizer = SGD({.learning_rate = 0.1}), .loss = "mse"});
+    const JSONLines log(place + "/log.jsonl");
+    bool fails = true;
+    int ended = 0, of_the_failed = 0;
+    const LambdaCallback failing({.on_batch_end = [&](Training& training) {
+        if (fails && training.step == 3) throw Error("the disk is gone");
+    }});
+    const LambdaCallback counting({.on_train_end = [&](Training& training) {
+        ++ended;
+        of_the_failed += training.failed;
+        if (fails) throw Error("and this one with it");
+    }});
+    const LambdaCallback last({.on_train_end = [&](Training&) { ++ended; }});
+    const FitOptions options{.batch_size = 10, .verbose = 0, .callbacks = {failing, log, counting, last}};
+    EXPECT_EQ(error_of([&] { line.fit(x, y, options); }), "the disk is gone");
+    EXPECT_EQ(ended, 2);
+    EXPECT_EQ(of_the_failed, 1);
+    fails = false;
+    line.fit(x, y, options);  // the log can be opened again
+    EXPECT_EQ(ended, 4);
+    EXPECT_EQ(of_the_failed, 1);
+    const std::string json = contents(place + "/log.jsonl");
+    EXPECT_NE(json.find(R"({"event":"end","interrupted":false,"failed":true})"), std::string::npos) << json;
+    EXPECT_NE(json.find(R"({"event":"end","interrupted":false})"), std::string::npos) << json;
+
+    const LambdaCallback refusing(
+        {.on_train_begin = [](Training&) { throw Error("no"); }, .on_train_end = [&](Training&) { ended = 1000; }});
+    EXPECT_EQ(error_of([&] { line.fit(x, y, {.verbose = 0, .callbacks = {counting, refusing, last}}); }), "no");
+    EXPECT_EQ(ended, 5);  // only the one before
+    std::filesystem::remove_all(place);
+}
+
 TEST_F(Callbacks, Logs) {
     const std::string place = folder("logs");
     tell(CSVLogger(place + "/a/log.csv"), {0.5, 0.25});

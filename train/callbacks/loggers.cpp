@@ -40,7 +40,7 @@ class JSONLinesImpl final : public CallbackImpl {
 
     void on_train_begin(Training& training) override {
         make_folder_of(path_);
-        file_.open(path_, options_.append ? std::ios::app : std::ios::trunc);
+        file_ = std::ofstream(path_, options_.append ? std::ios::app : std::ios::trunc);
         check(file_.good(), "cannot write {}", path_);
         Config line;
         line.set("event", "begin").set("epochs", training.epochs).set("steps_per_epoch", training.steps_per_epoch);
@@ -62,6 +62,7 @@ class JSONLinesImpl final : public CallbackImpl {
     void on_train_end(Training& training) override {
         Config line;
         line.set("event", "end").set("interrupted", training.history.interrupted);
+        if (training.failed) line.set("failed", true);
         write(line);
         file_.close();
     }

@@ -45,6 +45,7 @@ class Fitting {
     void fit_epoch();
     End run_steps();
     std::int64_t run_step();
+    std::vector<std::string> row_names() const;
     Result row();
     std::int64_t steps_left() const;
     std::int64_t step_samples() const { return options_.batch_size * options_.gradient_accumulation_steps; }
@@ -146,6 +147,7 @@ void Fitting::begin() {
     }
     training_.steps_per_epoch = (train_.size() + step_samples() - 1) / step_samples();
     training_.samples_per_epoch = train_.size();
+    training_.names = row_names();
 }
 
 void Fitting::resume(const Checkpoint& c) {
@@ -204,6 +206,16 @@ void Fitting::write_checkpoint() {
 std::int64_t Fitting::steps_left() const {
     const std::int64_t left = (options_.epochs - training_.epoch) * training_.steps_per_epoch - training_.step;
     return std::max<std::int64_t>(options_.steps > 0 ? std::min(left, options_.steps - total_steps_) : left, 0);
+}
+
+/// Of the values in `row`.
+std::vector<std::string> Fitting::row_names() const {
+    std::vector<std::string> names{"loss"};
+    for (const Metric& metric : model_.metrics()) names.push_back(metric.name());
+    const std::size_t own = names.size();
+    for (std::size_t i = 0; evaluation_ && i < own; ++i) names.push_back("val_" + names[i]);
+    names.insert(names.end(), {"learning_rate", "seconds", "samples_per_second"});
+    return names;
 }
 
 /// The epoch's row of the history, with validation where there is any.

@@ -4,6 +4,7 @@
 #include "train/callback.h"
 #include "train/detail/folder.h"
 #include "train/detail/monitor.h"
+#include "train/detail/state.h"
 #include "train/model.h"
 
 namespace heddle {
@@ -59,15 +60,19 @@ class EarlyStoppingImpl final : public CallbackImpl {
         if (training.epoch < options_.start_from_epoch) return;
         if (best_.improves("EarlyStopping", logs)) {
             wait_ = 0;
-            if (options_.restore_best_weights) weights_ = tensors_of(training.model, true);
+            if (options_.restore_best_weights) {
+                weights_ = detail::all_tensors(training.model);
+                for (auto& [name, tensor] : weights_) tensor = tensor.detach().clone();
+            }
             return;
         }
         if (++wait_ >= std::max<std::int64_t>(options_.patience, 1)) training.stop = true;
     }
     void on_train_end(Training& training) override {
         if (weights_.empty()) return;
-        const NamedTensors targets = tensors_of(training.model, false);
-        for (std::size_t i = 0; i < targets.size(); ++i) targets[i].second.copy_(weights_[i].second);
+        const NamedTensors targets = detail::all_tensors(training.model);
+        const NamedTensors best = detail::in_order_of(targets, weights_);
+        for (std::size_t i = 0; i < targets.size(); ++i) targets[i].second.copy_(best[i].second);
     }
     NamedTensors state() const override {
         NamedTensors all{{"best", state_of(best_.value())}, {"wait", state_of(static_cast<double>(wait_))}};
@@ -84,14 +89,6 @@ class EarlyStoppingImpl final : public CallbackImpl {
     }
 
   private:
-    static NamedTensors tensors_of(const Model& model, bool copies) {
-        NamedTensors all = model.parameters();
-        for (auto& buffer : model.buffers()) all.push_back(buffer);
-        if (copies)
-            for (auto& [name, tensor] : all) tensor = tensor.detach().clone();
-        return all;
-    }
-
     EarlyStoppingOptions options_;
     Best best_;
     std::int64_t wait_ = 0;

@@ -49,7 +49,8 @@ class HEDDLE_API CallbackImpl {
     /// first exception reaches the caller of `fit`.
     virtual void on_train_end(Training& training);
     virtual void on_epoch_begin(Training& training);
-    /// `logs` is the epoch's row of the history.
+    /// `logs` is the epoch's row of the history. Also for an epoch that `FitOptions::steps` cuts short, whose
+    /// checkpoint has been written before: a resumed run goes on inside the epoch, and ends it again.
     virtual void on_epoch_end(Training& training, const Result& logs);
     virtual void on_batch_begin(Training& training);
     virtual void on_batch_end(Training& training);

@@ -47,6 +47,7 @@ class Fitting {
     std::int64_t run_step();
     std::vector<std::string> row_names() const;
     Result row();
+    void finish_row();
     std::int64_t steps_left() const;
     std::int64_t step_samples() const { return options_.batch_size * options_.gradient_accumulation_steps; }
     bool limit_reached() const { return options_.steps > 0 && total_steps_ >= options_.steps; }
@@ -290,6 +291,12 @@ Fitting::End Fitting::run_steps() {
     return end;
 }
 
+void Fitting::finish_row() {
+    const Result logs = row();
+    for (const Callback& callback : callbacks_) callback->on_epoch_end(training_, logs);
+    history_.add(training_.epoch, logs);
+}
+
 void Fitting::fit_epoch() {
     training_.seconds = 0;
     training_.samples_here = 0;
@@ -301,16 +308,15 @@ void Fitting::fit_epoch() {
     }
     const End end = run_steps();
     if (end == End::interrupted || end == End::limit) {
-        // The epoch is not over: the checkpoint is taken inside it, before validation touches the metrics.
+        // The epoch is not over: the checkpoint is taken inside it, before validation touches the metrics and callbacks
+        // see an end that a resumed run has elsewhere.
         write_checkpoint();
-        if (end == End::limit) history_.add(training_.epoch, row());
+        if (end == End::limit) finish_row();
         history_.interrupted = end == End::interrupted;
         done_ = true;
         return;
     }
-    const Result logs = row();
-    for (const Callback& callback : callbacks_) callback->on_epoch_end(training_, logs);
-    history_.add(training_.epoch, logs);
+    finish_row();
     history_.stopped_early = training_.stop;
     ++training_.epoch;
     training_.step = 0;

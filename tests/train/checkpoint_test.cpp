@@ -94,6 +94,25 @@ TEST(Checkpoint, AnInterruptedRunGoesOn) {
     std::filesystem::remove_all(place);
 }
 
+// The end of a part of an epoch, which callbacks see, is none for the run that goes on.
+TEST(Checkpoint, CallbacksGoOnInsideAnEpoch) {
+    const std::string place = folder("callbacks");
+    const auto train = [&](const Model& model, std::int64_t steps, const std::string& in) {
+        FitOptions o = options(steps, in, !in.empty());
+        o.epochs = 4;
+        // Never better than at first: a smaller rate after each second epoch.
+        o.callbacks = {ReduceLROnPlateau({.monitor = "learning_rate", .mode = Monitor::Mode::max, .patience = 2})};
+        return model.fit(data(), o);
+    };
+    const Model whole = network(SGD({.learning_rate = 0.05})), resumed = network(SGD({.learning_rate = 0.05}));
+    const History expected = train(whole, 0, "");
+    EXPECT_LT(expected.at("learning_rate")[3], expected.at("learning_rate")[2]);
+    train(network(SGD({.learning_rate = 0.05})), 6, place);
+    expect_same_history(expected, train(resumed, 0, place));
+    EXPECT_EQ(differing(all_tensors(whole), all_tensors(resumed)), "");
+    std::filesystem::remove_all(place);
+}
+
 TEST(Checkpoint, ACallbackMayKeepTheOldOne) {
     const std::string place = folder("kept"), path = checkpoint_path(place);
     std::int64_t asked = 0;

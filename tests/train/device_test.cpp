@@ -275,6 +275,26 @@ TEST_P(DeviceTraining, GraphsKeepTheirMemoryAndReplayOnNewValues) {
     EXPECT_EQ((x + x).to_vector<float>()[7], 6.0f);  // the device is none the worse for it
 }
 
+// An epoch of tokens has more of them than f32 can count: 2^24 + 1 is no f32.
+TEST_P(DeviceTraining, MetricsCountBeyondF32) {
+    constexpr double many = 1 << 24;
+    const auto on_device = [](const std::vector<float>& values) {
+        return Tensor::from(values, Shape{static_cast<std::int64_t>(values.size())}, GetParam());
+    };
+    const auto after = [&](const Metric& metric, const std::vector<double>& state) {
+        metric.update(on_device({1, 1}), on_device({1, 1}));  // from here on it gathers on the device
+        metric.set_state(state);
+        for (int i = 0; i < 5; ++i) metric.update(on_device({1}), on_device({1}));
+        return metric.state();
+    };
+    EXPECT_EQ(after(Metric("binary_accuracy"), {many, many}), (std::vector<double>{many + 5, many + 5}));
+    EXPECT_EQ(after(Metric("mae"), {0, many + 1}), (std::vector<double>{0, many + 6}));
+    const Metric again("binary_accuracy");
+    after(again, {many, many});
+    again.reset();
+    EXPECT_EQ(again.state(), (std::vector<double>{0, 0}));
+}
+
 // Graphs hold the addresses of the optimizer's tensors, which new ones replace.
 TEST_P(DeviceTraining, AStateThatIsSetBetweenReplaysIsTheirs) {
     const Data data = pictures(9 * 16, Shape{2, 2, 1});

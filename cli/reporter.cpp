@@ -11,6 +11,17 @@
 
 namespace heddle::cli {
 
+namespace {
+
+/// Returns the loss, or throws `Error` that says where training stands.
+double finite_loss(const Training& training, double loss) {
+    check(std::isfinite(loss), "the loss is not finite in epoch {}, step {}: a smaller --lr may help",
+          training.epoch + 1, training.step);
+    return loss;
+}
+
+}  // namespace
+
 Reporter::Reporter(const ReporterOptions& options) : options_(options) {
     if (!options.json && !options.quiet) inner_.push_back(ProgressBar({.every_steps = options.log_steps}));
     if (options.tensorboard)
@@ -19,6 +30,9 @@ Reporter::Reporter(const ReporterOptions& options) : options_(options) {
 
 void Reporter::on_train_begin(Training& training) {
     for (const Callback& inner : inner_) inner->on_train_begin(training);
+    const NamedTensors parameters = training.model.parameters();
+    waits_ = !parameters.empty() && parameters.front().second.device().kind != DeviceKind::cpu;
+    looked_at_ = std::chrono::steady_clock::now();
     // After resuming inside an epoch, the examples before the checkpoint count too.
     loss_samples_ = training.samples;
     loss_sum_ = training.samples > 0 ? training.running().at("loss") * static_cast<double>(training.samples) : 0;
@@ -35,16 +49,27 @@ void Reporter::on_batch_begin(Training& training) {
     rate_ = training.model.optimizer().learning_rate();
 }
 
+bool Reporter::due() {
+    if (!waits_) return true;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - looked_at_ < std::chrono::seconds(1)) return false;
+    looked_at_ = now;
+    return true;
+}
+
 void Reporter::on_batch_end(Training& training) {
-    epochs_[training.epoch] = {training.seconds, training.samples_here};
+    count_time(training);
     ++steps_;
-    const double loss = training.running().at("loss");
-    check(std::isfinite(loss), "the loss is not finite in epoch {}, step {}: a smaller --lr may help",
-          training.epoch + 1, training.step);
-    for (const Callback& inner : inner_) inner->on_batch_end(training);
     const std::int64_t step = training.epoch * training.steps_per_epoch + training.step;
-    if (options_.json && options_.log_steps > 0 && step % options_.log_steps == 0)
-        print_step(training, loss * static_cast<double>(training.samples));
+    const bool shown = options_.json && options_.log_steps > 0 && step % options_.log_steps == 0;
+    const double loss = shown || due() ? finite_loss(training, training.running().at("loss")) : 0;
+    for (const Callback& inner : inner_) inner->on_batch_end(training);
+    if (shown) print_step(training, loss * static_cast<double>(training.samples));
+}
+
+void Reporter::on_checkpoint(Training& training) {
+    // The whole epoch's is past when the next one begins, and was looked at.
+    if (training.step > 0) finite_loss(training, training.running().at("loss"));
 }
 
 void Reporter::print_step(Training& training, double loss_sum) {
@@ -60,6 +85,8 @@ void Reporter::print_step(Training& training, double loss_sum) {
 }
 
 void Reporter::on_epoch_end(Training& training, const Result& logs) {
+    count_time(training);
+    finite_loss(training, logs.at("loss"));
     if (!options_.folder.empty()) {
         History history = training.history;
         history.add(training.epoch, logs);
@@ -80,6 +107,7 @@ void Reporter::on_epoch_end(Training& training, const Result& logs) {
 }
 
 void Reporter::on_train_end(Training& training) {
+    if (training.step > 0) count_time(training);  // of an epoch that is not over
     for (const Callback& inner : inner_) inner->on_train_end(training);
 }
 

@@ -21,7 +21,7 @@ struct EmbeddingOptions {
 };
 
 /// A trained vector for each of `input_dim` indices: i32 or i64 [batch, ...] to [batch, ..., output_dim]. weight:
-/// [input_dim, output_dim]. Throws `Error` for an index that is out of range (on the CPU; devices do not look).
+/// [input_dim, output_dim]. Throws `Error` for an index that is out of range (on the CPU; on a device its row is NaN).
 class HEDDLE_API Embedding : public Layer {
   public:
     Embedding(std::int64_t input_dim, std::int64_t output_dim, const EmbeddingOptions& options = {});

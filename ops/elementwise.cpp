@@ -45,6 +45,13 @@ Tensor zero_where(const Tensor& condition, const Tensor& slope) {
     return where(condition, Tensor::zeros(Shape{}, slope.options()), slope);
 }
 
+/// d(a op b)/da of a maximum or minimum, b a tensor or a number: a tie gives each side one half, as in PyTorch.
+template <class Other>
+Tensor share_of(BinaryOp op, const Tensor& a, const Other& b, DType dtype) {
+    const BinaryOp wins = op == BinaryOp::maximum ? BinaryOp::greater : BinaryOp::less;
+    return binary(wins, a, b).to(dtype) + binary(BinaryOp::equal, a, b).to(dtype) * 0.5;
+}
+
 /// d(a op b)/da and /db times dy. Called only under NoGrad, so plain tensor arithmetic can be used.
 void binary_backward(BinaryOp op, Gradients& g, const Saved& a, const Saved& b, const Shape& a_shape,
                      const Shape& b_shape) {
@@ -68,13 +75,10 @@ void binary_backward(BinaryOp op, Gradients& g, const Saved& a, const Saved& b, 
             if (wants_b) g.dx(1) = reduce_to(-(dy * a.get() / (b.get() * b.get())), b_shape);
             return;
         case BinaryOp::maximum:
-        case BinaryOp::minimum: {
-            const BinaryOp wins = op == BinaryOp::maximum ? BinaryOp::greater : BinaryOp::less;
-            const Tensor half = binary(BinaryOp::equal, a.get(), b.get()).to(dy.dtype()) * 0.5;
-            if (wants_a) g.dx(0) = reduce_to(dy * (binary(wins, a.get(), b.get()).to(dy.dtype()) + half), a_shape);
-            if (wants_b) g.dx(1) = reduce_to(dy * (binary(wins, b.get(), a.get()).to(dy.dtype()) + half), b_shape);
+        case BinaryOp::minimum:
+            if (wants_a) g.dx(0) = reduce_to(dy * share_of(op, a.get(), b.get(), dy.dtype()), a_shape);
+            if (wants_b) g.dx(1) = reduce_to(dy * share_of(op, b.get(), a.get(), dy.dtype()), b_shape);
             return;
-        }
         case BinaryOp::power:
             if (wants_a) {
                 const Tensor slope = b.get() * binary(BinaryOp::power, a.get(), b.get() - 1.0);
@@ -110,10 +114,8 @@ void scalar_backward(BinaryOp op, Gradients& g, const Saved& x, double s, bool f
             g.dx(0) = first ? -(dy * s / (x.get() * x.get())) : dy / s;
             return;
         case BinaryOp::maximum:
-            g.dx(0) = dy * binary(BinaryOp::greater, x.get(), s).to(dy.dtype());
-            return;
         case BinaryOp::minimum:
-            g.dx(0) = dy * binary(BinaryOp::less, x.get(), s).to(dy.dtype());
+            g.dx(0) = dy * share_of(op, x.get(), s, dy.dtype());
             return;
         case BinaryOp::power:
             if (!first) {

@@ -12,7 +12,8 @@ using kernels::BinaryOp;
 using kernels::UnaryOp;
 
 /// a op b with broadcasting and promoted dtypes; comparisons give booleans. Differentiable: add, subtract, multiply,
-/// divide, maximum, minimum, power (equal operands of maximum and minimum share the gradient, as in PyTorch).
+/// divide, maximum, minimum, power (equal operands of maximum and minimum share the gradient, as in PyTorch, a number
+/// being an operand too).
 HEDDLE_API Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b);
 /// x op scalar (or scalar op x); the result has the dtype of x. Throws `Error` for integers and a number that is none.
 HEDDLE_API Tensor binary(BinaryOp op, const Tensor& x, double scalar, bool scalar_first = false);

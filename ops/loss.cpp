@@ -1,5 +1,7 @@
 #include "ops/loss.h"
 
+#include <limits>
+
 #include "kernels/loss/loss.h"
 #include "ops/autograd/grad_mode.h"
 #include "ops/autograd/node.h"
@@ -19,7 +21,7 @@ using kernels::PointLoss;
 constexpr const char* cross = "cross_entropy";
 
 void check_label_range(const Tensor& labels, std::int64_t classes, std::int64_t ignore_index) {
-    if (labels.device().kind != DeviceKind::cpu) return;
+    if (labels.device().kind != DeviceKind::cpu) return;  // a check there would make the host wait
     const Tensor result = Tensor::empty(Shape{1}, {DType::i64});
     run(kernels::label_range(),
         {.labels = view(labels), .classes = classes, .ignore_index = ignore_index, .result = view(result)}, {&labels},
@@ -28,6 +30,14 @@ void check_label_range(const Tensor& labels, std::int64_t classes, std::int64_t 
     if (row < 0) return;
     const std::int64_t label = labels.flatten().to_vector<std::int64_t>()[static_cast<std::size_t>(row)];
     require(false, cross, "label {} in row {} is outside 0 .. {}", label, row, classes - 1);
+}
+
+/// 1 for each label that is a class, NaN for the others; in `options`' type.
+Tensor validity(const Tensor& labels, std::int64_t classes, const TensorOptions& options) {
+    const Tensor numbers = labels.to(DType::i64);  // bytes have no number as large as `classes` may be
+    const Tensor inside = binary(BinaryOp::logical_and, binary(BinaryOp::greater_equal, numbers, 0.0),
+                                 binary(BinaryOp::less, numbers, static_cast<double>(classes)));
+    return where(inside, Tensor::scalar(1, options), Tensor::scalar(std::numeric_limits<double>::quiet_NaN(), options));
 }
 
 /// -log of the target's probability, where the input holds probabilities: as Keras does it, clipped away from 0.
@@ -40,7 +50,9 @@ Tensor from_probabilities(const Tensor& probabilities, const Tensor& labels, con
     if (options.label_smoothing > 0)
         target = target * (1.0 - options.label_smoothing) + options.label_smoothing / static_cast<double>(classes);
     const Tensor normal = probabilities / sum(probabilities, {-1}, true);
-    const Tensor loss = sum(-(target * log(clip(normal, 1e-7, 1 - 1e-7))), {-1});
+    Tensor loss = sum(-(target * log(clip(normal, 1e-7, 1 - 1e-7))), {-1});
+    if (!is_floating(labels.dtype()) && labels.device().kind != DeviceKind::cpu)  // elsewhere it was checked
+        loss = loss * validity(labels, classes, loss.options());
     return options.reduction == Reduction::none ? loss : mean(loss);
 }
 

@@ -18,8 +18,9 @@ struct CrossEntropyOptions {
 
 /// Mean over rows (or each row's own [...], see `Reduction`) of -sum(target * log softmax(logits)). logits [...,
 /// classes]; labels integers [...] or a floating distribution [..., classes]. Rows labelled `ignore_index` count for
-/// nothing. Labels out of range: `Error` that names the row (checked on the CPU only; on devices the data loader
-/// checks).
+/// nothing. A label that is no class is an `Error` that names the row on the CPU; on a device, where the check would
+/// make the host wait, it makes the loss and the gradient of its row NaN (as in TensorFlow). `fit` and `evaluate` check
+/// the labels of their data on the host.
 HEDDLE_API Tensor cross_entropy(const Tensor& logits, const Tensor& labels, CrossEntropyOptions options = {});
 
 /// Means over all elements, or each element's own; target of the same shape. Gradients flow to both.

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/export.h"
 #include "data/dataset.h"
@@ -23,15 +24,18 @@ struct Training {
     std::int64_t epochs = 0;
     std::int64_t steps_per_epoch = 0;
     std::int64_t samples_per_epoch = 0;
-    std::int64_t epoch = 0;         ///< the current one, from 0
-    std::int64_t step = 0;          ///< steps done in this epoch
-    std::int64_t samples = 0;       ///< examples seen in this epoch
-    double seconds = 0;             ///< spent in this epoch's training steps
-    std::int64_t samples_here = 0;  ///< examples seen in these seconds: fewer after resuming inside an epoch
-    std::int64_t steps_left = 0;    ///< until training ends, unless it is stopped
-    bool stop = false;              ///< set it to end training after this epoch (in `on_batch_end`: after this step)
+    std::int64_t epoch = 0;               ///< the current one, from 0
+    std::int64_t step = 0;                ///< steps done in this epoch
+    std::int64_t samples = 0;             ///< examples seen in this epoch
+    double seconds = 0;                   ///< spent in this epoch's training steps
+    std::int64_t samples_here = 0;        ///< examples seen in these seconds: fewer after resuming inside an epoch
+    std::int64_t steps_left = 0;          ///< until training ends, unless it is stopped
+    std::vector<std::string> names = {};  ///< of the values that `on_epoch_end` gets
+    bool failed = false;                  ///< an exception ends training
+    bool stop = false;  ///< set it to end training after this epoch (in `on_batch_end`: after this step)
 
-    /// Means over the epoch so far: "loss" and the metrics.
+    /// Means over the epoch so far: "loss" and the metrics. Waits for a device to finish the steps that are queued: a
+    /// callback that asks for them at every step slows training there.
     std::function<Result()> running = {};
 };
 
@@ -41,12 +45,17 @@ class HEDDLE_API CallbackImpl {
     virtual ~CallbackImpl();
 
     virtual void on_train_begin(Training& training);
+    /// Also where an exception ends training (`Training::failed`), if this callback's `on_train_begin` had none. The
+    /// first exception reaches the caller of `fit`.
     virtual void on_train_end(Training& training);
     virtual void on_epoch_begin(Training& training);
-    /// `logs` is the epoch's row of the history.
+    /// `logs` is the epoch's row of the history. Also for an epoch that `FitOptions::steps` cuts short, whose
+    /// checkpoint has been written before: a resumed run goes on inside the epoch, and ends it again.
     virtual void on_epoch_end(Training& training, const Result& logs);
     virtual void on_batch_begin(Training& training);
     virtual void on_batch_end(Training& training);
+    /// Before `fit` writes its checkpoint: an exception from here ends training and leaves the checkpoint there is.
+    virtual void on_checkpoint(Training& training);
 
     /// What a checkpoint must contain so that a resumed run continues as this one would.
     virtual NamedTensors state() const;
@@ -81,6 +90,8 @@ struct ModelCheckpointOptions {
     bool save_weights_only = false;
 };
 /// Saves the model after each epoch to `path`, in which "{epoch}" is replaced by the epoch's number, counted from 1.
+/// The folder is made where there is none. As in Keras, the best value stands over several calls of `fit`; the other
+/// callbacks that watch a value begin each one anew.
 class HEDDLE_API ModelCheckpoint : public Callback {
   public:
     explicit ModelCheckpoint(const std::string& path, const ModelCheckpointOptions& options = {});
@@ -94,7 +105,8 @@ struct EarlyStoppingOptions {
     bool restore_best_weights = false;  ///< the best epoch's, also where training ends without stopping early
     std::int64_t start_from_epoch = 0;
 };
-/// Ends training after `patience` epochs without improvement.
+/// Ends training after `patience` epochs without improvement. Callbacks that watch a value throw `Error` before the
+/// first step where the epochs will not have it.
 class HEDDLE_API EarlyStopping : public Callback {
   public:
     explicit EarlyStopping(const EarlyStoppingOptions& options = {});
@@ -115,13 +127,14 @@ struct ReduceLROnPlateauOptions {
     std::int64_t cooldown = 0;  ///< epochs after a reduction that are not counted
     double min_lr = 0;
 };
-/// Multiplies the learning rate by `factor` after `patience` epochs without improvement.
+/// Multiplies the learning rate by `factor` after `patience` epochs without improvement. Throws `Error` before the
+/// first step where the optimizer's rate cannot be set: it follows a schedule, or each group has its own.
 class HEDDLE_API ReduceLROnPlateau : public Callback {
   public:
     explicit ReduceLROnPlateau(const ReduceLROnPlateauOptions& options = {});
 };
 
-/// Ends training when a step's loss is not finite.
+/// Ends training when a step's loss is not finite, which it reads after every step (see `Training::running`).
 class HEDDLE_API TerminateOnNaN : public Callback {
   public:
     TerminateOnNaN();
@@ -161,7 +174,8 @@ struct JSONLinesOptions {
     bool append = true;
     std::int64_t every_steps = 0;  ///< > 0: also a line every so many steps
 };
-/// One JSON object per line: {"event": "epoch", "epoch": 1, "loss": ...}. Numbers that are not finite are left out.
+/// One JSON object per line: {"event": "epoch", "epoch": 1, "loss": ...}. Numbers that are not finite are left out. The
+/// last one, "end", says "failed" where an exception ended training.
 class HEDDLE_API JSONLines : public Callback {
   public:
     explicit JSONLines(const std::string& path, const JSONLinesOptions& options = {});
@@ -200,6 +214,7 @@ struct LambdaCallbackOptions {
     std::function<void(Training&, const Result&)> on_epoch_end = {};
     std::function<void(Training&)> on_batch_begin = {};
     std::function<void(Training&)> on_batch_end = {};
+    std::function<void(Training&)> on_checkpoint = {};
 };
 class HEDDLE_API LambdaCallback : public Callback {
   public:

@@ -10,16 +10,9 @@
 namespace heddle {
 namespace {
 
-/// Parameters and buffers: what a file of weights holds.
-NamedTensors all_tensors(const Layer& layer) {
-    NamedTensors all = layer.parameters();
-    for (const auto& buffer : layer.buffers()) all.push_back(buffer);
-    return all;
-}
-
 NamedTensors stored_weights(const Layer& layer) {
     const std::map<std::string, detail::DiskLayout> layouts = detail::disk_layouts(layer);
-    NamedTensors all = all_tensors(layer);
+    NamedTensors all = detail::all_tensors(layer);
     for (auto& [name, tensor] : all) {
         tensor = tensor.detach();
         if (const auto layout = layouts.find(name); layout != layouts.end()) tensor = to_disk(tensor, layout->second);
@@ -43,7 +36,7 @@ void read_weights(const Layer& layer, const SafetensorsFile& file, const std::st
     std::map<std::string, Tensor> stored(file.tensors.begin(), file.tensors.end());
     std::vector<std::string> missing, unexpected, misshaped;
     std::vector<std::pair<Tensor, Tensor>> copies;
-    for (const auto& [name, tensor] : all_tensors(layer)) {
+    for (const auto& [name, tensor] : detail::all_tensors(layer)) {
         const auto place = stored.find(name);
         if (place == stored.end()) {
             missing.push_back(name);

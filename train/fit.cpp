@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <filesystem>
 
 #include "core/check.h"
@@ -44,7 +45,9 @@ class Fitting {
     void fit_epoch();
     End run_steps();
     std::int64_t run_step();
+    std::vector<std::string> row_names() const;
     Result row();
+    void finish_row();
     std::int64_t steps_left() const;
     std::int64_t step_samples() const { return options_.batch_size * options_.gradient_accumulation_steps; }
     bool limit_reached() const { return options_.steps > 0 && total_steps_ >= options_.steps; }
@@ -145,6 +148,7 @@ void Fitting::begin() {
     }
     training_.steps_per_epoch = (train_.size() + step_samples() - 1) / step_samples();
     training_.samples_per_epoch = train_.size();
+    training_.names = row_names();
 }
 
 void Fitting::resume(const Checkpoint& c) {
@@ -177,6 +181,7 @@ void Fitting::resume(const Checkpoint& c) {
 
 void Fitting::write_checkpoint() {
     if (options_.checkpoint_dir.empty()) return;
+    for (const Callback& callback : callbacks_) callback->on_checkpoint(training_);
     Checkpoint c;
     c.epoch = training_.epoch;
     c.step = training_.step;
@@ -202,6 +207,16 @@ void Fitting::write_checkpoint() {
 std::int64_t Fitting::steps_left() const {
     const std::int64_t left = (options_.epochs - training_.epoch) * training_.steps_per_epoch - training_.step;
     return std::max<std::int64_t>(options_.steps > 0 ? std::min(left, options_.steps - total_steps_) : left, 0);
+}
+
+/// Of the values in `row`.
+std::vector<std::string> Fitting::row_names() const {
+    std::vector<std::string> names{"loss"};
+    for (const Metric& metric : model_.metrics()) names.push_back(metric.name());
+    const std::size_t own = names.size();
+    for (std::size_t i = 0; evaluation_ && i < own; ++i) names.push_back("val_" + names[i]);
+    names.insert(names.end(), {"learning_rate", "seconds", "samples_per_second"});
+    return names;
 }
 
 /// The epoch's row of the history, with validation where there is any.
@@ -232,10 +247,17 @@ std::int64_t Fitting::run_step() {
     return samples;
 }
 
+/// Steps to the end of the epoch, if nothing ends them before.
 Fitting::End Fitting::run_steps() {
-    source_->start(static_cast<std::uint64_t>(training_.epoch), training_.step * options_.gradient_accumulation_steps);
     auto before = std::chrono::steady_clock::now();
-    while (training_.step < training_.steps_per_epoch) {
+    const auto count_time = [&] {
+        const auto now = std::chrono::steady_clock::now();
+        training_.seconds += std::chrono::duration<double>(now - before).count();
+        before = now;
+    };
+    source_->start(static_cast<std::uint64_t>(training_.epoch), training_.step * options_.gradient_accumulation_steps);
+    End end = End::complete;
+    while (end == End::complete && training_.step < training_.steps_per_epoch) {
         for (const Callback& callback : callbacks_) callback->on_batch_begin(training_);
         rate_ = model_.optimizer().learning_rate();
         const std::int64_t samples = run_step();
@@ -249,21 +271,30 @@ Fitting::End Fitting::run_steps() {
         training_.samples += samples;
         training_.samples_here += samples;
         training_.steps_left = steps_left();
-        const auto now = std::chrono::steady_clock::now();
-        training_.seconds += std::chrono::duration<double>(now - before).count();
-        before = now;
+        count_time();
         for (const Callback& callback : callbacks_) callback->on_batch_end(training_);
         history_.replayed_steps = steps_->replayed();
-        if (training_.stop) return End::callback;
-        if (training_.step == training_.steps_per_epoch) break;
-        if (stop_requested()) return End::interrupted;
-        if (limit_reached()) return End::limit;
-        if (options_.checkpoint_steps > 0 && total_steps_ % options_.checkpoint_steps == 0) write_checkpoint();
+        if (training_.stop)
+            end = End::callback;
+        else if (training_.step == training_.steps_per_epoch)
+            break;
+        else if (stop_requested())
+            end = End::interrupted;
+        else if (limit_reached())
+            end = End::limit;
+        else if (options_.checkpoint_steps > 0 && total_steps_ % options_.checkpoint_steps == 0)
+            write_checkpoint();
     }
-    // The epoch's time includes the work still queued on the device.
+    // The time of the steps, however many they were, includes the work that is still queued on the device.
     scheduler(detail::device_of(model_)).synchronize();
-    training_.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
-    return End::complete;
+    count_time();
+    return end;
+}
+
+void Fitting::finish_row() {
+    const Result logs = row();
+    for (const Callback& callback : callbacks_) callback->on_epoch_end(training_, logs);
+    history_.add(training_.epoch, logs);
 }
 
 void Fitting::fit_epoch() {
@@ -277,16 +308,15 @@ void Fitting::fit_epoch() {
     }
     const End end = run_steps();
     if (end == End::interrupted || end == End::limit) {
-        // The epoch is not over: the checkpoint is taken inside it, before validation touches the metrics.
+        // The epoch is not over: the checkpoint is taken inside it, before validation touches the metrics and callbacks
+        // see an end that a resumed run has elsewhere.
         write_checkpoint();
-        if (end == End::limit) history_.add(training_.epoch, row());
+        if (end == End::limit) finish_row();
         history_.interrupted = end == End::interrupted;
         done_ = true;
         return;
     }
-    const Result logs = row();
-    for (const Callback& callback : callbacks_) callback->on_epoch_end(training_, logs);
-    history_.add(training_.epoch, logs);
+    finish_row();
     history_.stopped_early = training_.stop;
     ++training_.epoch;
     training_.step = 0;
@@ -296,12 +326,26 @@ void Fitting::fit_epoch() {
     done_ = training_.stop || history_.interrupted || limit_reached();
 }
 
+/// Every callback that has begun is ended, whatever the others and training throw.
 History Fitting::run() {
     begin();
     training_.steps_left = steps_left();
-    for (const Callback& callback : callbacks_) callback->on_train_begin(training_);
-    while (!done_ && training_.epoch < options_.epochs && !limit_reached()) fit_epoch();
-    for (const Callback& callback : callbacks_) callback->on_train_end(training_);
+    std::exception_ptr failure;
+    const auto attempt = [&](const auto& body) {
+        try {
+            body();
+        } catch (...) {
+            training_.failed = true;
+            if (!failure) failure = std::current_exception();
+        }
+    };
+    std::size_t begun = 0;
+    attempt([&] {
+        for (; begun < callbacks_.size(); ++begun) callbacks_[begun]->on_train_begin(training_);
+        while (!done_ && training_.epoch < options_.epochs && !limit_reached()) fit_epoch();
+    });
+    for (std::size_t i = 0; i < begun; ++i) attempt([&] { callbacks_[i]->on_train_end(training_); });
+    if (failure) std::rethrow_exception(failure);
     return history_;
 }
 

@@ -116,8 +116,9 @@ class TopKImpl final : public MeanMetric {
             const Tensor scores = prediction.reshape(Shape{labels.elements(), prediction.shape().back()});
             const Tensor own = ops::take_along(scores, labels.reshape(rows_of_one));
             const Tensor larger = ops::greater(scores, own).to(DType::f32).sum(-1);
-            const Tensor right = ops::binary(ops::BinaryOp::less, larger, static_cast<double>(k_)).to(DType::f32);
-            return add_counted(gathered_, right.flatten(), counted);
+            const Tensor among = ops::binary(ops::BinaryOp::less, larger, static_cast<double>(k_));
+            const Tensor known = ops::equal(own, own).flatten();  // NaN, of no number or no class, is never right
+            return add_counted(gathered_, ops::logical_and(among, known).to(DType::f32), counted);
         }
         const Tensor host = floats(prediction);
         const std::int64_t classes = host.shape().back(), rows = labels.elements();
@@ -131,6 +132,7 @@ class TopKImpl final : public MeanMetric {
             check(label[row] >= 0 && label[row] < classes, "{}: label {} of row {} is not in 0 .. {}", name, label[row],
                   row, classes - 1);
             const float own = scores[label[row]];
+            if (std::isnan(own)) continue;
             if (std::count_if(scores, scores + classes, [own](float other) { return other > own; }) < k_)
                 right += count;
         }

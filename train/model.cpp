@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <set>
 #include <string_view>
 
@@ -30,6 +31,21 @@ NamedTensors all_tensors(const Layer& layer) {
     NamedTensors all = layer.parameters();
     for (const auto& buffer : layer.buffers()) all.push_back(buffer);
     return all;
+}
+
+NamedTensors in_order_of(const NamedTensors& wanted, const NamedTensors& saved) {
+    const std::map<std::string, Tensor> known(saved.begin(), saved.end());
+    check(known.size() == wanted.size(), "a callback has saved {} tensors, the model has {}", known.size(),
+          wanted.size());
+    NamedTensors result;
+    for (const auto& [name, tensor] : wanted) {
+        const auto place = known.find(name);
+        check(place != known.end() && place->second.shape() == tensor.shape(),
+              "a callback has saved {} of the model's \"{}\", which is {}",
+              place == known.end() ? "nothing" : place->second.shape().to_string(), name, tensor.shape());
+        result.push_back(*place);
+    }
+    return result;
 }
 
 NamedTensors unique_parameters(const Layer& layer) {
@@ -234,7 +250,8 @@ Result Model::train_on_batch(const std::vector<Tensor>& inputs, const Tensor& y,
     GatheredMean loss;
     const NamedTensors parameters = unique_parameters(*this);
     check_trainable(parameters, "train_on_batch");
-    TrainSteps(*this, parameters, loss, false, options.class_weight).run({.given = batch, .samples = y.size(0)});
+    TrainSteps(*this, parameters, loss, false, options.class_weight)
+        .run({.given = batch, .samples = y.size(0), .targets = y.device().kind == DeviceKind::cpu ? y : Tensor()});
     return gathered(*this, loss);
 }
 

@@ -182,8 +182,12 @@ void Optimizer::apply(const NamedTensors& parameters, const detail::GradientFact
 
 void Optimizer::set_loss_scaling(bool on) const {
     auto& scaling = impl_->state_->loss_scale;
-    if (on && !scaling) scaling.emplace();
-    if (!on) scaling.reset();
+    if (on == scaling.has_value()) return;
+    ++impl_->state_->generation;
+    if (on)
+        scaling.emplace();
+    else
+        scaling.reset();
 }
 
 Tensor Optimizer::scale_loss(const Tensor& loss) const {
@@ -218,6 +222,12 @@ bool Optimizer::follows_schedule() const {
 
 std::int64_t Optimizer::iterations() const { return impl_->state_->iterations; }
 
+std::int64_t Optimizer::generation() const {
+    std::int64_t sum = impl_->state_->generation;
+    for (const OptimizerGroup& group : impl_->state_->groups) sum += group.optimizer.generation();
+    return sum;
+}
+
 NamedTensors Optimizer::state() const {
     const OptimizerImpl::State& state = *impl_->state_;
     NamedTensors all;
@@ -239,7 +249,7 @@ NamedTensors Optimizer::state() const {
     return all;
 }
 
-void Optimizer::set_state(const NamedTensors& saved, const NamedTensors& parameters) const {
+OptimizerImpl::Saved Optimizer::checked(const NamedTensors& saved, const NamedTensors& parameters) const {
     std::map<std::string, Tensor> left(saved.begin(), saved.end());
     const auto take = [&](const std::string& name) {
         const auto place = left.find(name);
@@ -257,8 +267,12 @@ void Optimizer::set_state(const NamedTensors& saved, const NamedTensors& paramet
     check(iterations.defined() && rate.defined(), "{}: the saved state has no \"iterations\" or no \"learning_rate\"",
           class_name());
 
+    OptimizerImpl::Saved result;
+    result.iterations = static_cast<std::int64_t>(iterations.item());
+    result.steps_taken = taken.defined() ? static_cast<std::int64_t>(taken.item()) : result.iterations;
+    result.learning_rate = rate.item();
+    if (factor.defined()) result.loss_scale = detail::LossScale{factor.clone(), good.clone()};
     OptimizerImpl::State& state = *impl_->state_;
-    std::vector<OptimizerImpl::State::Entry> entries;
     if (!state.groups.empty()) {
         const std::vector<NamedTensors>& shares = state.deal(parameters);
         for (std::size_t i = 0; i < state.groups.size(); ++i) {
@@ -266,7 +280,7 @@ void Optimizer::set_state(const NamedTensors& saved, const NamedTensors& paramet
             NamedTensors own;
             for (const auto& [name, tensor] : saved)
                 if (name.starts_with(lead)) own.emplace_back(name.substr(lead.size()), take(name));
-            state.groups[i].optimizer.set_state(own, shares[i]);
+            result.groups.push_back(state.groups[i].optimizer.checked(own, shares[i]));
         }
     }
     for (const auto& [name, parameter] : parameters) {
@@ -282,21 +296,27 @@ void Optimizer::set_state(const NamedTensors& saved, const NamedTensors& paramet
         }
         check(entry.slots.empty() || entry.slots.size() == impl_->slots().size(),
               "{}: the saved state has a part of what parameter \"{}\" needs", class_name(), name);
-        entries.push_back(std::move(entry));
+        result.entries.push_back(std::move(entry));
     }
     check(left.empty(), "{}: the saved state has \"{}\", which belongs to another optimizer or model", class_name(),
           left.empty() ? "" : left.begin()->first);
+    return result;
+}
 
-    state.entries = std::move(entries);
-    state.iterations = static_cast<std::int64_t>(iterations.item());
-    state.steps_taken = taken.defined() ? static_cast<std::int64_t>(taken.item()) : state.iterations;
+void Optimizer::take(OptimizerImpl::Saved saved) const {
+    OptimizerImpl::State& state = *impl_->state_;
+    ++state.generation;
+    for (std::size_t i = 0; i < state.groups.size(); ++i) state.groups[i].optimizer.take(std::move(saved.groups[i]));
+    state.entries = std::move(saved.entries);
+    state.iterations = saved.iterations;
+    state.steps_taken = saved.steps_taken;
     state.step_there = false;
-    if (factor.defined()) {
-        state.loss_scale.emplace();
-        state.loss_scale->factor = factor.clone();
-        state.loss_scale->good = good.clone();
-    }
-    if (state.groups.empty() && !follows_schedule()) state.rules.learning_rate = Schedule(rate.item());
+    if (saved.loss_scale) state.loss_scale = std::move(saved.loss_scale);
+    if (state.groups.empty() && !follows_schedule()) state.rules.learning_rate = Schedule(saved.learning_rate);
+}
+
+void Optimizer::set_state(const NamedTensors& state, const NamedTensors& parameters) const {
+    take(checked(state, parameters));
 }
 
 }  // namespace heddle

@@ -16,7 +16,8 @@ namespace heddle {
 struct OptimizerGroup;
 namespace detail {
 struct GradientFactors;
-}
+class TrainSteps;
+}  // namespace detail
 
 /// What all optimizers take besides their own settings.
 struct UpdateRules {
@@ -55,6 +56,7 @@ class HEDDLE_API OptimizerImpl {
   private:
     friend class Optimizer;
     struct State;
+    struct Saved;
     std::unique_ptr<State> state_;
 };
 
@@ -99,7 +101,7 @@ class HEDDLE_API Optimizer {
     /// (i64) and "learning_rate" (f64); with loss scaling also "loss_scale" and "steps_since_overflow" (f32), and
     /// "steps_taken" (i64) where steps were skipped. Of parameter groups all of that, led by "group0." and so on.
     NamedTensors state() const;
-    /// Throws `Error` for names or shapes that are not of this optimizer and these parameters.
+    /// Throws `Error`, with nothing changed, for names or shapes that are not of this optimizer and these parameters.
     void set_state(const NamedTensors& state, const NamedTensors& parameters) const;
 
     const char* class_name() const { return impl_->class_name(); }
@@ -107,6 +109,12 @@ class HEDDLE_API Optimizer {
 
   private:
     friend class OptimizerImpl;
+    friend class detail::TrainSteps;
+    /// Changes whenever tensors that a captured step refers to are replaced.
+    std::int64_t generation() const;
+    /// The two halves of `set_state`: all that may fail, and the rest.
+    OptimizerImpl::Saved checked(const NamedTensors& saved, const NamedTensors& parameters) const;
+    void take(OptimizerImpl::Saved saved) const;
     void apply(const NamedTensors& parameters, const detail::GradientFactors& factors) const;
 
     std::shared_ptr<OptimizerImpl> impl_;

@@ -51,7 +51,7 @@ class Prediction {
 
     void run(const StepBatch& batch) {
         // A replay writes the output of the step that was recorded, which was the last to set it.
-        recorder_.run(recording_, batch, tensors_, 1, [this](const Batch& its) {
+        recorder_.run(recording_, batch, tensors_, {}, [this](const Batch& its) {
             output_ = first_output(model_, prepared_inputs(model_, its.inputs, device_), false);
         });
         outputs_.add(output_, batch.samples);

@@ -91,7 +91,7 @@ struct BroadcastTo {
 HEDDLE_API KernelTable<BroadcastTo>& broadcast_to();
 
 /// y = x at `indices` along `axis`: y's shape is x's with the indices' shape in the place of `axis`. indices: i32 or
-/// i64, each in [0, extent): kernels do not check them.
+/// i64. One outside [0, extent) gives NaN, or 0 in types without it.
 struct Gather {
     int axis = 0;
     View x;
@@ -101,7 +101,7 @@ struct Gather {
 HEDDLE_API KernelTable<Gather>& gather();
 
 /// dx = the sum of dy over the places where an element of x was taken, 0 where none was; in the order of the indices,
-/// so that it is deterministic. Floating.
+/// so that it is deterministic. Indices outside [0, extent) add nothing. Floating.
 struct GatherBackward {
     int axis = 0;
     View indices;
@@ -111,7 +111,7 @@ struct GatherBackward {
 HEDDLE_API KernelTable<GatherBackward>& gather_backward();
 
 /// y[..., j] = x[..., indices[..., j]] along the last axis. x: [..., n]; indices and y: [..., k] with the same leading
-/// extents; indices: i32 or i64, each in [0, n): kernels do not check them.
+/// extents; indices: i32 or i64. One outside [0, n) gives NaN, or 0 in types without it.
 struct TakeAlong {
     View x;
     View indices;
@@ -119,7 +119,7 @@ struct TakeAlong {
 };
 HEDDLE_API KernelTable<TakeAlong>& take_along();
 
-/// dx[..., i] = the sum of dy[..., j] where indices[..., j] = i. Floating.
+/// dx[..., i] = the sum of dy[..., j] where indices[..., j] = i; those outside [0, n) add nothing. Floating.
 struct TakeAlongBackward {
     View indices;
     View dy;

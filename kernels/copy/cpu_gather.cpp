@@ -3,6 +3,7 @@
 #include "core/parallel.h"
 #include "kernels/bf16_memory.h"
 #include "kernels/copy/implementations.h"
+#include "kernels/copy/missing.h"
 #include "kernels/dispatch.h"
 #include "kernels/element_types.h"
 
@@ -26,14 +27,17 @@ void run_gather(const Gather& args, KernelContext&) {
                        inner = shape.elements(args.axis + 1, shape.rank()), rows = shape.elements(0, args.axis) * count;
     with_index_type(args.indices.dtype, [&](auto index_zero) {
         const auto* indices = args.indices.as<const decltype(index_zero)>();
-        with_bits_type(args.y.dtype, [&](auto zero) {
+        with_storage_type(args.y.dtype, [&](auto zero) {
             using T = decltype(zero);
             const T* x = args.x.as<const T>();
             T* y = args.y.as<T>();
             parallel_for(rows, grain(inner), [&](std::int64_t first, std::int64_t last) {
                 for (std::int64_t row = first; row < last; ++row) {
-                    const T* from = x + (row / count * extent + indices[row % count]) * inner;
-                    if (inner == 1)
+                    const std::int64_t index = indices[row % count];
+                    const T* from = x + (row / count * extent + index) * inner;
+                    if (index < 0 || index >= extent)
+                        std::fill_n(y + row * inner, inner, missing<T>());
+                    else if (inner == 1)
                         y[row] = *from;
                     else
                         std::copy_n(from, inner, y + row * inner);
@@ -103,12 +107,15 @@ void run_take_along(const TakeAlong& args, KernelContext&) {
                        rows = args.indices.shape.elements(0, args.indices.shape.rank() - 1);
     with_index_type(args.indices.dtype, [&](auto index_zero) {
         const auto* indices = args.indices.as<const decltype(index_zero)>();
-        with_bits_type(args.y.dtype, [&](auto zero) {
+        with_storage_type(args.y.dtype, [&](auto zero) {
             using T = decltype(zero);
             parallel_for(rows, grain(k), [&](std::int64_t first, std::int64_t last) {
                 for (std::int64_t row = first; row < last; ++row)
-                    for (std::int64_t j = 0; j < k; ++j)
-                        args.y.as<T>()[row * k + j] = args.x.as<T>()[row * n + indices[row * k + j]];
+                    for (std::int64_t j = 0; j < k; ++j) {
+                        const std::int64_t index = indices[row * k + j];
+                        args.y.as<T>()[row * k + j] =
+                            index >= 0 && index < n ? args.x.as<T>()[row * n + index] : missing<T>();
+                    }
             });
         });
     });
@@ -125,8 +132,10 @@ void take_along_backward_in(const TakeAlongBackward& args, float* wide) {
         parallel_for(rows, grain(n + k), [&](std::int64_t first, std::int64_t last) {
             std::fill(sums + first * n, sums + last * n, 0.0f);
             for (std::int64_t row = first; row < last; ++row)
-                for (std::int64_t j = 0; j < k; ++j)
-                    sums[row * n + indices[row * k + j]] += load(args.dy.as<T>()[row * k + j]);
+                for (std::int64_t j = 0; j < k; ++j) {
+                    const std::int64_t index = indices[row * k + j];
+                    if (index >= 0 && index < n) sums[row * n + index] += load(args.dy.as<T>()[row * k + j]);
+                }
             put_back(sums + first * n, dx + first * n, (last - first) * n);
         });
     });

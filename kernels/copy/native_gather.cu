@@ -14,19 +14,25 @@ class Gathered {
     Gathered(const Gather& args, int width)
         : x_(args.x.as<const T>()),
           source_(args),
+          missing_(missing<T>(args.y.dtype)),
           runs_(source_.inner() % width == 0 && is_aligned(x_, sizeof(T) * static_cast<std::size_t>(width))) {}
 
     bool allows(int) const { return true; }
-    __device__ T at(std::int64_t i) const { return x_[source_(i)]; }
+    __device__ T at(std::int64_t i) const {
+        const std::int64_t from = source_(i);
+        return from == GatherSource::nowhere ? missing_ : x_[from];
+    }
     template <int width>
     __device__ Vector<T, width> read(std::int64_t i) const {
-        if (runs_) return load_vector<width>(x_ + source_(i));
-        return read_each<width>(*this, i);
+        if (!runs_) return read_each<width>(*this, i);
+        const std::int64_t from = source_(i);
+        return from == GatherSource::nowhere ? repeated<T, width>(missing_) : load_vector<width>(x_ + from);
     }
 
   private:
     const T* x_;
     GatherSource source_;
+    T missing_;
     bool runs_;
 };
 
@@ -36,9 +42,13 @@ struct TakenAlong {
     Indices indices;
     Divider taken;  // indices a row
     std::int64_t extent;
+    T missing;
 
     bool allows(int) const { return true; }
-    __device__ T at(std::int64_t i) const { return x[taken.quotient(i) * extent + indices[i]]; }
+    __device__ T at(std::int64_t i) const {
+        const std::int64_t index = indices[i];
+        return index >= 0 && index < extent ? x[taken.quotient(i) * extent + index] : missing;
+    }
     template <int width>
     __device__ Vector<T, width> read(std::int64_t i) const {
         return read_each<width>(*this, i);
@@ -75,7 +85,7 @@ void run_take_along(const TakeAlong& args, KernelContext& context) {
         using T = decltype(zero);
         map<map_width<T>>(context, Same{}, args.y.as<T>(), args.y.elements(),
                           TakenAlong<T>{args.x.as<const T>(), Indices(args.indices), Divider(args.indices.shape.back()),
-                                        args.x.shape.back()});
+                                        args.x.shape.back(), missing<T>(args.y.dtype)});
     });
 }
 

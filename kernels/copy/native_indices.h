@@ -1,5 +1,7 @@
 #pragma once
 
+#include <limits>
+
 #include "kernels/copy/copy.h"
 #include "kernels/native_map.h"
 
@@ -19,9 +21,17 @@ class Indices {
     bool wide_;
 };
 
-/// Where in x element i of a gather's result stands.
+/// What stands where an index is none: NaN, or 0 in types without it.
+template <class T>
+T missing(DType dtype) {
+    return is_floating(dtype) ? bits_of<T>(std::numeric_limits<double>::quiet_NaN(), dtype) : T{};
+}
+
+/// Where in x element i of a gather's result stands; `nowhere` where the index is none of x's.
 class GatherSource {
   public:
+    static constexpr std::int64_t nowhere = -1;
+
     explicit GatherSource(const Gather& args)
         : indices_(args.indices),
           extent_(args.x.shape[args.axis]),
@@ -33,6 +43,7 @@ class GatherSource {
     __device__ std::int64_t operator()(std::int64_t i) const {
         const std::int64_t line = inner_.quotient(i), outer = count_.quotient(line);
         const std::int64_t index = indices_[line - outer * count_.divisor()];
+        if (index < 0 || index >= extent_) return nowhere;
         return (outer * extent_ + index) * inner_.divisor() + i - line * inner_.divisor();
     }
 

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "kernels/copy/implementations.h"
+#include "kernels/copy/missing.h"
 #include "kernels/dispatch.h"
 #include "kernels/element_types.h"
 #include "kernels/strides.h"
@@ -20,7 +21,28 @@ void take(const View& x, const View& y, const Source& source) {
     });
 }
 
-/// dx[source(index of dy)] += dy, after dx = 0.
+bool is_inside(const Index& index, const Shape& shape) {
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+        const std::int64_t place = index[static_cast<std::size_t>(axis)];
+        if (place < 0 || place >= shape[axis]) return false;
+    }
+    return true;
+}
+
+/// The same where the source may lie outside of x.
+template <class Source>
+void take_if_inside(const View& x, const View& y, const Source& source) {
+    const Strides strides = dense_strides(x.shape);
+    with_storage_type(y.dtype, [&](auto zero) {
+        using T = decltype(zero);
+        for (std::int64_t i = 0; i < y.elements(); ++i) {
+            const Index from = source(unravel(i, y.shape));
+            y.as<T>()[i] = is_inside(from, x.shape) ? x.as<T>()[offset_of(from, strides)] : missing<T>();
+        }
+    });
+}
+
+/// dx[source(index of dy)] += dy where that lies inside, after dx = 0.
 template <class Source>
 void add_back(const View& dy, const View& dx, const Source& source) {
     const Strides strides = dense_strides(dx.shape);
@@ -29,6 +51,7 @@ void add_back(const View& dy, const View& dx, const Source& source) {
         std::vector<double> sums(static_cast<std::size_t>(dx.elements()));
         for (std::int64_t i = 0; i < dy.elements(); ++i) {
             const Index index = source(unravel(i, dy.shape));
+            if (!is_inside(index, dx.shape)) continue;
             sums[static_cast<std::size_t>(offset_of(index, strides))] += double(dy.as<T>()[i]);
         }
         for (std::int64_t i = 0; i < dx.elements(); ++i)
@@ -179,8 +202,8 @@ Index gather_source(const View& indices, int axis, int rank, const Index& to) {
 }
 
 void run_gather(const Gather& args, KernelContext&) {
-    take(args.x, args.y,
-         [&](const Index& to) { return gather_source(args.indices, args.axis, args.x.shape.rank(), to); });
+    take_if_inside(args.x, args.y,
+                   [&](const Index& to) { return gather_source(args.indices, args.axis, args.x.shape.rank(), to); });
 }
 
 void run_gather_backward(const GatherBackward& args, KernelContext&) {
@@ -196,7 +219,7 @@ Index along_source(const View& indices, const Index& to) {
 }
 
 void run_take_along(const TakeAlong& args, KernelContext&) {
-    take(args.x, args.y, [&](const Index& to) { return along_source(args.indices, to); });
+    take_if_inside(args.x, args.y, [&](const Index& to) { return along_source(args.indices, to); });
 }
 
 void run_take_along_backward(const TakeAlongBackward& args, KernelContext&) {

@@ -1,24 +1,35 @@
-#include <thrust/gather.h>
 #include <thrust/iterator/counting_iterator.h>
-#include <thrust/iterator/transform_iterator.h>
+#include <thrust/transform.h>
 
 #include "kernels/copy/copy.h"
 #include "kernels/copy/native_indices.h"
 #include "kernels/thrust.h"
 #include "kernels/vendor.h"
 
-// gather by thrust::gather, as a user of Thrust would write it, to compare the native kernel with. It moves single
+// gather by thrust::transform, as a user of Thrust would write it, to compare the native kernel with. It moves single
 // elements, where the native kernel moves 16 bytes of a row at once, so it is used only when asked for by name.
 HEDDLE_KERNELS_BEGIN
 namespace {
 
+template <class T>
+struct Taken {
+    const T* x;
+    GatherSource source;
+    T missing;
+
+    __device__ T operator()(std::int64_t i) const {
+        const std::int64_t from = source(i);
+        return from == GatherSource::nowhere ? missing : x[from];
+    }
+};
+
 void run(const Gather& args, KernelContext& context) {
     with_bits_type(args.y.dtype, [&](auto zero) {
         using T = decltype(zero);
-        const auto map =
-            thrust::make_transform_iterator(thrust::make_counting_iterator(std::int64_t{0}), GatherSource(args));
+        const auto places = thrust::make_counting_iterator(std::int64_t{0});
+        const Taken<T> taken{args.x.as<const T>(), GatherSource(args), missing<T>(args.y.dtype)};
         with_thrust(context, ThrustMemory(nullptr, 0), [&](const auto& policy) {
-            thrust::gather(policy, map, map + args.y.elements(), args.x.as<const T>(), args.y.as<T>());
+            thrust::transform(policy, places, places + args.y.elements(), args.y.as<T>(), taken);
         });
     });
 }

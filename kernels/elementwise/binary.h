@@ -56,8 +56,9 @@ struct ScalarBinary {
 };
 HEDDLE_API KernelTable<ScalarBinary>& scalar_binary();
 
-/// y = alpha * x + beta * y, in place: joins gradients (alpha = beta = 1). x and y: one shape, floating. beta = 0
-/// does not read y.
+/// y = alpha * x + beta * y, in place: joins gradients (alpha = beta = 1). x and y: one shape, floating; y has the
+/// dtype of x, or (on devices, and in the reference) is f64 where x is f32: a sum over many steps. beta = 0 does not
+/// read y.
 struct ScaleAdd {
     float alpha = 1;
     float beta = 1;

@@ -301,7 +301,12 @@ void add_cpu(KernelTable<ScalarBinary>& table) {
 void add_cpu(KernelTable<ScaleAdd>& table) {
     table.add({.name = "cpu",
                .priority = priority::plain,
-               .supports = [](const ScaleAdd& args) { return f32_or_bf16(args.x.dtype); },
+               .supports =
+                   [](const ScaleAdd& args) {
+                       if (args.y.dtype != args.x.dtype)
+                           return Support::no(fmt::format("a sum in {}", to_string(args.y.dtype)));
+                       return f32_or_bf16(args.x.dtype);
+                   },
                .run = run_scale_add});
 }
 

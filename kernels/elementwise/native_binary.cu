@@ -22,17 +22,38 @@ struct Scaled {
     __device__ T operator()(T x, T y) const { return from_f32<T>(alpha * to_f32(x) + beta * to_f32(y)); }
 };
 
+struct ScaledWide {
+    double alpha, beta;
+
+    __device__ double operator()(float x) const { return alpha * static_cast<double>(x); }
+    __device__ double operator()(float x, double y) const { return alpha * static_cast<double>(x) + beta * y; }
+};
+
+template <class T, class To, class F>
+void scale_add_by(const F& scaled, const ScaleAdd& args, KernelContext& context) {
+    constexpr int width = map_width<To>;
+    const Dense<T> x{args.x.as<const T>()};
+    To* y = args.y.as<To>();
+    if (args.beta == 0)
+        map<width>(context, scaled, y, args.y.elements(), x);
+    else
+        map<width>(context, scaled, y, args.y.elements(), x, Dense<To>{y});
+}
+
 void run_scale_add(const ScaleAdd& args, KernelContext& context) {
+    if (args.y.dtype == DType::f64)
+        return scale_add_by<float, double>(ScaledWide{double{args.alpha}, double{args.beta}}, args, context);
     with_floating(args.x.dtype, [&](auto zero) {
         using T = decltype(zero);
-        const Scaled<T> scaled{args.alpha, args.beta};
-        const Dense<T> x{args.x.as<const T>()};
-        T* y = args.y.as<T>();
-        if (args.beta == 0)
-            map<map_width<T>>(context, scaled, y, args.y.elements(), x);
-        else
-            map<map_width<T>>(context, scaled, y, args.y.elements(), x, Dense<T>{y});
+        scale_add_by<T, T>(Scaled<T>{args.alpha, args.beta}, args, context);
     });
+}
+
+Support supports_scale_add(const ScaleAdd& args) {
+    if (args.y.dtype != args.x.dtype && !(args.x.dtype == DType::f32 && args.y.dtype == DType::f64))
+        return Support::no("a sum in " + std::string(to_string(args.y.dtype)) + " of " +
+                           std::string(to_string(args.x.dtype)));
+    return floating(args.x.dtype);
 }
 
 }  // namespace
@@ -52,7 +73,7 @@ void register_binary() {
     scale_add().add({.name = "native",
                      .device = backend,
                      .priority = priority::plain,
-                     .supports = [](const ScaleAdd& args) { return floating(args.x.dtype); },
+                     .supports = supports_scale_add,
                      .run = run_scale_add});
 }
 

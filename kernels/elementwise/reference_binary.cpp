@@ -120,12 +120,14 @@ void run_scalar_binary(const ScalarBinary& args, KernelContext&) {
 
 void run_scale_add(const ScaleAdd& args, KernelContext&) {
     with_float_type(args.x.dtype, [&](auto zero) {
-        using T = decltype(zero);
-        for (std::int64_t i = 0; i < args.y.elements(); ++i) {
-            const double scaled = double(args.alpha) * args.x.as<T>()[i];
-            T& y = args.y.as<T>()[i];
-            y = static_cast<T>(args.beta == 0 ? scaled : scaled + double(args.beta) * y);
-        }
+        with_float_type(args.y.dtype, [&](auto wide) {
+            using To = decltype(wide);
+            for (std::int64_t i = 0; i < args.y.elements(); ++i) {
+                const double scaled = double(args.alpha) * double(args.x.as<decltype(zero)>()[i]);
+                To& y = args.y.as<To>()[i];
+                y = static_cast<To>(args.beta == 0 ? scaled : scaled + double(args.beta) * double(y));
+            }
+        });
     });
 }
 
@@ -153,7 +155,11 @@ void add_reference(KernelTable<ScalarBinary>& table) {
 void add_reference(KernelTable<ScaleAdd>& table) {
     table.add({.name = "reference",
                .priority = priority::reference,
-               .supports = [](const ScaleAdd& args) { return float_or_double(args.x.dtype); },
+               .supports =
+                   [](const ScaleAdd& args) {
+                       const Support x = float_or_double(args.x.dtype);
+                       return x ? float_or_double(args.y.dtype) : x;
+                   },
                .run = run_scale_add});
 }
 

@@ -59,6 +59,7 @@ float loss_of_row(const CrossEntropyForward& args, std::int64_t row, const float
         return dense_loss(x, args.labels.as<float>() + row * classes, smoothing, largest, log_sum, classes);
     const std::int64_t label = label_at(args.labels, row);
     if (label == args.ignore_index) return 0;
+    if (is_outside(label, classes, args.ignore_index)) return NAN;
     const float loss = log_sum - (x[label] - largest);
     if (smoothing == 0) return loss;
     const float mean = shifted_total(x, largest, classes) / static_cast<float>(classes);
@@ -124,7 +125,8 @@ void backward(const CrossEntropyBackward& args, KernelContext&) {
             if (label == args.ignore_index)
                 std::fill_n(dx, classes, 0.0f);
             else
-                sparse_gradient(x, dx, label, args.label_smoothing, log_sum, dloss, classes);
+                sparse_gradient(x, dx, label, args.label_smoothing, log_sum,
+                                is_outside(label, classes, args.ignore_index) ? NAN : dloss, classes);
         }
     });
 }

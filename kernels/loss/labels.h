@@ -16,6 +16,11 @@ inline std::int64_t label_at(const View& labels, std::int64_t row) {
     }
 }
 
+/// Whether a sparse label is neither a class nor ignored.
+inline bool is_outside(std::int64_t label, std::int64_t classes, std::int64_t ignored) {
+    return label != ignored && (label < 0 || label >= classes);
+}
+
 /// Keras clips probabilities by this much before it takes their logarithm.
 inline constexpr float probability_margin = 1e-7f;
 

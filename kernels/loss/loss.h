@@ -16,7 +16,8 @@ inline constexpr std::int64_t no_ignored_label = std::numeric_limits<std::int64_
 /// Labels are sparse (i32, i64 or u8, [rows]: the class of each row) or dense (the dtype of the logits, [rows,
 /// classes]: probabilities). With smoothing s the target is q = (1 - s) * label + s / classes, and loss = -sum_c q_c
 /// log softmax(logits)_c. "Wide" is the dtype of the logits, or f32 where that has 16 bits. Rows are shifted by their
-/// maximum, so that large logits do not overflow; a target of 0 on a logit of -inf contributes 0.
+/// maximum, so that large logits do not overflow; a target of 0 on a logit of -inf contributes 0. A sparse label that
+/// is no class makes the loss of its row NaN, and the gradient: never an address.
 struct CrossEntropyForward {
     View logits;                                   ///< [rows, classes], floating (more leading axes count as rows)
     View labels;                                   ///< sparse or dense
@@ -40,7 +41,7 @@ struct CrossEntropyBackward {
 };
 HEDDLE_API KernelTable<CrossEntropyBackward>& cross_entropy_backward();
 
-/// The cross-entropy kernels assume labels in 0 .. classes - 1 (or `ignore_index`); this finds the first that is not.
+/// Finds the first label that is neither in 0 .. classes - 1 nor `ignore_index`.
 struct LabelRange {
     View labels;  ///< i32, i64 or u8, [rows]
     std::int64_t classes = 0;

@@ -24,7 +24,7 @@ template <class T>
 struct Target {
     const T* dense;
     std::int64_t label;  // where sparse
-    bool ignored;
+    bool ignored, outside;
     float keep, share;
 
     template <int V>
@@ -44,8 +44,8 @@ struct Target {
 
 /// All threads call it.
 template <class T, class Row>
-__device__ Target<T> target_of(const Targets<T>& targets, Row& row) {
-    Target<T> target{nullptr, 0, false, targets.keep, targets.share};
+__device__ Target<T> target_of(const Targets<T>& targets, Row& row, std::int64_t classes) {
+    Target<T> target{nullptr, 0, false, false, targets.keep, targets.share};
     if (targets.dense) {  // the same for all threads
         target.dense = row.find(targets.dense);
         return target;
@@ -58,6 +58,7 @@ __device__ Target<T> target_of(const Targets<T>& targets, Row& row) {
     else
         target.label = static_cast<const std::int32_t*>(targets.sparse)[row.row];
     target.ignored = target.label == targets.ignored;
+    target.outside = !target.ignored && (target.label < 0 || target.label >= classes);
     return target;
 }
 
@@ -84,7 +85,7 @@ __global__ void __launch_bounds__(Row::threads)
     entropy_rows(const T* x, Targets<T> targets, float* loss, float* log_sums, RowTiles tiles) {
     Row row(tiles);
     auto logits = row.read(x);
-    const Target<T> target = target_of(targets, row);
+    const Target<T> target = target_of(targets, row, tiles.length);
     const float largest = largest_of(row, logits);
     // Of exp(d_c) and, of dense targets, of q_c and of q_c d_c where q_c is not 0; of sparse ones, of d_c.
     float powers = 0, total = 0, distances = 0;
@@ -113,6 +114,8 @@ __global__ void __launch_bounds__(Row::threads)
         loss[row.row] = total * log_sum - distances;
     else if (target.ignored)
         loss[row.row] = 0;
+    else if (target.outside)
+        loss[row.row] = NAN;
     else
         loss[row.row] =
             sparse_loss(target, log_sum, to_f32(x[row.row * tiles.length + target.label]) - largest, distances);
@@ -132,7 +135,7 @@ __global__ void __launch_bounds__(Row::threads)
     gradient_rows(const T* x, Targets<T> targets, const float* log_sums, Factor factor, T* dx, RowTiles tiles) {
     Row row(tiles);
     auto logits = row.read(x);
-    const Target<T> target = target_of(targets, row);
+    const Target<T> target = target_of(targets, row, tiles.length);
     const float largest = largest_of(row, logits);
     float total = 1;
     if (targets.dense) {  // the same for all threads
@@ -141,7 +144,8 @@ __global__ void __launch_bounds__(Row::threads)
             row, [&](auto, float q) { total += q; }, target);
         total = row.reduce(total, Sum{}, 0.0f);
     }
-    const float log_sum = row.inside ? log_sums[row.row] : 0, by = row.inside ? factor(row.row) : 0;
+    const float log_sum = row.inside ? log_sums[row.row] : 0;
+    const float by = !row.inside ? 0 : target.outside ? NAN : factor(row.row);
     const auto gradient = [&](auto, float value, float q) {
         return target.ignored ? 0.0f : (expf(value - largest - log_sum) * total - q) * by;
     };

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernels/dispatch.h"
 #include "kernels/loss/implementations.h"
@@ -21,6 +22,14 @@ bool ignored(const Args& args, std::int64_t row) {
     return !is_floating(args.labels.dtype) && label_at(args.labels, row) == args.ignore_index;
 }
 
+/// NaN where the row's label is no class, else 1: a factor of its loss and gradient.
+template <class Args>
+double validity(const Args& args, std::int64_t row, std::int64_t classes) {
+    const bool outside =
+        !is_floating(args.labels.dtype) && is_outside(label_at(args.labels, row), classes, args.ignore_index);
+    return outside ? std::numeric_limits<double>::quiet_NaN() : 1;
+}
+
 template <class T>
 void forward(const CrossEntropyForward& args) {
     const std::int64_t classes = args.logits.shape.back(), rows = args.log_sum.elements();
@@ -35,7 +44,7 @@ void forward(const CrossEntropyForward& args) {
             if (q != 0) loss += q * (std::log(sum) - (double(x[c]) - largest));
         }
         args.log_sum.as<T>()[row] = static_cast<T>(std::log(sum));
-        args.loss.as<T>()[row] = static_cast<T>(loss);
+        args.loss.as<T>()[row] = static_cast<T>(loss * validity(args, row, classes));
     }
 }
 
@@ -52,7 +61,7 @@ void backward(const CrossEntropyBackward& args) {
         for (std::int64_t c = 0; c < classes; ++c) {
             const double probability = std::exp(double(x[c]) - largest - double(args.log_sum.as<T>()[row]));
             const double gradient = (probability * total - target<T>(args, row, c, classes)) * dloss;
-            dx[c] = static_cast<T>(ignored(args, row) ? 0 : gradient);
+            dx[c] = static_cast<T>(ignored(args, row) ? 0 : gradient * validity(args, row, classes));
         }
     }
 }
@@ -61,8 +70,7 @@ void find_bad_label(const LabelRange& args, KernelContext&) {
     std::int64_t& result = *args.result.as<std::int64_t>();
     result = -1;
     for (std::int64_t row = args.labels.elements() - 1; row >= 0; --row) {
-        const std::int64_t label = label_at(args.labels, row);
-        if (label != args.ignore_index && (label < 0 || label >= args.classes)) result = row;
+        if (is_outside(label_at(args.labels, row), args.classes, args.ignore_index)) result = row;
     }
 }
 

@@ -145,10 +145,12 @@ void add_binary_cases(CaseSets& sets) {
     sets.push_back(make_case_set(scalar_binary(), std::move(scalars)));
 
     std::vector<Case<ScaleAdd>> sums;
-    const auto scale_add_case = [&](std::string name, Shape shape, float alpha, float beta, bool benchmark = false) {
+    const auto scale_add_case = [&](std::string name, Shape shape, float alpha, float beta, bool benchmark = false,
+                                    bool wide = false) {
         sums.push_back({std::move(name),
                         [=](Problem& problem) {
-                            const View x = problem.input(shape), y = problem.inout(shape);
+                            const View x = problem.input(shape);
+                            const View y = wide ? problem.inout(shape, Fill::normal, DType::f64) : problem.inout(shape);
                             return ScaleAdd{.alpha = alpha, .beta = beta, .x = x, .y = y};
                         },
                         benchmark});
@@ -158,6 +160,9 @@ void add_binary_cases(CaseSets& sets) {
     scale_add_case("average", {7, 131}, 0.25f, 0.75f);
     scale_add_case("overwrite", {67}, 2, 0);
     scale_add_case("threads", {140003}, 1, 1);
+    scale_add_case("one_to_f64", {1}, 128, 1, false, true);
+    scale_add_case("to_f64", {7, 131}, 0.25f, 1, false, true);
+    scale_add_case("overwrite_f64", {67}, 2, 0, false, true);
     scale_add_case("join_128x32x32x32", {128, 32, 32, 32}, 1, 1, true);
     sets.push_back(make_case_set(scale_add(), std::move(sums)));
 }

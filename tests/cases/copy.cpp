@@ -248,25 +248,27 @@ void add_slices(CaseSets& sets) {
 void add_gathers(CaseSets& sets) {
     std::vector<Case<Gather>> gathers;
     std::vector<Case<GatherBackward>> backwards;
+    /// `beyond`: indices are drawn from so many more numbers on either side.
     const auto add = [&](const std::string& name, Shape shape, int axis, Shape indices, DType index_dtype = DType::i64,
-                         DType dtype = DType::f32, bool benchmark = false) {
+                         DType dtype = DType::f32, bool benchmark = false, std::int64_t beyond = 0) {
         Shape y = shape.range(0, axis);
         for (const std::int64_t extent : indices) y.push_back(extent);
         for (int i = axis + 1; i < shape.rank(); ++i) y.push_back(shape[i]);
-        gathers.push_back({name,
-                           [=](Problem& problem) {
-                               const View x = any_input(problem, shape, dtype),
-                                          places = problem.integers(indices, 0, shape[axis], index_dtype);
-                               return Gather{
-                                   .axis = axis, .x = x, .indices = places, .y = any_output(problem, y, dtype)};
-                           },
-                           benchmark});
+        gathers.push_back(
+            {name,
+             [=](Problem& problem) {
+                 const View x = any_input(problem, shape, dtype),
+                            places = problem.integers(indices, -beyond, shape[axis] + beyond, index_dtype);
+                 return Gather{.axis = axis, .x = x, .indices = places, .y = any_output(problem, y, dtype)};
+             },
+             benchmark});
         if (dtype == DType::f32)
             backwards.push_back(
                 {name,
                  [=](Problem& problem) {
                      problem.reduction(indices.elements());
-                     const View places = problem.integers(indices, 0, shape[axis], index_dtype), dy = problem.input(y);
+                     const View places = problem.integers(indices, -beyond, shape[axis] + beyond, index_dtype),
+                                dy = problem.input(y);
                      return GatherBackward{.axis = axis, .indices = places, .dy = dy, .dx = problem.output(shape)};
                  },
                  benchmark});
@@ -287,6 +289,11 @@ void add_gathers(CaseSets& sets) {
     add("single_elements", {5003}, 0, {1501});
     add("middle_of_several_tiles", {3, 700, 7}, 1, {1100}, DType::i32);
     for (const DType dtype : sizes) add("rows_" + std::string(to_string(dtype)), {13, 7}, 0, {31}, DType::i64, dtype);
+    for (const DType dtype : {DType::f32, DType::bf16, DType::i64, DType::u8})
+        add("outside_" + std::string(to_string(dtype)), {13, 7}, 0, {31}, DType::i64, dtype, false, 5);
+    add("outside_middle", {3, 5, 8}, 1, {4, 5}, DType::i32, DType::f32, false, 2);
+    add("outside_rows_of_vectors", {13, 16}, 0, {31}, DType::i32, DType::f32, false, 5);
+    add("outside_single_elements", {101}, 0, {307}, DType::i64, DType::f32, false, 30);
     add("10000x256_8192", {10000, 256}, 0, {8192}, DType::i32, DType::f32, true);
     sets.push_back(make_case_set(gather(), std::move(gathers)));
     sets.push_back(make_case_set(gather_backward(), std::move(backwards)));
@@ -294,26 +301,26 @@ void add_gathers(CaseSets& sets) {
     std::vector<Case<TakeAlong>> takes;
     std::vector<Case<TakeAlongBackward>> take_backwards;
     const auto add_take = [&](const std::string& name, Shape shape, std::int64_t k, DType index_dtype = DType::i64,
-                              DType dtype = DType::f32, bool benchmark = false) {
+                              DType dtype = DType::f32, bool benchmark = false, std::int64_t beyond = 0) {
         takes.push_back({name,
                          [=](Problem& problem) {
                              const Shape taken = shape.with(-1, k);
                              const View x = any_input(problem, shape, dtype),
-                                        places = problem.integers(taken, 0, shape.back(), index_dtype);
+                                        places = problem.integers(taken, -beyond, shape.back() + beyond, index_dtype);
                              return TakeAlong{.x = x, .indices = places, .y = any_output(problem, taken, dtype)};
                          },
                          benchmark});
         if (dtype == DType::f32)
-            take_backwards.push_back({name,
-                                      [=](Problem& problem) {
-                                          problem.reduction(k);
-                                          const Shape taken = shape.with(-1, k);
-                                          const View places = problem.integers(taken, 0, shape.back(), index_dtype),
-                                                     dy = problem.input(taken);
-                                          return TakeAlongBackward{
-                                              .indices = places, .dy = dy, .dx = problem.output(shape)};
-                                      },
-                                      benchmark});
+            take_backwards.push_back(
+                {name,
+                 [=](Problem& problem) {
+                     problem.reduction(k);
+                     const Shape taken = shape.with(-1, k);
+                     const View places = problem.integers(taken, -beyond, shape.back() + beyond, index_dtype),
+                                dy = problem.input(taken);
+                     return TakeAlongBackward{.indices = places, .dy = dy, .dx = problem.output(shape)};
+                 },
+                 benchmark});
     };
     add_take("one", {1}, 1);
     add_take("labels", {37, 10}, 1);
@@ -324,6 +331,9 @@ void add_gathers(CaseSets& sets) {
     add_take("all_in_another_order", {3, 67}, 67);
     add_take("many", {2, 4500}, 1100, DType::i32);
     for (const DType dtype : sizes) add_take("labels_" + std::string(to_string(dtype)), {37, 10}, 2, DType::i64, dtype);
+    add_take("outside", {37, 10}, 2, DType::i64, DType::f32, false, 3);
+    add_take("outside_i64", {37, 10}, 2, DType::i32, DType::i64, false, 3);
+    add_take("outside_many", {2, 4500}, 1100, DType::i32, DType::f32, false, 500);
     add_take("8192x1000_5", {8192, 1000}, 5, DType::i64, DType::f32, true);
     sets.push_back(make_case_set(take_along(), std::move(takes)));
     sets.push_back(make_case_set(take_along_backward(), std::move(take_backwards)));

@@ -17,7 +17,8 @@ struct Entropy {
     std::int64_t ignored = no_ignored_label;
     bool one_dloss = false;
     bool benchmark = false;
-    bool unaligned = false;  ///< the logits begin at an address unsuitable for vectors
+    bool unaligned = false;   ///< the logits begin at an address unsuitable for vectors
+    std::int64_t beyond = 0;  ///< labels (i32 or i64) are drawn from so many more numbers on either side
 };
 
 View logits_of(Problem& problem, const Entropy& o) {
@@ -27,9 +28,9 @@ View logits_of(Problem& problem, const Entropy& o) {
 View labels_of(Problem& problem, const Entropy& o) {
     switch (o.labels) {
         case Labels::i32:
-            return problem.integers({o.rows}, 0, o.classes, DType::i32);
+            return problem.integers({o.rows}, -o.beyond, o.classes + o.beyond, DType::i32);
         case Labels::i64:
-            return problem.integers({o.rows}, 0, o.classes, DType::i64);
+            return problem.integers({o.rows}, -o.beyond, o.classes + o.beyond, DType::i64);
         case Labels::u8:
             return problem.integers({o.rows}, 0, o.classes, DType::u8);
         case Labels::dense:
@@ -234,6 +235,9 @@ void add_loss_cases(CaseSets& sets) {
         {"classes257", {3, 257, Labels::i64, Fill::normal, 0.1f}},
         {"long_row_of_vectors", {2, 8208, Labels::i64, Fill::normal, 0.1f}},
         {"longest_row", {2, 50257}},
+        {"outside", {.rows = 67, .classes = 5, .ignored = -2, .beyond = 2}},
+        {"outside_smoothed", {.rows = 67, .classes = 8, .labels = Labels::i64, .smoothing = 0.1f, .beyond = 3}},
+        {"outside_of_long_rows", {.rows = 9, .classes = 1031, .labels = Labels::i64, .beyond = 1000}},
         {"unaligned", {.rows = 37, .classes = 64, .smoothing = 0.1f, .unaligned = true}},
         {"unaligned_dense", {.rows = 37, .classes = 64, .labels = Labels::dense, .unaligned = true}},
         {"unaligned_long", {.rows = 3, .classes = 1032, .smoothing = 0.1f, .unaligned = true}},

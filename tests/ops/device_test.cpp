@@ -156,6 +156,74 @@ TEST_P(DeviceOps, BackwardMayRunOnAnotherStream) {
         expect_close(compute(example, device), compute(example, device, forward, backward), example);
 }
 
+// Labels and indices that are none, far beyond what belongs to the operands: on a device they make NaN, in their own
+// rows only, and no address.
+constexpr std::int64_t far = std::int64_t{1} << 40;
+
+TEST_P(DeviceOps, ABadLabelMakesItsRowNaN) {
+    const std::vector<std::int64_t> good{0, 1, 2, 3, 0}, bad{0, -far, 2, far, -1};
+    for (const bool from_logits : {true, false}) {
+        Generator generator(17);
+        const Tensor x = random_uniform(Shape{5, 4}, 0.1, 1, {}, generator);
+        const auto results = [&](const std::vector<std::int64_t>& labels) {
+            Tensor logits = x.to(GetParam());
+            logits.set_requires_grad();
+            const Tensor loss = cross_entropy(logits, Tensor::from(labels, Shape{5}, GetParam()),
+                                              {.from_logits = from_logits, .reduction = Reduction::none});
+            loss.sum().backward();
+            return std::pair(loss.to_vector<float>(), logits.grad().to_vector<float>());
+        };
+        const auto [wanted, wanted_gradient] = results(good);
+        const auto [loss, gradient] = results(bad);
+        for (std::size_t row = 0; row < 5; ++row) {
+            const bool same = good[row] == bad[row];
+            EXPECT_TRUE(same ? loss[row] == wanted[row] : std::isnan(loss[row])) << row << ": " << loss[row];
+            for (std::size_t k = row * 4; k < row * 4 + 4; ++k)
+                EXPECT_TRUE(same ? gradient[k] == wanted_gradient[k] : std::isnan(gradient[k]))
+                    << row << ": " << gradient[k];
+        }
+    }
+}
+
+TEST_P(DeviceOps, ABadIndexGathersNaNOrZero) {
+    const std::vector<std::int64_t> places{2, far, 0, -far, 2};
+    const Tensor indices = Tensor::from(places, Shape{5}, GetParam());
+    const auto expect = [&](float value, std::size_t i, float wanted, DType dtype) {
+        if (places[i] >= 0 && places[i] < 3)
+            EXPECT_EQ(value, wanted) << i;
+        else
+            EXPECT_TRUE(is_floating(dtype) ? std::isnan(value) : value == 0) << i << ": " << value;
+    };
+    for (const DType dtype : {DType::f32, DType::bf16, DType::i32}) {
+        const Tensor table = Tensor::arange(24).reshape(Shape{3, 8}).to(dtype).to(GetParam());
+        const Tensor numbers = Tensor::arange(3).to(dtype).to(GetParam());
+        const std::vector<float> rows = gather(table, indices).to_vector<float>(),
+                                 columns = gather(table.transpose(), indices, 1).to_vector<float>(),
+                                 along = take_along(numbers, indices).to_vector<float>();
+        for (std::size_t i = 0; i < 5; ++i) {
+            const auto place = static_cast<float>(places[i]);
+            expect(along[i], i, place, dtype);
+            for (std::size_t k = 0; k < 8; ++k) {
+                expect(rows[i * 8 + k], i, place * 8 + static_cast<float>(k), dtype);
+                expect(columns[k * 5 + i], i, place * 8 + static_cast<float>(k), dtype);
+            }
+        }
+    }
+    EXPECT_EQ(one_hot(indices, 3).to_vector<float>(),
+              (std::vector<float>{0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1}));
+}
+
+TEST_P(DeviceOps, ABadIndexGetsNoGradient) {
+    const Tensor indices =
+        Tensor::from({std::int64_t{2}, far, std::int64_t{0}, -far, std::int64_t{2}}, Shape{5}, GetParam());
+    for (const bool along : {true, false}) {
+        Tensor x = Tensor::ones(along ? Shape{3} : Shape{3, 1}, {DType::f32, GetParam()});
+        x.set_requires_grad();
+        (along ? take_along(x, indices) : embedding(x, indices)).sum().backward();
+        EXPECT_EQ(x.grad().to_vector<float>(), (std::vector<float>{1, 0, 2}));
+    }
+}
+
 TEST_P(DeviceOps, RandomBitsAreTheCpus) {
     for (const bool masked : {false, true}) {
         Generator a(3), b(3);

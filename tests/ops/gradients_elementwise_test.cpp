@@ -27,6 +27,24 @@ TEST(GradientCheck, FindsAWrongGradient) {
     EXPECT_NONFATAL_FAILURE(check_gradients("wrong", {uniform({3})}, square(2.0001)), "by differences");
 }
 
+// torch.maximum's and minimum's rule, whatever the other operand is.
+TEST(GradientsElementwise, ATieOfMaximumAndMinimumIsSharedEqually) {
+    for (const BinaryOp op : {BinaryOp::maximum, BinaryOp::minimum}) {
+        const bool largest = op == BinaryOp::maximum;
+        const std::vector<float> wanted{largest ? 0.0f : 1.0f, 0.5f, largest ? 1.0f : 0.0f};
+        for (const int form : {0, 1, 2, 3}) {
+            Tensor x = Tensor::from({1.0f, 2.0f, 3.0f}, Shape{3});
+            x.set_requires_grad();
+            const Tensor twos = Tensor::full(Shape{3}, 2);
+            const Tensor y = form == 0   ? ops::binary(op, x, twos)
+                             : form == 1 ? ops::binary(op, twos, x)
+                                         : ops::binary(op, x, 2.0, form == 3);
+            y.sum().backward();
+            EXPECT_EQ(x.grad().to_vector<float>(), wanted) << form;
+        }
+    }
+}
+
 TEST(GradientsElementwise, BinaryWithEveryPatternOfBroadcasting) {
     const std::pair<BinaryOp, const char*> operations[] = {
         {BinaryOp::add, "add"},       {BinaryOp::subtract, "subtract"}, {BinaryOp::multiply, "multiply"},

@@ -2,6 +2,8 @@
 
 #include "core/error.h"
 #include "layers/core.h"
+#include "ops/autograd/grad_mode.h"
+#include "samples.h"
 #include "train/callback.h"
 #include "train/model.h"
 
@@ -73,6 +75,56 @@ TEST_F(Averaging, RefusesNonsense) {
     const Lookahead wild({.every_steps = 1, .decay = 2});
     wild->on_train_begin(training);
     EXPECT_THROW(step(wild, 1), Error);
+}
+
+/// Counts the calls in training in whole numbers, and in f64.
+class Counting : public Layer {
+    struct Impl : LayerImpl {
+        Tensor calls, wide;
+        const char* class_name() const override { return "Counting"; }
+        void build(const Shape&) override {
+            calls = add_buffer("calls", Tensor::zeros(Shape{2}, {DType::i64}));
+            wide = add_buffer("wide", Tensor::zeros(Shape{3}, {DType::f64}));
+        }
+        Tensor forward(const Tensor& x, bool training) override {
+            const NoGrad no_grad;
+            if (training) calls.copy_(calls + 1.0);
+            if (training) wide.copy_(wide + 1.0);
+            return x;
+        }
+    };
+
+  public:
+    Counting() : Layer(std::make_shared<Impl>()) {}
+};
+
+// A file has the tensors of wide types first, the model its parameters: they belong together by their names.
+TEST(ResumedCallbacks, FindTheModelsTensorsByName) {
+    using namespace samples;
+    const TensorDataset data(plane(40).first, plane(40).second);
+    const std::string place = folder("by_name");
+    const auto callbacks = [] {
+        return std::vector<Callback>{WeightAveraging({.decay = 0.5}),
+                                     EarlyStopping({.monitor = "loss", .patience = 9, .restore_best_weights = true})};
+    };
+    for (const std::size_t one : {0u, 1u}) {
+        const auto run = [&](std::int64_t epochs, const std::string& in) {
+            set_seed(3);
+            const Sequential model{Counting(), Dense(2), Dense(1)};
+            model.compile({.optimizer = SGD({.learning_rate = 0.1}), .loss = "mse"});
+            model.fit(data, {.epochs = epochs,
+                             .batch_size = 10,
+                             .verbose = 0,
+                             .callbacks = {callbacks()[one]},
+                             .seed = 5,
+                             .checkpoint_dir = in,
+                             .resume = !in.empty()});
+            return model;
+        };
+        run(2, place);
+        EXPECT_EQ(differing(all_tensors(run(4, "")), all_tensors(run(4, place))), "") << one;
+        std::filesystem::remove_all(place);
+    }
 }
 
 }  // namespace

@@ -87,13 +87,66 @@ TEST_F(Callbacks, AValueThatIsNotThereIsAnError) {
 }
 
 TEST_F(Callbacks, ReduceLROnPlateau) {
-    const ReduceLROnPlateau callback({.factor = 0.5, .patience = 2, .cooldown = 1, .min_lr = 0.3});
+    const auto rate_after = [&](const std::vector<double>& losses) {
+        model.optimizer().set_learning_rate(1);
+        tell(ReduceLROnPlateau({.factor = 0.5, .patience = 2, .cooldown = 1, .min_lr = 0.3}), losses);
+        return model.optimizer().learning_rate();
+    };
+    EXPECT_EQ(rate_after({1, 2}), 1);
+    EXPECT_EQ(rate_after({1, 2, 2}), 0.5);
+    EXPECT_EQ(rate_after({1, 2, 2, 2}), 0.5);
+    EXPECT_EQ(rate_after({1, 2, 2, 2, 2, 2, 2}), 0.3);
+}
+
+TEST_F(Callbacks, ReduceLROnPlateauBeginsAnewOrGoesOnFromItsState) {
+    const ReduceLROnPlateauOptions options{.factor = 0.5, .patience = 2};
+    const ReduceLROnPlateau callback(options), resumed(options);
     tell(callback, {1, 2});
+    resumed->set_state(callback->state());
+    tell(callback, {5, 6});
     EXPECT_EQ(model.optimizer().learning_rate(), 1);
-    tell(callback, {2});
+    tell(resumed, {3});
     EXPECT_EQ(model.optimizer().learning_rate(), 0.5);
-    tell(callback, {2, 2, 2, 2});
-    EXPECT_EQ(model.optimizer().learning_rate(), 0.3);
+}
+
+TEST_F(Callbacks, WhatCannotWorkIsAnErrorBeforeTheFirstStep) {
+    const TensorDataset data(plane(20).first, plane(20).second);
+    const Sequential line{Dense(1)};
+    const auto error_with = [&](const Callback& callback, const Optimizer& optimizer) {
+        line.compile({.optimizer = optimizer, .loss = "mse", .metrics = {"mae"}});
+        const std::string message = error_of([&] { line.fit(data, {.verbose = 0, .callbacks = {callback}}); });
+        EXPECT_EQ(optimizer.iterations(), 0) << message;
+        return message;
+    };
+    const std::string missing =
+        ": there is no \"val_loss\" to monitor (fit was given no validation data); there are: loss, mae, "
+        "learning_rate, seconds, samples_per_second";
+    EXPECT_EQ(error_with(EarlyStopping(), SGD()), "EarlyStopping" + missing);
+    EXPECT_EQ(error_with(ReduceLROnPlateau(), SGD()), "ReduceLROnPlateau" + missing);
+    EXPECT_EQ(error_with(ModelCheckpoint("x", {.save_best_only = true}), SGD()), "ModelCheckpoint" + missing);
+    const ReduceLROnPlateau watching({.monitor = "mae"});
+    EXPECT_EQ(error_with(watching, SGD({.learning_rate = CosineDecay({.decay_steps = 10})})),
+              "ReduceLROnPlateau: SGD: the learning rate follows a schedule and cannot be set");
+    EXPECT_EQ(error_with(watching, OptimizerGroups({{{"*"}, SGD()}})),
+              "ReduceLROnPlateau: OptimizerGroups: set the learning rate of a group's optimizer");
+}
+
+TEST_F(Callbacks, ModelCheckpointMakesItsFolder) {
+    const std::string place = folder("made");
+    tell(ModelCheckpoint(place + "/a/b{epoch}/model.safetensors"), {9, 8});
+    EXPECT_TRUE(std::filesystem::exists(place + "/a/b1/model.safetensors"));
+    EXPECT_TRUE(std::filesystem::exists(place + "/a/b2/model.safetensors"));
+    std::filesystem::remove_all(place);
+    std::ofstream(place) << "a file";
+    const TensorDataset data(plane(20).first, plane(20).second);
+    const Sequential line{Dense(1)};
+    const SGD sgd;
+    line.compile({.optimizer = sgd, .loss = "mse"});
+    const ModelCheckpoint impossible(place + "/model.safetensors");
+    EXPECT_NE(error_of([&] { line.fit(data, {.verbose = 0, .callbacks = {impossible}}); }).find("cannot create"),
+              std::string::npos);
+    EXPECT_EQ(sgd.iterations(), 0);
+    std::filesystem::remove(place);
 }
 
 TEST_F(Callbacks, LearningRateScheduler) {
@@ -116,6 +169,42 @@ TEST_F(Callbacks, ModelCheckpointKeepsTheBest) {
 std::string contents(const std::string& path) {
     std::ifstream file(path);
     return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(CallbacksOfAFailedRun, AreEnded) {
+    const std::string place = folder("failed");
+    const TensorDataset data(plane(40).first, plane(40).second);
+    const Sequential line{Dense(1)};
+    line.compile({.optimizer = SGD({.learning_rate = 0.1}), .loss = "mse"});
+    const JSONLines log(place + "/log.jsonl");
+    bool fails = true;
+    int ended = 0, of_the_failed = 0;
+    const LambdaCallback failing({.on_batch_end = [&](Training& training) {
+        if (fails && training.step == 3) throw Error("the disk is gone");
+    }});
+    const LambdaCallback counting({.on_train_end = [&](Training& training) {
+        ++ended;
+        of_the_failed += training.failed;
+        if (fails) throw Error("and this one with it");
+    }});
+    const LambdaCallback last({.on_train_end = [&](Training&) { ++ended; }});
+    const FitOptions options{.batch_size = 10, .verbose = 0, .callbacks = {failing, log, counting, last}};
+    EXPECT_EQ(error_of([&] { line.fit(data, options); }), "the disk is gone");
+    EXPECT_EQ(ended, 2);
+    EXPECT_EQ(of_the_failed, 1);
+    fails = false;
+    line.fit(data, options);  // the log can be opened again
+    EXPECT_EQ(ended, 4);
+    EXPECT_EQ(of_the_failed, 1);
+    const std::string json = contents(place + "/log.jsonl");
+    EXPECT_NE(json.find(R"({"event":"end","interrupted":false,"failed":true})"), std::string::npos) << json;
+    EXPECT_NE(json.find(R"({"event":"end","interrupted":false})"), std::string::npos) << json;
+
+    const LambdaCallback refusing(
+        {.on_train_begin = [](Training&) { throw Error("no"); }, .on_train_end = [&](Training&) { ended = 1000; }});
+    EXPECT_EQ(error_of([&] { line.fit(data, {.verbose = 0, .callbacks = {counting, refusing, last}}); }), "no");
+    EXPECT_EQ(ended, 5);  // only the one before
+    std::filesystem::remove_all(place);
 }
 
 TEST_F(Callbacks, Logs) {

@@ -94,6 +94,45 @@ TEST(Checkpoint, AnInterruptedRunGoesOn) {
     std::filesystem::remove_all(place);
 }
 
+// The end of a part of an epoch, which callbacks see, is none for the run that goes on.
+TEST(Checkpoint, CallbacksGoOnInsideAnEpoch) {
+    const std::string place = folder("callbacks");
+    const auto train = [&](const Model& model, std::int64_t steps, const std::string& in) {
+        FitOptions o = options(steps, in, !in.empty());
+        o.epochs = 4;
+        // Never better than at first: a smaller rate after each second epoch.
+        o.callbacks = {ReduceLROnPlateau({.monitor = "learning_rate", .mode = Monitor::Mode::max, .patience = 2})};
+        return model.fit(data(), o);
+    };
+    const Model whole = network(SGD({.learning_rate = 0.05})), resumed = network(SGD({.learning_rate = 0.05}));
+    const History expected = train(whole, 0, "");
+    EXPECT_LT(expected.at("learning_rate")[3], expected.at("learning_rate")[2]);
+    train(network(SGD({.learning_rate = 0.05})), 6, place);
+    expect_same_history(expected, train(resumed, 0, place));
+    EXPECT_EQ(differing(all_tensors(whole), all_tensors(resumed)), "");
+    std::filesystem::remove_all(place);
+}
+
+TEST(Checkpoint, ACallbackMayKeepTheOldOne) {
+    const std::string place = folder("kept"), path = checkpoint_path(place);
+    std::int64_t asked = 0;
+    const LambdaCallback keeper({.on_checkpoint = [&](Training& training) {
+        ++asked;
+        if (training.epoch == 1 && training.step > 0) throw Error("no checkpoint inside the second epoch");
+    }});
+    FitOptions o = options(0, place);
+    o.checkpoint_steps = 3;
+    o.callbacks = {keeper};
+    EXPECT_EQ(error_of([&] { network("adam").fit(data(), o); }), "no checkpoint inside the second epoch");
+    EXPECT_EQ(asked, 3);  // after 3 steps, after the epoch's 4, after 6
+    EXPECT_EQ(Checkpoint::load(path).total_steps, 4);
+    o.checkpoint_dir.clear();
+    o.checkpoint_steps = 0;
+    network("adam").fit(data(), o);
+    EXPECT_EQ(asked, 3);
+    std::filesystem::remove_all(place);
+}
+
 TEST(Checkpoint, AFinishedRunIsNotTrainedFurther) {
     const std::string place = folder("finished");
     const Model first = network("adam"), second = network("adam");

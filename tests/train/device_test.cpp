@@ -275,6 +275,60 @@ TEST_P(DeviceTraining, GraphsKeepTheirMemoryAndReplayOnNewValues) {
     EXPECT_EQ((x + x).to_vector<float>()[7], 6.0f);  // the device is none the worse for it
 }
 
+// An epoch of tokens has more of them than f32 can count: 2^24 + 1 is no f32.
+TEST_P(DeviceTraining, MetricsCountBeyondF32) {
+    constexpr double many = 1 << 24;
+    const auto on_device = [](const std::vector<float>& values) {
+        return Tensor::from(values, Shape{static_cast<std::int64_t>(values.size())}, GetParam());
+    };
+    const auto after = [&](const Metric& metric, const std::vector<double>& state) {
+        metric.update(on_device({1, 1}), on_device({1, 1}));  // from here on it gathers on the device
+        metric.set_state(state);
+        for (int i = 0; i < 5; ++i) metric.update(on_device({1}), on_device({1}));
+        return metric.state();
+    };
+    EXPECT_EQ(after(Metric("binary_accuracy"), {many, many}), (std::vector<double>{many + 5, many + 5}));
+    EXPECT_EQ(after(Metric("mae"), {0, many + 1}), (std::vector<double>{0, many + 6}));
+    const Metric again("binary_accuracy");
+    after(again, {many, many});
+    again.reset();
+    EXPECT_EQ(again.state(), (std::vector<double>{0, 0}));
+}
+
+// Graphs hold the addresses of the optimizer's tensors, which new ones replace.
+TEST_P(DeviceTraining, AStateThatIsSetBetweenReplaysIsTheirs) {
+    const Data data = pictures(9 * 16, Shape{2, 2, 1});
+    const auto weights = [&](const Optimizer& optimizer, Precision precision, bool capture) {
+        set_seed(2);
+        const Sequential model{Flatten(), Dense(3)};
+        model.build(Shape{2, 2, 1});
+        model.to(GetParam());
+        model.compile({.optimizer = optimizer,
+                       .loss = SparseCategoricalCrossentropy({.from_logits = true}),
+                       .precision = precision});
+        NamedTensors early;
+        const LambdaCallback restoring({.on_batch_end = [&](Training& training) {
+            if (training.step == 1) early = optimizer.state();
+            if (training.step == 5) optimizer.set_state(early, model.parameters());
+        }});
+        const History history = model.fit(
+            data.x, data.y, {.batch_size = 16, .verbose = 0, .callbacks = {restoring}, .seed = 3, .capture = capture});
+        EXPECT_EQ(history.replayed_steps, capture ? 7 : 0);  // of 9; the first and the one after the fifth are eager
+        std::vector<float> all;
+        for (const auto& [name, parameter] : model.parameters())
+            for (const float value : parameter.to_vector<float>()) all.push_back(value);
+        return all;
+    };
+    const auto groups = [] {
+        return OptimizerGroups({{{"*weight"}, Adam({.learning_rate = 0.1})}, {{"*"}, SGD({.momentum = 0.9})}});
+    };
+    for (const Precision precision : {Precision::f32, Precision::f16}) {
+        EXPECT_EQ(weights(SGD({.learning_rate = 0.1, .momentum = 0.9}), precision, true),
+                  weights(SGD({.learning_rate = 0.1, .momentum = 0.9}), precision, false));
+        EXPECT_EQ(weights(groups(), precision, true), weights(groups(), precision, false));
+    }
+}
+
 TEST_P(DeviceTraining, ASkippedStepIsNoneForAdam) {
     const auto model_of = [&](const Optimizer& optimizer) {
         set_seed(1);

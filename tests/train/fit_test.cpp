@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
 #include "samples.h"
 
 namespace heddle {
@@ -118,10 +121,29 @@ TEST(Fit, ValidationSplitKeepsTheLastPart) {
 TEST(Fit, ALimitOfStepsCutsTheLastEpoch) {
     const auto [x, y] = plane(50);
     const Model model = line();
-    const History history = model.fit(x, y, {.epochs = 9, .batch_size = 10, .steps = 7, .verbose = 0});
+    std::vector<std::pair<std::int64_t, double>> ends;  // steps and loss
+    const LambdaCallback recorder({.on_epoch_end = [&](Training& training, const Result& logs) {
+        ends.emplace_back(training.step, logs.at("loss"));
+    }});
+    const History history =
+        model.fit(x, y, {.epochs = 9, .batch_size = 10, .steps = 7, .verbose = 0, .callbacks = {recorder}});
     EXPECT_EQ(model.optimizer().iterations(), 7);
     EXPECT_EQ(history.epochs().size(), 2u);
     EXPECT_FALSE(history.interrupted);
+    EXPECT_EQ(ends,
+              (std::vector<std::pair<std::int64_t, double>>{{5, history.at("loss")[0]}, {2, history.at("loss")[1]}}));
+}
+
+// Whatever ends the steps, their time goes on until all that was queued is done, callbacks included.
+TEST(Fit, TheTimeOfTheLastStepCounts) {
+    const auto [x, y] = plane(50);
+    for (const std::int64_t steps : {3, 5}) {
+        const LambdaCallback slow({.on_batch_end = [steps](Training& training) {
+            if (training.step == steps) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        }});
+        const History history = line().fit(x, y, {.batch_size = 10, .steps = steps, .verbose = 0, .callbacks = {slow}});
+        EXPECT_GE(history.at("seconds")[0], 0.05) << steps;
+    }
 }
 
 TEST(Fit, InitialEpochCountsOn) {

@@ -4,9 +4,11 @@
 
 #include <cmath>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "core/error.h"
+#include "train/optimizer_groups.h"
 
 namespace heddle {
 namespace {
@@ -162,6 +164,58 @@ TEST(Optimizer, StateMovesToAnother) {
     EXPECT_THROW(second.set_state(first.state(), {{"w", Tensor::zeros(Shape{2})}}), Error);
     EXPECT_THROW(SGD().set_state(first.state(), {{"w", parts}}), Error);
     EXPECT_THROW(second.set_state({}, {{"w", parts}}), Error);
+}
+
+/// Names, shapes and values.
+std::string text_of(const NamedTensors& state) {
+    std::string text;
+    for (const auto& [name, tensor] : state) {
+        text += name + " " + tensor.shape().to_string();
+        for (const double value : tensor.to_vector<double>()) text += " " + std::to_string(value);
+        text += "\n";
+    }
+    return text;
+}
+
+TEST(Optimizer, AStateThatIsRefusedChangesNothing) {
+    const auto make = [] {
+        return OptimizerGroups({{{"a"}, SGD({.learning_rate = 0.1, .momentum = 0.9})}, {{"*"}, Adam()}});
+    };
+    const NamedTensors parameters{{"a", Tensor::ones(Shape{3})}, {"b", Tensor::ones(Shape{3})}};
+    const auto step = [&](const Optimizer& optimizer, int t) {
+        for (const auto& [name, parameter] : parameters)
+            parameter.set_grad(Tensor::from(floats(gradient(t)), Shape{3}));
+        optimizer.step(parameters);
+    };
+    const OptimizerGroups other = make(), optimizer = make();
+    step(other, 1);
+    step(optimizer, 1);
+    step(optimizer, 2);
+    const std::string before = text_of(optimizer.state());
+    NamedTensors strange = other.state(), broken = strange;
+    strange.emplace_back("of another", Tensor::ones(Shape{3}));
+    for (auto& [name, tensor] : broken)
+        if (name == "group1.exp_avg_sq.b") tensor = Tensor::ones(Shape{2});
+    for (const NamedTensors& state : {strange, broken}) {
+        EXPECT_THROW(optimizer.set_state(state, parameters), Error);
+        EXPECT_EQ(text_of(optimizer.state()), before);
+    }
+    optimizer.set_state(other.state(), parameters);
+    EXPECT_EQ(text_of(optimizer.state()), text_of(other.state()));
+}
+
+TEST(Optimizer, ParametersThatAreRefusedChangeNothing) {
+    const SGD optimizer({.learning_rate = 0.1, .momentum = 0.9});
+    const auto parameter = [](std::int64_t size) {
+        const Tensor tensor = Tensor::ones(Shape{size});
+        tensor.set_grad(Tensor::ones(Shape{size}));
+        return tensor;
+    };
+    const Tensor v = parameter(2), w = parameter(3);
+    optimizer.step({{"v", v}, {"w", w}});
+    const std::string before = text_of(optimizer.state());
+    EXPECT_THROW(optimizer.step({{"v", parameter(2)}, {"w", parameter(4)}}), Error);
+    EXPECT_EQ(text_of(optimizer.state()), before);
 }
 
 TEST(Optimizer, Names) {

@@ -1,6 +1,9 @@
+#include <utility>
+
 #include "core/check.h"
 #include "ops/autograd/grad_mode.h"
 #include "train/callback.h"
+#include "train/detail/state.h"
 #include "train/model.h"
 
 namespace heddle {
@@ -17,32 +20,34 @@ class SlowWeights : public CallbackImpl {
     void set_state(const NamedTensors& state) override {
         slow_.clear();
         for (const auto& [name, tensor] : state) slow_.emplace_back(name, tensor.clone());
+        placed_ = false;
         resumed_ = true;
     }
 
   protected:
-    static NamedTensors tensors_of(const Model& model) {
-        NamedTensors all = model.parameters();
-        for (auto& buffer : model.buffers()) all.push_back(buffer);
-        return all;
-    }
-    /// Starts from the model's weights if there are none yet; moves those of a checkpoint to the model's device.
+    /// Starts from the model's weights if there are none yet; puts those of a checkpoint in the model's order and on
+    /// its device.
     void place(const Model& model) {
-        const NamedTensors trained = tensors_of(model);
+        const NamedTensors trained = detail::all_tensors(model);
         if (slow_.empty())
             for (const auto& [name, tensor] : trained) slow_.emplace_back(name, tensor.detach().clone());
+        if (!std::exchange(placed_, true)) slow_ = detail::in_order_of(trained, slow_);
         for (std::size_t i = 0; i < slow_.size(); ++i) slow_[i].second = slow_[i].second.to(trained[i].second.device());
     }
     /// slow = decay slow + (1 - decay) trained, computed so that weights which did not change keep their bits.
+    /// Integers, which count something, have no average: the trained model's.
     void follow(const Model& model, double decay) const {
         const NoGrad no_grad;
-        const NamedTensors trained = tensors_of(model);
-        for (std::size_t i = 0; i < trained.size(); ++i)
-            slow_[i].second.copy_(slow_[i].second + (trained[i].second.detach() - slow_[i].second) * (1 - decay));
+        const NamedTensors trained = detail::all_tensors(model);
+        for (std::size_t i = 0; i < trained.size(); ++i) {
+            const Tensor slow = slow_[i].second, now = trained[i].second.detach();
+            slow.copy_(is_floating(slow.dtype()) ? slow + (now - slow) * (1 - decay) : now);
+        }
     }
-    void give_to(const Model& model) const {
+    void give_to(const Model& model) {
         if (slow_.empty()) return;
-        const NamedTensors trained = tensors_of(model);
+        place(model);
+        const NamedTensors trained = detail::all_tensors(model);
         for (std::size_t i = 0; i < trained.size(); ++i) trained[i].second.copy_(slow_[i].second);
     }
     static std::int64_t steps(const Training& training) {
@@ -51,6 +56,7 @@ class SlowWeights : public CallbackImpl {
 
   private:
     NamedTensors slow_;
+    bool placed_ = false;  // in the model's order
     bool resumed_ = false;
 };
 

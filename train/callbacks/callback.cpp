@@ -11,6 +11,7 @@ void CallbackImpl::on_epoch_begin(Training&) {}
 void CallbackImpl::on_epoch_end(Training&, const Result&) {}
 void CallbackImpl::on_batch_begin(Training&) {}
 void CallbackImpl::on_batch_end(Training&) {}
+void CallbackImpl::on_checkpoint(Training&) {}
 NamedTensors CallbackImpl::state() const { return {}; }
 void CallbackImpl::set_state(const NamedTensors&) {}
 
@@ -27,6 +28,7 @@ class LambdaImpl final : public CallbackImpl {
     }
     void on_batch_begin(Training& t) override { call(functions_.on_batch_begin, t); }
     void on_batch_end(Training& t) override { call(functions_.on_batch_end, t); }
+    void on_checkpoint(Training& t) override { call(functions_.on_checkpoint, t); }
 
   private:
     static void call(const std::function<void(Training&)>& function, Training& training) {

@@ -1,5 +1,4 @@
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 #include <map>
 
@@ -7,23 +6,17 @@
 #include "core/check.h"
 #include "train/callback.h"
 #include "train/classification.h"
+#include "train/detail/folder.h"
 #include "train/model.h"
 #include "train/tensorboard.h"
 
 namespace heddle {
 namespace {
 
-void make_folder_of(const std::string& path) {
-    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-    std::error_code error;
-    if (!folder.empty()) std::filesystem::create_directories(folder, error);
-    check(!error, "cannot create the folder {}: {}", folder.string(), error.message());
-}
-
 class CSVLoggerImpl final : public CallbackImpl {
   public:
     explicit CSVLoggerImpl(std::string path) : path_(std::move(path)) {}
-    void on_train_begin(Training&) override { make_folder_of(path_); }
+    void on_train_begin(Training&) override { detail::make_folder_of(path_); }
     void on_epoch_end(Training& training, const Result& logs) override {
         History history = training.history;
         history.add(training.epoch, logs);
@@ -39,8 +32,8 @@ class JSONLinesImpl final : public CallbackImpl {
     JSONLinesImpl(std::string path, const JSONLinesOptions& options) : path_(std::move(path)), options_(options) {}
 
     void on_train_begin(Training& training) override {
-        make_folder_of(path_);
-        file_.open(path_, options_.append ? std::ios::app : std::ios::trunc);
+        detail::make_folder_of(path_);
+        file_ = std::ofstream(path_, options_.append ? std::ios::app : std::ios::trunc);
         check(file_.good(), "cannot write {}", path_);
         Config line;
         line.set("event", "begin").set("epochs", training.epochs).set("steps_per_epoch", training.steps_per_epoch);
@@ -62,6 +55,7 @@ class JSONLinesImpl final : public CallbackImpl {
     void on_train_end(Training& training) override {
         Config line;
         line.set("event", "end").set("interrupted", training.history.interrupted);
+        if (training.failed) line.set("failed", true);
         write(line);
         file_.close();
     }

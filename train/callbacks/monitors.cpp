@@ -2,7 +2,9 @@
 #include <utility>
 
 #include "train/callback.h"
+#include "train/detail/folder.h"
 #include "train/detail/monitor.h"
+#include "train/detail/state.h"
 #include "train/model.h"
 
 namespace heddle {
@@ -13,11 +15,14 @@ class ModelCheckpointImpl final : public CallbackImpl {
     ModelCheckpointImpl(std::string path, const ModelCheckpointOptions& options)
         : path_(std::move(path)), options_(options), best_(options.monitor, options.mode, 0) {}
 
+    void on_train_begin(Training& training) override {
+        if (options_.save_best_only) best_.require("ModelCheckpoint", training);
+        detail::make_folder_of(path_of(training));
+    }
     void on_epoch_end(Training& training, const Result& logs) override {
         if (options_.save_best_only && !best_.improves("ModelCheckpoint", logs)) return;
-        std::string path = path_;
-        if (const std::size_t place = path.find("{epoch}"); place != std::string::npos)
-            path.replace(place, 7, fmt::format("{}", training.epoch + 1));
+        const std::string path = path_of(training);
+        detail::make_folder_of(path);
         if (options_.save_weights_only)
             training.model.save_weights(path);
         else
@@ -27,6 +32,13 @@ class ModelCheckpointImpl final : public CallbackImpl {
     void set_state(const NamedTensors& state) override { best_.set_value(number_in(state, "best")); }
 
   private:
+    std::string path_of(const Training& training) const {
+        std::string path = path_;
+        if (const std::size_t place = path.find("{epoch}"); place != std::string::npos)
+            path.replace(place, 7, fmt::format("{}", training.epoch + 1));
+        return path;
+    }
+
     std::string path_;
     ModelCheckpointOptions options_;
     Best best_;
@@ -37,7 +49,8 @@ class EarlyStoppingImpl final : public CallbackImpl {
     explicit EarlyStoppingImpl(const EarlyStoppingOptions& options)
         : options_(options), best_(options.monitor, options.mode, options.min_delta) {}
 
-    void on_train_begin(Training&) override {
+    void on_train_begin(Training& training) override {
+        best_.require("EarlyStopping", training);
         if (std::exchange(resumed_, false)) return;
         best_.reset();
         wait_ = 0;
@@ -47,15 +60,19 @@ class EarlyStoppingImpl final : public CallbackImpl {
         if (training.epoch < options_.start_from_epoch) return;
         if (best_.improves("EarlyStopping", logs)) {
             wait_ = 0;
-            if (options_.restore_best_weights) weights_ = tensors_of(training.model, true);
+            if (options_.restore_best_weights) {
+                weights_ = detail::all_tensors(training.model);
+                for (auto& [name, tensor] : weights_) tensor = tensor.detach().clone();
+            }
             return;
         }
         if (++wait_ >= std::max<std::int64_t>(options_.patience, 1)) training.stop = true;
     }
     void on_train_end(Training& training) override {
         if (weights_.empty()) return;
-        const NamedTensors targets = tensors_of(training.model, false);
-        for (std::size_t i = 0; i < targets.size(); ++i) targets[i].second.copy_(weights_[i].second);
+        const NamedTensors targets = detail::all_tensors(training.model);
+        const NamedTensors best = detail::in_order_of(targets, weights_);
+        for (std::size_t i = 0; i < targets.size(); ++i) targets[i].second.copy_(best[i].second);
     }
     NamedTensors state() const override {
         NamedTensors all{{"best", state_of(best_.value())}, {"wait", state_of(static_cast<double>(wait_))}};
@@ -72,14 +89,6 @@ class EarlyStoppingImpl final : public CallbackImpl {
     }
 
   private:
-    static NamedTensors tensors_of(const Model& model, bool copies) {
-        NamedTensors all = model.parameters();
-        for (auto& buffer : model.buffers()) all.push_back(buffer);
-        if (copies)
-            for (auto& [name, tensor] : all) tensor = tensor.detach().clone();
-        return all;
-    }
-
     EarlyStoppingOptions options_;
     Best best_;
     std::int64_t wait_ = 0;
@@ -95,6 +104,18 @@ class ReduceLROnPlateauImpl final : public CallbackImpl {
               options.factor);
     }
 
+    void on_train_begin(Training& training) override {
+        best_.require("ReduceLROnPlateau", training);
+        const Optimizer& optimizer = training.model.optimizer();
+        try {
+            optimizer.set_learning_rate(optimizer.learning_rate());
+        } catch (const Error& error) {
+            fail(fmt::format("ReduceLROnPlateau: {}", error.what()));
+        }
+        if (std::exchange(resumed_, false)) return;
+        best_.reset();
+        wait_ = cooldown_ = 0;
+    }
     void on_epoch_end(Training& training, const Result& logs) override {
         if (cooldown_ > 0) {
             --cooldown_;
@@ -120,12 +141,14 @@ class ReduceLROnPlateauImpl final : public CallbackImpl {
         best_.set_value(number_in(state, "best"));
         wait_ = static_cast<std::int64_t>(number_in(state, "wait"));
         cooldown_ = static_cast<std::int64_t>(number_in(state, "cooldown"));
+        resumed_ = true;
     }
 
   private:
     ReduceLROnPlateauOptions options_;
     Best best_;
     std::int64_t wait_ = 0, cooldown_ = 0;
+    bool resumed_ = false;
 };
 
 class TerminateOnNaNImpl final : public CallbackImpl {

@@ -49,9 +49,11 @@ bool BatchSource::next(StepBatch& batch) {
     if (!resident_) {
         const bool more = feed_->next(batch.given);
         batch.samples = batch.given.size();
+        batch.targets = feed_->targets();
         return more;
     }
     batch.samples = resident_->take();
+    batch.targets = resident_->targets();
     return batch.samples > 0;
 }
 

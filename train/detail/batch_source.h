@@ -17,6 +17,7 @@ struct StepBatch {
     Batch given = {};
     ResidentData* resident = nullptr;
     std::int64_t samples = 0;
+    Tensor targets = {};  ///< those of a batch for a device, or all resident ones, on the host
 
     /// Once a step.
     Batch make() const { return resident ? resident->make(samples) : given; }

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "train/detail/gathered_mean.h"
+#include "train/detail/label_check.h"
 #include "train/detail/recorder.h"
 #include "train/model.h"
 
@@ -36,6 +37,7 @@ class Evaluation {
     BatchSource source_;
     StepRecorder recorder_;
     StepRecorder::Recording recording_;
+    LabelCheck label_check_;
     GatheredMean loss_;
     std::int64_t replayed_ = 0;
 };

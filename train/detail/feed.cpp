@@ -3,6 +3,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <utility>
 
 #include "core/check.h"
 #include "ops/detail/run.h"
@@ -69,6 +70,7 @@ bool DeviceFeed::next(Batch& batch) {
     while (under_way_ < slots - 1 && !ended_) fetch();
     if (under_way_ == 0) return false;
     batch = ring_[first_].batch;
+    targets_ = std::exchange(ring_[first_].targets, Tensor());
     first_ = (first_ + 1) % slots;
     --under_way_;
     return true;
@@ -88,6 +90,7 @@ void DeviceFeed::fetch() {
     for (std::size_t i = 0; i < host_.inputs.size(); ++i)
         slot.batch.inputs[i] = send(slot, i, host_.inputs[i], slot.batch.inputs[i]);
     slot.batch.target = send(slot, host_.inputs.size(), host_.target, slot.batch.target);
+    slot.targets = host_.target;
     if (host_.weight.defined())
         slot.batch.weight = send(slot, host_.inputs.size() + 1, host_.weight, slot.batch.weight);
     driver(device_).record(slot.copied, stream_);

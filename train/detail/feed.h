@@ -21,6 +21,8 @@ class DeviceFeed {
     /// As DataLoader's. The tensors of a batch are written again three batches later.
     void start(std::uint64_t epoch, std::int64_t first_step);
     bool next(Batch& batch);
+    /// The targets of the last batch on the host, where it was sent to a device.
+    const Tensor& targets() const { return targets_; }
 
   private:
     static constexpr std::size_t slots = 3;  // the one in use and two ahead
@@ -29,6 +31,7 @@ class DeviceFeed {
     struct Slot {
         std::vector<std::pair<void*, std::size_t>> pinned = {};
         Batch batch = {};
+        Tensor targets = {};  // on the host
         EventId copied = 0;
         bool used = false;
     };
@@ -43,6 +46,7 @@ class DeviceFeed {
     std::size_t first_ = 0, under_way_ = 0;  // of the ring: the batch that comes next, and how many are sent
     bool ended_ = false;
     Batch host_;
+    Tensor targets_;
 };
 
 }  // namespace heddle::detail

@@ -11,14 +11,14 @@ namespace heddle::detail {
 namespace {
 
 Tensor two(const std::vector<double>& numbers, Device device) {
-    return Tensor::from({static_cast<float>(numbers[0]), static_cast<float>(numbers[1])}, Shape{2}, device);
+    return Tensor::from({numbers[0], numbers[1]}, Shape{2}, device);
 }
 
 }  // namespace
 
 void GatheredMean::reset() {
     total_ = count_ = 0;
-    if (sums_.defined()) sums_.fill_(0);
+    if (sums_.defined()) sums_.copy_(zeros_);
 }
 
 void GatheredMean::add(double total, double count) {
@@ -29,6 +29,7 @@ void GatheredMean::add(double total, double count) {
 void GatheredMean::move_to(Device device) {
     if (sums_.defined() && sums_.device() == device) return;
     sums_ = two(state(), device);
+    zeros_ = Tensor::zeros(Shape{2}, sums_.options());
     one_ = Tensor::ones(Shape{1}, {DType::f32, device});
     total_ = count_ = 0;
 }

@@ -31,7 +31,8 @@ class GatheredMean {
     void add_to(int place, const Tensor& value, double weight);
 
     double total_ = 0, count_ = 0;  // of the host
-    Tensor sums_, one_;             // f32 [2] of the device, which continue what the host held; and 1
+    Tensor sums_;                   // f64 [2] of the device, which continue what the host held
+    Tensor zeros_, one_;            // of the device: what `sums_` begin with, and f32 [1] of 1
 };
 
 }  // namespace heddle::detail

@@ -10,7 +10,7 @@ namespace heddle::detail {
 
 void GatheredSums::reset() {
     std::fill(host_.begin(), host_.end(), 0.0);
-    if (device_.defined()) device_.fill_(0);
+    if (device_.defined()) device_.copy_(zeros_);
 }
 
 void GatheredSums::add(std::span<const double> values) {
@@ -22,7 +22,8 @@ void GatheredSums::add(std::span<const double> values) {
 void GatheredSums::add(const Tensor& values) {
     if (!device_.defined() || device_.device() != values.device()) {
         if (device_.defined()) host_ = sums();
-        device_ = Tensor::zeros(values.shape(), values.options());
+        device_ = Tensor::zeros(values.shape(), {DType::f64, values.device()});
+        zeros_ = Tensor::zeros(values.shape(), device_.options());
     }
     check(device_.shape() == values.shape(), "a metric that has gathered {} sums got {}", device_.elements(),
           values.elements());
@@ -39,7 +40,7 @@ std::vector<double> GatheredSums::sums() const {
 
 void GatheredSums::set(const std::vector<double>& sums) {
     host_ = sums;
-    if (device_.defined()) device_.fill_(0);
+    if (device_.defined()) device_.copy_(zeros_);
 }
 
 }  // namespace heddle::detail

@@ -7,7 +7,7 @@
 
 namespace heddle::detail {
 
-/// Several sums that batches add to, as a GatheredMean does to two: what is on a device is added there, in f32 and in
+/// Several sums that batches add to, as a GatheredMean does to two: what is on a device is added there, in f64 and in
 /// place, so that a captured step gathers too; the host waits only when it reads. Their number is that of the first
 /// batch.
 class GatheredSums {
@@ -24,7 +24,7 @@ class GatheredSums {
 
   private:
     std::vector<double> host_;
-    Tensor device_;  // f32 [n], beside what the host holds
+    Tensor device_, zeros_;  // f64 [n], beside what the host holds; and what that begins with
 };
 
 }  // namespace heddle::detail

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
+#include <vector>
 
 #include "core/check.h"
 #include "train/callback.h"
@@ -26,11 +29,17 @@ class Best {
     }
 
     void reset() { value_ = larger_ ? -infinity : infinity; }
+    /// Throws `Error` naming the callback where the epochs' logs will have no such value.
+    void require(const char* callback, const Training& training) const {
+        const std::vector<std::string>& names = training.names;
+        const bool there = names.empty() || std::find(names.begin(), names.end(), name_) != names.end();
+        check(there, "{}", missing(callback, fmt::format("{}", fmt::join(names, ", "))));
+    }
+
     /// True where the logs' value is better than all before by more than `min_delta`; it is the best from then on.
     /// Throws `Error` naming the callback where the logs have no such value.
     bool improves(const char* callback, const Result& logs) {
-        check(logs.has(name_), "{}: there is no \"{}\" to monitor{}; there are: {}", callback, name_,
-              name_.starts_with("val_") ? " (fit was given no validation data)" : "", logs.to_string());
+        check(logs.has(name_), "{}", missing(callback, logs.to_string()));
         const double value = logs.at(name_);
         if (larger_ ? value - min_delta_ > value_ : value + min_delta_ < value_) {
             value_ = value;
@@ -44,6 +53,11 @@ class Best {
     const std::string& name() const { return name_; }
 
   private:
+    std::string missing(const char* callback, const std::string& present) const {
+        return fmt::format("{}: there is no \"{}\" to monitor{}; there are: {}", callback, name_,
+                           name_.starts_with("val_") ? " (fit was given no validation data)" : "", present);
+    }
+
     static constexpr double infinity = std::numeric_limits<double>::infinity();
     std::string name_;
     bool larger_;

@@ -58,6 +58,7 @@ struct OptimizerImpl::State {
 
     UpdateRules rules;
     std::int64_t iterations = 0;
+    std::int64_t generation = 0;
     std::vector<Entry> entries;
     /// f32 [1], on the parameters' device, always at one address. The steps taken are counted there, since only the
     /// device knows which are skipped; the host writes either where it knows better.
@@ -95,17 +96,16 @@ struct OptimizerImpl::State {
             });
         if (same) return;
         std::map<std::string, std::vector<Tensor>> known;
-        for (Entry& entry : entries) known[entry.name] = std::move(entry.slots);
-        entries.clear();
+        for (const Entry& entry : entries) known[entry.name] = entry.slots;
+        std::vector<Entry> bound;
         for (const auto& [name, tensor] : parameters) {
-            const auto place = known.find(name);
-            Entry entry{name, tensor, place != known.end() ? std::move(place->second) : std::vector<Tensor>{}};
-            if (!entry.slots.empty())
-                check(entry.slots.front().shape() == tensor.shape(),
-                      "optimizer: parameter \"{}\" was {}, now it is {}: use another optimizer for another model", name,
-                      entry.slots.front().shape().to_string(), tensor.shape().to_string());
-            entries.push_back(std::move(entry));
+            bound.push_back({name, tensor, known[name]});
+            const std::vector<Tensor>& slots = bound.back().slots;
+            check(slots.empty() || slots.front().shape() == tensor.shape(),
+                  "optimizer: parameter \"{}\" was {}, now it is {}: use another optimizer for another model", name,
+                  slots.empty() ? Shape() : slots.front().shape(), tensor.shape());
         }
+        entries = std::move(bound);
     }
 
     void make_slots(Entry& entry, std::size_t count) {
@@ -117,6 +117,15 @@ struct OptimizerImpl::State {
         for (Tensor& slot : entry.slots)
             if (slot.device() != entry.parameter.device()) slot = slot.to(entry.parameter.device());
     }
+};
+
+/// A saved state that goes with an optimizer and its parameters.
+struct OptimizerImpl::Saved {
+    std::vector<State::Entry> entries = {};
+    std::int64_t iterations = 0, steps_taken = 0;
+    double learning_rate = 0;
+    std::optional<detail::LossScale> loss_scale = {};
+    std::vector<Saved> groups = {};
 };
 
 }  // namespace heddle

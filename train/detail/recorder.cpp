@@ -9,7 +9,8 @@
 namespace heddle::detail {
 namespace {
 
-StepRecorder::Key key_of(const StepBatch& batch, const NamedTensors& tensors, double share) {
+StepRecorder::Key key_of(const StepBatch& batch, const NamedTensors& tensors,
+                         const StepRecorder::Constants& constants) {
     StepRecorder::Key key;
     if (batch.resident) key.batch.emplace_back(Shape{batch.samples}, DType::i64);
     for (const Tensor& input : batch.given.inputs) key.batch.emplace_back(input.shape(), input.dtype());
@@ -17,7 +18,7 @@ StepRecorder::Key key_of(const StepBatch& batch, const NamedTensors& tensors, do
         if (beside.defined()) key.batch.emplace_back(beside.shape(), beside.dtype());
     for (const auto& [name, tensor] : tensors) key.tensors.emplace_back(tensor.raw(), tensor.requires_grad());
     key.seed = default_generator().seed();
-    key.share = share;
+    key.constants = constants;
     return key;
 }
 
@@ -26,17 +27,19 @@ StepRecorder::Key key_of(const StepBatch& batch, const NamedTensors& tensors, do
 StepRecorder::StepRecorder(Device device, bool capture, std::string what)
     : device_(device), capture_(capture && Graph::can_capture(device)), what_(std::move(what)) {}
 
-bool StepRecorder::run(Recording& recording, const StepBatch& batch, const NamedTensors& tensors, double share,
-                       const std::function<void(const Batch&)>& step) {
+bool StepRecorder::run(Recording& recording, const StepBatch& batch, const NamedTensors& tensors,
+                       const Constants& constants, const std::function<void(const Batch&)>& step) {
     if (capture_) {
-        Key now = key_of(batch, tensors, share);
+        Key now = key_of(batch, tensors, constants);
         bool recorded = recording.graph && now == recording.captured;
         if (!recorded && now == recording.seen && !recording.graph) {
             recording.captured = std::move(now);
             recorded = try_capture(recording, batch, step);
         } else if (!recorded) {
             // A graph that works on other tensors than this step is useless now.
-            if (now.tensors != recording.captured.tensors || now.seed != recording.captured.seed)
+            const Key& then = recording.captured;
+            if (now.tensors != then.tensors || now.seed != then.seed ||
+                now.constants.optimizer != then.constants.optimizer)
                 recording.graph = Graph();
             recording.seen = std::move(now);
         }

@@ -17,12 +17,19 @@ namespace heddle::detail {
 /// shapes (a short last batch) run eagerly. Batches of resident data are made inside the step.
 class StepRecorder {
   public:
+    /// Numbers that are part of a step.
+    struct Constants {
+        double share = 1;            ///< of the step's examples: what the batch's loss counts for
+        std::int64_t optimizer = 0;  ///< stands for the tensors of its state
+        bool operator==(const Constants&) const = default;
+    };
+
     /// What a graph depends on: if any of it changes, the graph is useless.
     struct Key {
         std::vector<std::pair<Shape, DType>> batch = {};
         std::vector<std::pair<const void*, bool>> tensors = {};  // address, whether it is trained
         std::uint64_t seed = 0;
-        double share = 1;
+        Constants constants = {};
         bool operator==(const Key&) const = default;
     };
 
@@ -37,10 +44,9 @@ class StepRecorder {
     /// `what`: "training step", for the notice that it cannot be captured.
     StepRecorder(Device device, bool capture, std::string what);
 
-    /// `tensors`: those that the step reads and writes; `share`: a number that it uses. A `step` that waits for the
-    /// device cannot be captured, which a notice says; other exceptions reach the caller. Returns whether it was a
-    /// replay.
-    bool run(Recording& recording, const StepBatch& batch, const NamedTensors& tensors, double share,
+    /// `tensors`: those that the step reads and writes. A `step` that waits for the device cannot be captured, which a
+    /// notice says; other exceptions reach the caller. Returns whether it was a replay.
+    bool run(Recording& recording, const StepBatch& batch, const NamedTensors& tensors, const Constants& constants,
              const std::function<void(const Batch&)>& step);
 
   private:

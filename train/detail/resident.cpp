@@ -70,7 +70,8 @@ std::size_t ResidentData::bytes(const StoredExamples& stored) {
 void ResidentData::place(const StoredExamples& stored) {
     const NoGrad no_grad;
     for (const Tensor& input : stored.inputs) inputs_.push_back(chosen(input, stored.rows).to(device_));
-    target_ = chosen(stored.target, stored.rows).to(device_);
+    host_target_ = chosen(stored.target, stored.rows);
+    target_ = host_target_.to(device_);
     if (stored.weight.defined()) weight_ = stored.weight.to(device_);
     const auto table = [&](const Shape& shape, DType dtype) { return Tensor::zeros(shape, {dtype, device_}); };
     order_ = table(Shape{size_}, DType::i64);

@@ -32,6 +32,9 @@ class ResidentData {
     /// for each `take`, captured or not.
     Batch make(std::int64_t count);
 
+    /// All targets, on the host.
+    const Tensor& targets() const { return host_target_; }
+
   private:
     /// The plan of an epoch: the order of the examples and, in that order, the random draws for them.
     struct Plan {
@@ -54,7 +57,7 @@ class ResidentData {
     DType dtype_;
 
     std::vector<Tensor> inputs_;  // all examples, on the device
-    Tensor target_, weight_, mean_, inverse_deviation_;
+    Tensor host_target_, target_, weight_, mean_, inverse_deviation_;
     Tensor order_, shifts_, flips_, holes_;  // the epoch's, a row for each place in it
     Tensor position_, places_;               // i64 [1]: where the next batch begins; 0, 1, ... a batch long
 

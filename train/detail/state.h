@@ -44,6 +44,10 @@ NamedTensors unique_parameters(const Layer& layer);
 /// Parameters and buffers.
 NamedTensors all_tensors(const Layer& layer);
 
+/// The tensors of `saved` in the order of `wanted`: files have an order of their own. Throws `Error` unless they have
+/// the same names and shapes.
+NamedTensors in_order_of(const NamedTensors& wanted, const NamedTensors& saved);
+
 /// Inputs with as many rows each, at least one; throws `Error` that names `who` otherwise.
 void check_rows(const std::vector<Tensor>& inputs, const char* who);
 

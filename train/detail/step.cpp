@@ -60,6 +60,7 @@ TrainSteps::TrainSteps(const Model& model, NamedTensors parameters, GatheredMean
       loss_(loss),
       device_(parameters_.empty() ? Device() : parameters_.front().second.device()),
       class_weights_(class_weight, device_),
+      label_check_("training", device_),
       recorder_(device_, capture && metrics_stay(model), "training step") {
     model.optimizer().set_loss_scaling(precision_of(model) == Precision::f16);
 }
@@ -67,8 +68,10 @@ TrainSteps::TrainSteps(const Model& model, NamedTensors parameters, GatheredMean
 void TrainSteps::run(const StepBatch& batch, const StepPart& part) {
     model_.optimizer().prepare(parameters_);
     if (!part.whole()) place_sums();
-    const bool replayed = recorder_.run(part.last ? with_optimizer_ : without_optimizer_, batch, parameters_,
-                                        part.share, [&](const Batch& its) { queue(its, part); });
+    label_check_.take(model_.loss(), batch);
+    const StepRecorder::Constants constants{.share = part.share, .optimizer = model_.optimizer().generation()};
+    const bool replayed = recorder_.run(part.last ? with_optimizer_ : without_optimizer_, batch, parameters_, constants,
+                                        [&](const Batch& its) { queue(its, part); });
     if (!part.last) return;
     model_.optimizer().advance();
     if (replayed) ++replayed_;
@@ -78,6 +81,7 @@ void TrainSteps::queue(const Batch& batch, const StepPart& part) {
     try {
         const Tensor target = batch.target.to(device_);
         Tensor prediction = first_output(model_, prepared_inputs(model_, batch.inputs, device_), true);
+        label_check_.see(model_.loss(), prediction);
         weigh(prediction, target, batch.weight);
         Tensor value = model_.loss()(prediction, target);
         if (const Tensor added = penalty(model_, parameters_); added.defined()) value = value + added;

@@ -5,6 +5,7 @@
 
 #include "train/detail/class_weights.h"
 #include "train/detail/gathered_mean.h"
+#include "train/detail/label_check.h"
 #include "train/detail/recorder.h"
 #include "train/model.h"
 
@@ -60,6 +61,7 @@ class TrainSteps {
     GatheredMean& loss_;
     Device device_;
     ClassWeights class_weights_;
+    LabelCheck label_check_;
 
     StepRecorder recorder_;
     StepRecorder::Recording without_optimizer_, with_optimizer_;

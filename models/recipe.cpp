@@ -74,7 +74,7 @@ RecipeOptimizer optimizer_from(const Config& config) {
                           {"parameters", "kind", "learning_rate", "momentum", "nesterov", "weight_decay", "schedule",
                            "schedule_steps", "warmup", "newton_schulz_steps", "normalize_weights"});
     members.read("parameters", o.parameters);
-    members.read("kind", o.kind, {"sgd", "adam", "adamw", "rmsprop", "muon"});
+    members.read("kind", o.kind, {"sgd", "adam", "adamw", "nadam", "adamax", "rmsprop", "adagrad", "adadelta", "muon"});
     members.read("learning_rate", o.learning_rate, 0, 1e6);
     members.read("momentum", o.momentum, 0, 1);
     members.read("nesterov", o.nesterov);
@@ -169,6 +169,10 @@ Optimizer optimizer_of(const RecipeOptimizer& o, std::int64_t steps) {
             {.learning_rate = rate, .momentum = o.momentum, .nesterov = o.nesterov, .weight_decay = o.weight_decay});
     if (o.kind == "adam") return Adam({.learning_rate = rate, .weight_decay = o.weight_decay});
     if (o.kind == "adamw") return AdamW({.learning_rate = rate, .weight_decay = o.weight_decay});
+    if (o.kind == "nadam") return Nadam({.learning_rate = rate, .weight_decay = o.weight_decay});
+    if (o.kind == "adamax") return Adamax({.learning_rate = rate, .weight_decay = o.weight_decay});
+    if (o.kind == "adagrad") return Adagrad({.learning_rate = rate, .weight_decay = o.weight_decay});
+    if (o.kind == "adadelta") return Adadelta({.learning_rate = rate, .weight_decay = o.weight_decay});
     if (o.kind == "muon")
         return Muon({.learning_rate = rate,
                      .momentum = o.momentum,

@@ -69,7 +69,9 @@ TEST_P(Resume, GivesTheBitsOfAnUnbrokenRun) {
 
 // 3: inside the first epoch; 4: between two; 6: inside the second.
 INSTANTIATE_TEST_SUITE_P(Checkpoint, Resume,
-                         testing::Combine(testing::Values("sgd", "adam", "rmsprop"), testing::Values(3, 4, 6)));
+                         testing::Combine(testing::Values("sgd", "adam", "nadam", "adamax", "rmsprop", "adagrad",
+                                                          "adadelta"),
+                                          testing::Values(3, 4, 6)));
 
 TEST(Checkpoint, AnInterruptedRunGoesOn) {
     const std::string place = folder("interrupted");

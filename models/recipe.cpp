@@ -155,10 +155,12 @@ Schedule schedule_of(const RecipeOptimizer& o, std::int64_t all_steps) {
         schedule = CosineDecay({.initial_learning_rate = rate, .decay_steps = rest});
     else if (o.schedule == "one-cycle")
         schedule = OneCycle({.max_learning_rate = rate, .total_steps = std::max<std::int64_t>(rest, 2)});
-    else if (o.schedule == "step")  // He et al. 2015: a tenth after half, a hundredth after three quarters of the steps
-        schedule = Schedule([rate, rest](std::int64_t step) {
-            return 4 * step >= 3 * rest ? rate * 0.01 : 2 * step >= rest ? rate * 0.1 : rate;
-        });
+    else if (o.schedule == "step") {
+        // He et al. 2015: a tenth after half, a hundredth after three quarters of the steps. (Of one step: neither.)
+        const std::int64_t half = (rest + 1) / 2, three_quarters = (3 * rest + 3) / 4;
+        schedule =
+            PiecewiseConstantDecay({half - 1, std::max(three_quarters - 1, half)}, {rate, rate * 0.1, rate * 0.01});
+    }
     return o.warmup > 0 ? Warmup(o.warmup, schedule) : schedule;
 }
 

@@ -320,7 +320,7 @@ History Fitting::run() {
 }
 
 History Model::fit(const Dataset& data, const FitOptions& options) const {
-    check(state().compiled, "fit: the model is not compiled: call compile({{.optimizer = ..., .loss = ...}}) first");
+    detail::check_compiled(*this, "fit: ");
     return Fitting(*this, data, options).run();
 }
 

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/config.h"
 #include "core/export.h"
 #include "core/tensor.h"
 #include "layers/layer.h"
@@ -107,6 +109,14 @@ class HEDDLE_API Optimizer {
 
     const char* class_name() const { return impl_->class_name(); }
     explicit operator bool() const { return impl_ != nullptr; }
+
+    /// Class and settings, from which `from_config` makes one that begins anew; the learning rate is the one that holds
+    /// now. Nothing for an optimizer or a schedule of one's own.
+    std::optional<Config> config() const;
+    static Optimizer from_config(const Config& config);
+
+  protected:
+    Optimizer(std::shared_ptr<OptimizerImpl> impl, std::optional<Config> settings);
 
   private:
     friend class OptimizerImpl;

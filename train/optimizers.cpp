@@ -1,4 +1,5 @@
 #include "train/detail/optimizer_run.h"
+#include "train/detail/optimizer_settings.h"
 
 // SGD, Adam and its kin, RMSprop and its kin: one kernel each, over all parameters.
 namespace heddle {
@@ -8,6 +9,7 @@ using detail::check_fraction;
 using detail::check_rules;
 using detail::rules_of;
 using detail::run;
+using detail::settings_of;
 using detail::views;
 
 class SGDImpl final : public OptimizerImpl {
@@ -206,26 +208,32 @@ class AdadeltaImpl final : public OptimizerImpl {
 
 }  // namespace
 
-SGD::SGD(const SGDOptions& options) : Optimizer(std::make_shared<SGDImpl>(options)) {}
+SGD::SGD(const SGDOptions& options) : Optimizer(std::make_shared<SGDImpl>(options), settings_of("SGD", options)) {}
 
-Adam::Adam(const AdamOptions& options) : Optimizer(std::make_shared<AdamImpl>(options, AdamImpl::Variant{})) {}
+Adam::Adam(const AdamOptions& options)
+    : Optimizer(std::make_shared<AdamImpl>(options, AdamImpl::Variant{}), settings_of("Adam", options)) {}
 
-AdamW::AdamW(const AdamWOptions& options) : Optimizer(adamw(options)) {}
+AdamW::AdamW(const AdamWOptions& options) : Optimizer(adamw(options), settings_of("AdamW", options)) {}
 
 Nadam::Nadam(const NadamOptions& options)
     : Optimizer(std::make_shared<AdamImpl>(
-          adam_options(options),
-          AdamImpl::Variant{
-              .name = "Nadam", .kind = kernels::AdamKind::nadam, .momentum_decay = options.momentum_decay})) {}
+                    adam_options(options),
+                    AdamImpl::Variant{
+                        .name = "Nadam", .kind = kernels::AdamKind::nadam, .momentum_decay = options.momentum_decay}),
+                settings_of("Nadam", options)) {}
 
 Adamax::Adamax(const AdamaxOptions& options)
     : Optimizer(std::make_shared<AdamImpl>(adam_options(options),
-                                           AdamImpl::Variant{.name = "Adamax", .kind = kernels::AdamKind::adamax})) {}
+                                           AdamImpl::Variant{.name = "Adamax", .kind = kernels::AdamKind::adamax}),
+                settings_of("Adamax", options)) {}
 
-RMSprop::RMSprop(const RMSpropOptions& options) : Optimizer(std::make_shared<RMSpropImpl>(options)) {}
+RMSprop::RMSprop(const RMSpropOptions& options)
+    : Optimizer(std::make_shared<RMSpropImpl>(options), settings_of("RMSprop", options)) {}
 
-Adagrad::Adagrad(const AdagradOptions& options) : Optimizer(std::make_shared<AdagradImpl>(options)) {}
+Adagrad::Adagrad(const AdagradOptions& options)
+    : Optimizer(std::make_shared<AdagradImpl>(options), settings_of("Adagrad", options)) {}
 
-Adadelta::Adadelta(const AdadeltaOptions& options) : Optimizer(std::make_shared<AdadeltaImpl>(options)) {}
+Adadelta::Adadelta(const AdadeltaOptions& options)
+    : Optimizer(std::make_shared<AdadeltaImpl>(options), settings_of("Adadelta", options)) {}
 
 }  // namespace heddle

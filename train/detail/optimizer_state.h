@@ -57,6 +57,7 @@ struct OptimizerImpl::State {
     };
 
     UpdateRules rules;
+    std::optional<Config> settings = {};  // class and options, where they can be written down
     std::int64_t iterations = 0;
     std::vector<Entry> entries;
     /// f32 [1], on the parameters' device, always at one address. The steps taken are counted there, since only the

@@ -9,7 +9,7 @@ void change_optimizer(RecipeOptimizer& o, const RecipeChanges& changes) {
     if (changes.optimizer && *changes.optimizer != o.kind) {
         o = {.kind = *changes.optimizer, .schedule = o.schedule, .warmup = o.warmup};
         const bool sgd = o.kind == "sgd", muon = o.kind == "muon";
-        o.learning_rate = sgd ? 0.05 : muon ? 0.02 : 1e-3;
+        o.learning_rate = sgd ? 0.05 : muon ? 0.02 : o.kind == "adadelta" ? 1 : o.kind == "adagrad" ? 0.01 : 1e-3;
         o.momentum = sgd ? 0.9 : muon ? 0.95 : 0;
         o.weight_decay = o.kind == "adamw" ? 0.01 : 0;
     }
@@ -21,7 +21,7 @@ void change_optimizer(RecipeOptimizer& o, const RecipeChanges& changes) {
     o.nesterov = changes.nesterov || o.nesterov;
     const bool has_momentum = o.kind == "sgd" || o.kind == "rmsprop" || o.kind == "muon";
     check(!changes.momentum || has_momentum, "--momentum goes with sgd, rmsprop and muon, not with {}", o.kind);
-    check(!o.nesterov || (o.kind != "adam" && o.kind != "adamw" && o.kind != "rmsprop" && o.momentum > 0),
+    check(!o.nesterov || ((o.kind == "sgd" || o.kind == "muon") && o.momentum > 0),
           "--nesterov goes with sgd or muon and a momentum above 0");
     check(o.warmup == 0 || o.schedule != "one-cycle",
           "--warmup does not go with the one-cycle schedule, which rises by itself");

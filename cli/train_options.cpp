@@ -29,10 +29,11 @@ void add_recipe(CLI::App& command, TrainArguments& a) {
     add("--batch-size", changes.batch_size, "N", "Examples per batch")->check(whole_in(1, 1 << 20));
     add("--accumulate", changes.accumulate, "N", "Batches per step, which takes the mean of their gradients [1]")
         ->check(whole_in(1, 1 << 20));
-    add("--optimizer", changes.optimizer, "sgd|adam|adamw|rmsprop|muon",
+    add("--optimizer", changes.optimizer, "sgd|adam|adamw|nadam|adamax|rmsprop|adagrad|adadelta|muon",
         "The optimizer. Defaults for one that is not the recipe's: sgd with rate 0.05 and momentum 0.9, "
-        "muon (for models without vectors as parameters) 0.02 and 0.95, the others with rate 0.001")
-        ->check(one_of({"sgd", "adam", "adamw", "rmsprop", "muon"}));
+        "muon (for models without vectors as parameters) 0.02 and 0.95, adadelta with rate 1, adagrad 0.01, the others "
+        "0.001")
+        ->check(one_of({"sgd", "adam", "adamw", "nadam", "adamax", "rmsprop", "adagrad", "adadelta", "muon"}));
     add("--lr", changes.learning_rate, "X", "Learning rate")->check(number_in(0, false, 1e6, "a number above 0"));
     add("--momentum", changes.momentum, "X", "Momentum of sgd, rmsprop and muon")
         ->check(number_in(0, true, 1, "a number in [0, 1)"));

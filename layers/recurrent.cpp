@@ -130,9 +130,7 @@ struct RecurrentImpl final : LayerImpl {
 
     static Tensor lengths_of(const Tensor& mask) {
         const Tensor zero = Tensor::scalar(0, {mask.dtype(), mask.device()});
-        const Tensor counts =
-            mask.dtype() == DType::boolean ? mask.to(DType::i32) : ops::equal(mask, zero).to(DType::i32);
-        const Tensor sum = ops::sum(counts, {1});
+        const Tensor sum = ops::sum(mask.dtype() == DType::boolean ? mask : ops::equal(mask, zero), {1});
         return (mask.dtype() == DType::boolean ? sum : static_cast<double>(mask.size(1)) - sum).to(DType::i32);
     }
 

@@ -74,7 +74,7 @@ RecipeOptimizer optimizer_from(const Config& config) {
                           {"parameters", "kind", "learning_rate", "momentum", "nesterov", "weight_decay", "schedule",
                            "schedule_steps", "warmup", "newton_schulz_steps", "normalize_weights"});
     members.read("parameters", o.parameters);
-    members.read("kind", o.kind, {"sgd", "adam", "adamw", "rmsprop", "muon"});
+    members.read("kind", o.kind, {"sgd", "adam", "adamw", "nadam", "adamax", "rmsprop", "adagrad", "adadelta", "muon"});
     members.read("learning_rate", o.learning_rate, 0, 1e6);
     members.read("momentum", o.momentum, 0, 1);
     members.read("nesterov", o.nesterov);
@@ -155,10 +155,12 @@ Schedule schedule_of(const RecipeOptimizer& o, std::int64_t all_steps) {
         schedule = CosineDecay({.initial_learning_rate = rate, .decay_steps = rest});
     else if (o.schedule == "one-cycle")
         schedule = OneCycle({.max_learning_rate = rate, .total_steps = std::max<std::int64_t>(rest, 2)});
-    else if (o.schedule == "step")  // He et al. 2015: a tenth after half, a hundredth after three quarters of the steps
-        schedule = Schedule([rate, rest](std::int64_t step) {
-            return 4 * step >= 3 * rest ? rate * 0.01 : 2 * step >= rest ? rate * 0.1 : rate;
-        });
+    else if (o.schedule == "step") {
+        // He et al. 2015: a tenth after half, a hundredth after three quarters of the steps. (Of one step: neither.)
+        const std::int64_t half = (rest + 1) / 2, three_quarters = (3 * rest + 3) / 4;
+        schedule =
+            PiecewiseConstantDecay({half - 1, std::max(three_quarters - 1, half)}, {rate, rate * 0.1, rate * 0.01});
+    }
     return o.warmup > 0 ? Warmup(o.warmup, schedule) : schedule;
 }
 
@@ -169,6 +171,10 @@ Optimizer optimizer_of(const RecipeOptimizer& o, std::int64_t steps) {
             {.learning_rate = rate, .momentum = o.momentum, .nesterov = o.nesterov, .weight_decay = o.weight_decay});
     if (o.kind == "adam") return Adam({.learning_rate = rate, .weight_decay = o.weight_decay});
     if (o.kind == "adamw") return AdamW({.learning_rate = rate, .weight_decay = o.weight_decay});
+    if (o.kind == "nadam") return Nadam({.learning_rate = rate, .weight_decay = o.weight_decay});
+    if (o.kind == "adamax") return Adamax({.learning_rate = rate, .weight_decay = o.weight_decay});
+    if (o.kind == "adagrad") return Adagrad({.learning_rate = rate, .weight_decay = o.weight_decay});
+    if (o.kind == "adadelta") return Adadelta({.learning_rate = rate, .weight_decay = o.weight_decay});
     if (o.kind == "muon")
         return Muon({.learning_rate = rate,
                      .momentum = o.momentum,

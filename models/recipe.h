@@ -16,7 +16,7 @@ namespace heddle {
 /// How some of a model's parameters are optimised; what a kind of optimizer does not know stays at its default.
 struct RecipeOptimizer {
     std::vector<std::string> parameters = {"*"};  ///< names, as in `OptimizerGroup`
-    std::string kind = "adam";                    ///< sgd, adam, adamw, rmsprop or muon
+    std::string kind = "adam";  ///< sgd, adam, adamw, nadam, adamax, rmsprop, adagrad, adadelta or muon
     double learning_rate = 1e-3;
     double momentum = 0;  ///< of sgd, rmsprop and muon
     bool nesterov = false;

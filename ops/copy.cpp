@@ -4,6 +4,7 @@
 
 #include "kernels/reduce/reduce.h"
 #include "ops/autograd/node.h"
+#include "ops/detail/numbers.h"
 #include "ops/detail/run.h"
 #include "ops/detail/scope.h"
 
@@ -175,6 +176,7 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
 Tensor pad(const Tensor& x, std::span<const std::array<std::int64_t, 2>> widths, PadMode mode, double value) {
     require(x.defined() && static_cast<int>(widths.size()) == x.rank(), "pad", "{} pairs for shape {}", widths.size(),
             x);
+    require_number("pad", value, x.dtype());
     Shape shape;
     std::array<std::int64_t, Shape::max_rank> before{};
     for (std::size_t axis = 0; axis < widths.size(); ++axis) {

@@ -5,6 +5,7 @@
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/reduce/reduce.h"
 #include "ops/autograd/node.h"
+#include "ops/detail/numbers.h"
 #include "ops/detail/run.h"
 #include "ops/detail/scope.h"
 
@@ -130,6 +131,100 @@ void scalar_backward(BinaryOp op, Gradients& g, const Saved& x, double s, bool f
     }
 }
 
+/// x op number, with one kernel.
+Tensor with_number(BinaryOp op, const Tensor& x, double number, bool number_first) {
+    const bool comparison = kernels::gives_boolean(op);
+    Tensor y = Tensor::empty(x.shape(), {comparison ? DType::boolean : x.dtype(), x.device()});
+    run(kernels::scalar_binary(),
+        {.op = op, .scalar = number, .scalar_first = number_first, .x = view(x), .y = view(y)}, {&x}, {&y});
+    if (!comparison && autograd::wants_record({&x})) {
+        autograd::record(name_of(op), {&x}, y,
+                         [op, x = Saved(backward_needs_operands(op) && op != BinaryOp::multiply ? x : Tensor()), number,
+                          number_first](Gradients& g) { scalar_backward(op, g, x, number, number_first); });
+    }
+    return y;
+}
+
+/// The comparison with its sides exchanged.
+BinaryOp mirrored(BinaryOp op) {
+    switch (op) {
+        case BinaryOp::less:
+            return BinaryOp::greater;
+        case BinaryOp::less_equal:
+            return BinaryOp::greater_equal;
+        case BinaryOp::greater:
+            return BinaryOp::less;
+        case BinaryOp::greater_equal:
+            return BinaryOp::less_equal;
+        default:
+            return op;
+    }
+}
+
+/// Integers x compared with a number of any kind, exactly. One with a fraction stands between two integers, and one
+/// beyond the type's range is larger or smaller than all of them.
+Tensor compare_integers(BinaryOp op, const Tensor& x, double number) {
+    const auto [lowest, highest] = range_of(x.dtype());
+    const bool has_fraction = std::floor(number) != number, below = number > highest, above = number < lowest;
+    const auto everywhere = [&](bool value) { return Tensor::full(x.shape(), value, {DType::boolean, x.device()}); };
+    switch (op) {
+        case BinaryOp::equal:
+        case BinaryOp::not_equal:
+            if (has_fraction || below || above) return everywhere(op == BinaryOp::not_equal);
+            break;
+        case BinaryOp::less:
+        case BinaryOp::less_equal:
+            if (std::isnan(number) || below || above) return everywhere(below);
+            if (has_fraction) op = BinaryOp::less_equal;
+            break;
+        case BinaryOp::greater:
+        case BinaryOp::greater_equal:
+            if (std::isnan(number) || below || above) return everywhere(above);
+            if (has_fraction) op = BinaryOp::greater;
+            break;
+        default:  // logical operations
+            return with_number(op, x, number != 0 ? 1 : 0, false);
+    }
+    return with_number(op, x, std::floor(number), false);
+}
+
+/// a op b, both boolean: sums and products are those of truth values, as in PyTorch.
+BinaryOp operation_of_booleans(BinaryOp op) {
+    require(op != BinaryOp::subtract, name_of(op),
+            "booleans have no difference: compare them with not_equal, or convert them with to(DType::i32)");
+    return op == BinaryOp::add ? BinaryOp::logical_or : op == BinaryOp::multiply ? BinaryOp::logical_and : op;
+}
+
+/// Of integers, those whose results are no integers compute in f32, as in PyTorch.
+bool gives_fractions(UnaryOp op) {
+    switch (op) {
+        case UnaryOp::reciprocal:
+        case UnaryOp::sqrt:
+        case UnaryOp::rsqrt:
+        case UnaryOp::exp:
+        case UnaryOp::expm1:
+        case UnaryOp::log:
+        case UnaryOp::log1p:
+        case UnaryOp::sin:
+        case UnaryOp::cos:
+        case UnaryOp::erf:
+        case UnaryOp::sigmoid:
+        case UnaryOp::tanh:
+            return true;
+        default:
+            return false;
+    }
+}
+
+bool rounds(UnaryOp op) { return op == UnaryOp::floor || op == UnaryOp::ceil || op == UnaryOp::round; }
+
+/// a / b of integers of one type, towards 0; 0 for a zero divisor.
+Tensor truncated_quotient(const Tensor& a, const Tensor& b) {
+    Tensor y = Tensor::empty(broadcast(a.shape(), b.shape(), "floor_divide"), a.options());
+    run(kernels::binary(), {.op = BinaryOp::divide, .a = view(a), .b = view(b), .y = view(y)}, {&a, &b}, {&y});
+    return y;
+}
+
 }  // namespace
 
 std::span<const char* const> binary_op_names() { return binary_names; }
@@ -142,6 +237,9 @@ Tensor binary(BinaryOp op, const Tensor& a_in, const Tensor& b_in) {
         const DType common = promote(a_in.dtype(), b_in.dtype());
         return binary(op, a_in.to(common), b_in.to(common));
     }
+    if (op == BinaryOp::divide && !is_floating(a_in.dtype()))
+        return binary(op, a_in.to(DType::f32), b_in.to(DType::f32));
+    if (a_in.dtype() == DType::boolean) op = operation_of_booleans(op);
     const bool comparison = kernels::gives_boolean(op);
     Tensor y = Tensor::empty(broadcast(a_in.shape(), b_in.shape(), name),
                              {comparison ? DType::boolean : a_in.dtype(), a_in.device()});
@@ -159,26 +257,27 @@ Tensor binary(BinaryOp op, const Tensor& a_in, const Tensor& b_in) {
 Tensor binary(BinaryOp op, const Tensor& x, double scalar, bool scalar_first) {
     const char* name = name_of(op);
     require(x.defined(), name, "the operand is undefined");
-    require(is_floating(x.dtype()) || std::trunc(scalar) == scalar, name,
-            "{} cannot be a number of an {} tensor: convert the tensor with to(DType::f32)", scalar, x.dtype());
-    const bool comparison = kernels::gives_boolean(op);
-    Tensor y = Tensor::empty(x.shape(), {comparison ? DType::boolean : x.dtype(), x.device()});
-    run(kernels::scalar_binary(),
-        {.op = op, .scalar = scalar, .scalar_first = scalar_first, .x = view(x), .y = view(y)}, {&x}, {&y});
-    if (!comparison && autograd::wants_record({&x})) {
-        autograd::record(name, {&x}, y,
-                         [op, x = Saved(backward_needs_operands(op) && op != BinaryOp::multiply ? x : Tensor()), scalar,
-                          scalar_first](Gradients& g) { scalar_backward(op, g, x, scalar, scalar_first); });
-    }
-    return y;
+    if (is_floating(x.dtype())) return with_number(op, x, scalar, scalar_first);
+    if (op == BinaryOp::divide) return with_number(op, x.to(DType::f32), scalar, scalar_first);
+    if (kernels::gives_boolean(op)) return compare_integers(scalar_first ? mirrored(op) : op, x, scalar);
+    require(x.dtype() != DType::boolean, name,
+            "a boolean tensor and the number {}: convert the tensor with to(DType::f32) or to(DType::i32)", scalar);
+    require_number(name, scalar, x.dtype());
+    require(op != BinaryOp::power || scalar_first || scalar >= 0, name,
+            "a tensor of {} has no power of {}: convert it with to(DType::f32)", x.dtype(), scalar);
+    return with_number(op, x, scalar, scalar_first);
 }
 
 Tensor unary(UnaryOp op, const Tensor& x, float alpha) {
     const char* name = name_of(op);
     require(x.defined(), name, "the operand is undefined");
-    require(is_floating(x.dtype()) || op == UnaryOp::negate || op == UnaryOp::abs || op == UnaryOp::sign ||
-                op == UnaryOp::square || op == UnaryOp::relu,
-            name, "expected a floating tensor, got {}", x.dtype());
+    if (!is_floating(x.dtype())) {
+        if (gives_fractions(op)) return unary(op, x.to(DType::f32), alpha);
+        if (rounds(op)) return x;
+        require(op == UnaryOp::negate || op == UnaryOp::abs || op == UnaryOp::sign || op == UnaryOp::square ||
+                    op == UnaryOp::relu,
+                name, "expected a floating tensor, got {}: convert it with to(DType::f32)", x.dtype());
+    }
     Tensor y = Tensor::empty(x.shape(), x.options());
     run(kernels::unary(), {.op = op, .alpha = alpha, .x = view(x), .y = view(y)}, {&x}, {&y});
     if (autograd::wants_record({&x})) {
@@ -200,6 +299,25 @@ Tensor unary(UnaryOp op, const Tensor& x, float alpha) {
                          });
     }
     return y;
+}
+
+Tensor floor_divide(const Tensor& a, const Tensor& b) {
+    require_same_device("floor_divide", a, b);
+    const DType common = promote(a.dtype(), b.dtype());
+    if (is_floating(common)) return floor(a / b);
+    require(common != DType::boolean, "floor_divide", "booleans have no quotient: convert them with to(DType::i32)");
+    const Tensor dividend = a.to(common), divisor = b.to(common), quotient = truncated_quotient(dividend, divisor);
+    const Tensor rest = dividend - quotient * divisor;
+    const Tensor above =
+        logical_and(not_equal(rest, 0.0), not_equal(less(rest, 0.0), less(divisor, 0.0)));  // the exact quotient
+    return quotient - above.to(common);
+}
+
+Tensor floor_divide(const Tensor& a, double b) {
+    require(a.defined(), "floor_divide", "the operand is undefined");
+    if (is_floating(a.dtype())) return floor(a / b);
+    require_number("floor_divide", b, a.dtype());
+    return floor_divide(a, Tensor::scalar(b, a.options()));
 }
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
@@ -225,9 +343,21 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
     return y;
 }
 
+namespace {
+
+/// A bound beyond the type's range is none.
+Tensor clip_integers(const Tensor& x, double low, double high) {
+    const auto [lowest, highest] = range_of(x.dtype());
+    const Tensor raised = low > lowest ? maximum(x, low) : x;
+    return high < highest ? minimum(raised, high) : raised;
+}
+
+}  // namespace
+
 Tensor clip(const Tensor& x, double low, double high) {
     require(x.defined(), "clip", "the operand is undefined");
     require(low <= high, "clip", "expected low <= high, got {} and {}", low, high);
+    if (!is_floating(x.dtype())) return clip_integers(x, low, high);
     Tensor y = Tensor::empty(x.shape(), x.options());
     run(kernels::clip(), {.low = low, .high = high, .x = view(x), .y = view(y)}, {&x}, {&y});
     if (autograd::wants_record({&x})) {

@@ -13,11 +13,14 @@ using kernels::UnaryOp;
 
 /// a op b with broadcasting and promoted dtypes; comparisons give booleans. Differentiable: add, subtract, multiply,
 /// divide, maximum, minimum, power (equal operands of maximum and minimum share the gradient, as in PyTorch, a number
-/// being an operand too).
+/// being an operand too). Integers are divided in f32. Of booleans, + is "or" and * is "and"; they have no difference.
 HEDDLE_API Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b);
-/// x op scalar (or scalar op x); the result has the dtype of x. Throws `Error` for integers and a number that is none.
+/// x op scalar (or scalar op x); the result has the dtype of x, f32 where integers are divided. Integers are compared
+/// with any number exactly. Throws `Error` where the arithmetic of integers would need a number that their type does
+/// not have (a fraction, one out of range), for a negative power of integers, and for arithmetic of booleans.
 HEDDLE_API Tensor binary(BinaryOp op, const Tensor& x, double scalar, bool scalar_first = false);
-/// op(x); `alpha` is the slope of leaky_relu and the scale of elu.
+/// op(x); `alpha` is the slope of leaky_relu and the scale of elu. Of integers, functions whose values are fractions
+/// (sqrt, exp, log, sin, sigmoid, ...) compute in f32, and rounding gives the tensor itself.
 HEDDLE_API Tensor unary(UnaryOp op, const Tensor& x, float alpha = 0);
 
 /// Their names ("add", "negate", ...), as in messages, in the order of the enumerations.
@@ -28,6 +31,10 @@ inline Tensor maximum(const Tensor& a, const Tensor& b) { return binary(BinaryOp
 inline Tensor maximum(const Tensor& a, double b) { return binary(BinaryOp::maximum, a, b); }
 inline Tensor minimum(const Tensor& a, const Tensor& b) { return binary(BinaryOp::minimum, a, b); }
 inline Tensor minimum(const Tensor& a, double b) { return binary(BinaryOp::minimum, a, b); }
+/// The quotient rounded down, in the promoted dtype; of integers exactly. For an integer 0 in b the result is
+/// unspecified.
+HEDDLE_API Tensor floor_divide(const Tensor& a, const Tensor& b);
+HEDDLE_API Tensor floor_divide(const Tensor& a, double b);
 inline Tensor pow(const Tensor& x, double exponent) { return binary(BinaryOp::power, x, exponent); }
 inline Tensor pow(const Tensor& x, const Tensor& exponent) { return binary(BinaryOp::power, x, exponent); }
 inline Tensor equal(const Tensor& a, const Tensor& b) { return binary(BinaryOp::equal, a, b); }
@@ -73,7 +80,7 @@ inline Tensor softplus(const Tensor& x) { return unary(UnaryOp::softplus, x); }
 
 /// condition ? a : b with broadcasting; condition is boolean.
 HEDDLE_API Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
-/// min(max(x, low), high); the gradient passes inside the bounds.
+/// min(max(x, low), high); the gradient passes inside the bounds. Bounds of integers have no fraction.
 HEDDLE_API Tensor clip(const Tensor& x, double low, double high);
 
 }  // namespace heddle::ops

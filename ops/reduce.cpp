@@ -38,11 +38,18 @@ Extents extents(const char* operation, const Tensor& x, std::initializer_list<in
     return result;
 }
 
+/// Kernels order no elements of this type; `to(DType::i32)` keeps their values.
+bool is_byte(DType dtype) { return size_of(dtype) == 1; }
+
 Tensor reduce(const char* operation, ReduceOp op, const Tensor& x, std::initializer_list<int> axes, bool keep_dims) {
     const Extents e = extents(operation, x, axes);
     require(op == ReduceOp::sum || op == ReduceOp::mean || e.reduced > 0, operation, "no elements to reduce in {}",
             x.shape());
-    require(op != ReduceOp::mean || is_floating(x.dtype()), operation, "expected a floating tensor, got {}", x.dtype());
+    require(op != ReduceOp::mean || is_floating(x.dtype()), operation,
+            "expected a floating tensor, got {}: convert it with to(DType::f32)", x.dtype());
+    if (op == ReduceOp::sum && !is_floating(x.dtype()) && x.dtype() != DType::i64)
+        return reduce(operation, op, x.to(DType::i64), axes, keep_dims);
+    if (is_byte(x.dtype())) return reduce(operation, op, x.to(DType::i32), axes, keep_dims).to(x.dtype());
     Tensor y = Tensor::empty(keep_dims ? e.kept : e.dropped, x.options());
     run(kernels::reduce(), {.op = op, .axes = e.mask, .x = view(x), .y = view(y)}, {&x}, {&y});
     if (!autograd::wants_record({&x})) return y;
@@ -69,6 +76,7 @@ Tensor arg_reduce(const char* operation, bool max, const Tensor& x, int axis, bo
     require(x.defined(), operation, "the operand is undefined");
     axis = normalize_axis(axis, x.rank(), operation);
     require(x.shape()[axis] > 0, operation, "no elements along axis {} of {}", axis, x.shape());
+    if (is_byte(x.dtype())) return arg_reduce(operation, max, x.to(DType::i32), axis, keep_dims);
     Tensor y = Tensor::empty(keep_dims ? x.shape().with(axis, 1) : x.shape().without(axis), {DType::i64, x.device()});
     run(kernels::arg_reduce(), {.max = max, .axis = axis, .x = view(x), .y = view(y)}, {&x}, {&y});
     return y;
@@ -109,6 +117,10 @@ Tensor argmin(const Tensor& x, int axis, bool keep_dims) { return arg_reduce("ar
 std::pair<Tensor, Tensor> topk(const Tensor& x, std::int64_t k) {
     require(x.defined() && x.rank() > 0, "topk", "expected a tensor with at least one dimension");
     require(k >= 0 && k <= x.shape().back(), "topk", "k = {} of {} elements", k, x.shape().back());
+    if (is_byte(x.dtype())) {
+        const auto [largest, places] = topk(x.to(DType::i32), k);
+        return {largest.to(x.dtype()), places};
+    }
     Tensor values = Tensor::empty(x.shape().with(-1, k), x.options());
     Tensor indices = Tensor::empty(values.shape(), {DType::i64, x.device()});
     run(kernels::top_k(), {.k = k, .x = view(x), .values = view(values), .indices = view(indices)}, {&x},

@@ -7,7 +7,8 @@
 
 namespace heddle::ops {
 
-/// Over `axes` (negative ones count from the end; none: over all). The reduced axes are dropped, or kept as 1.
+/// Over `axes` (negative ones count from the end; none: over all). The reduced axes are dropped, or kept as 1. Sums of
+/// integers and booleans are i64 (as in PyTorch); the mean takes floating tensors.
 HEDDLE_API Tensor sum(const Tensor& x, std::initializer_list<int> axes = {}, bool keep_dims = false);
 HEDDLE_API Tensor mean(const Tensor& x, std::initializer_list<int> axes = {}, bool keep_dims = false);
 /// The mean of the squared distances from the mean (divided by the number of elements, not by one less), and its root,

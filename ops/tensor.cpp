@@ -4,6 +4,7 @@
 #include "kernels/elementwise/elementwise.h"
 #include "ops/autograd/grad_mode.h"
 #include "ops/autograd/node.h"
+#include "ops/detail/numbers.h"
 #include "ops/detail/run.h"
 #include "ops/detail/scope.h"
 
@@ -66,6 +67,7 @@ Tensor Tensor::arange(std::int64_t count, TensorOptions options) {
 
 void Tensor::fill_(double value) const {
     require_defined(*this, "fill_");
+    ops::require_number("fill_", value, dtype());
     ops::run(kernels::fill(), {.value = value, .y = ops::view(*this)}, {}, {this});
     impl_->storage->bump_version();
 }

@@ -14,6 +14,7 @@
 #include "train/detail/binary_metrics.h"
 #include "train/detail/gathered_sums.h"
 #include "train/detail/metric_inputs.h"
+#include "train/detail/metric_settings.h"
 
 namespace heddle {
 namespace {
@@ -221,10 +222,16 @@ std::shared_ptr<MetricImpl> make_auc(const AUCOptions& options) { return std::ma
 
 }  // namespace detail
 
+using detail::settings_of;
+using detail::ThresholdSettings;
+
 PrecisionScore::PrecisionScore(double threshold, const std::string& name)
-    : Metric(name, detail::make_precision(threshold)) {}
-Recall::Recall(double threshold, const std::string& name) : Metric(name, detail::make_recall(threshold)) {}
-F1Score::F1Score(double threshold, const std::string& name) : Metric(name, detail::make_f1_score(threshold)) {}
-AUC::AUC(const AUCOptions& options) : Metric(options.name, detail::make_auc(options)) {}
+    : Metric(name, detail::make_precision(threshold),
+             settings_of("PrecisionScore", ThresholdSettings{threshold, name})) {}
+Recall::Recall(double threshold, const std::string& name)
+    : Metric(name, detail::make_recall(threshold), settings_of("Recall", ThresholdSettings{threshold, name})) {}
+F1Score::F1Score(double threshold, const std::string& name)
+    : Metric(name, detail::make_f1_score(threshold), settings_of("F1Score", ThresholdSettings{threshold, name})) {}
+AUC::AUC(const AUCOptions& options) : Metric(options.name, detail::make_auc(options), settings_of("AUC", options)) {}
 
 }  // namespace heddle

@@ -31,6 +31,19 @@ Tensor numbers(const std::vector<double>& values) {
     return Tensor::from(values, Shape{static_cast<std::int64_t>(values.size())});
 }
 
+Config weights_config(const ClassWeight& weights) {
+    Config config;
+    for (const auto& [label, weight] : weights) config.set(fmt::format("{}", label), weight);
+    return config;
+}
+
+ClassWeight read_weights(const Config& config) {
+    ClassWeight weights;
+    for (const auto& [label, weight] : config.object())
+        weights.emplace(static_cast<std::int64_t>(read_unsigned(label)), weight.number());
+    return weights;
+}
+
 Config state_config(const Checkpoint& c) {
     Config::Array names;
     for (const std::string& name : c.history.names()) names.emplace_back(name);
@@ -43,6 +56,7 @@ Config state_config(const Checkpoint& c) {
         .set("gradient_accumulation_steps", c.gradient_accumulation_steps)
         .set("shuffle", c.shuffle)
         .set("samples", c.samples)
+        .set("class_weight", weights_config(c.class_weight))
         .set("generator_seed", unsigned_number(c.generator_seed))
         .set("generator_offset", unsigned_number(c.generator_offset))
         .set("optimizer", c.optimizer_class)
@@ -75,6 +89,7 @@ void read_state(Checkpoint& c, const SafetensorsFile& file, const Config& config
         c.gradient_accumulation_steps = config.at("gradient_accumulation_steps").integer();
     c.shuffle = config.at("shuffle").boolean();
     c.samples = config.at("samples").integer();
+    if (config.has("class_weight")) c.class_weight = read_weights(config.at("class_weight"));
     c.generator_seed = read_unsigned(config.at("generator_seed"));
     c.generator_offset = read_unsigned(config.at("generator_offset"));
     c.optimizer_class = config.at("optimizer").string();

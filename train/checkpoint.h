@@ -22,6 +22,7 @@ struct HEDDLE_API Checkpoint {
     std::int64_t gradient_accumulation_steps = 1;
     bool shuffle = true;
     std::int64_t samples = 0;  ///< in the data set
+    ClassWeight class_weight = {};
     std::uint64_t generator_seed = 0;
     std::uint64_t generator_offset = 0;
     History history = {};

@@ -7,6 +7,7 @@
 
 #include "core/check.h"
 #include "data/plot.h"
+#include "train/detail/metric_settings.h"
 
 namespace heddle {
 namespace {
@@ -72,7 +73,8 @@ class ClassificationLogImpl final : public MetricImpl {
 }  // namespace
 
 ClassificationLog::ClassificationLog(const std::string& name)
-    : Metric(name, std::make_shared<ClassificationLogImpl>()) {}
+    : Metric(name, std::make_shared<ClassificationLogImpl>(),
+             detail::settings_of("ClassificationLog", detail::NameSettings{name})) {}
 
 const std::vector<Classified>& ClassificationLog::examples() const {
     return static_cast<const ClassificationLogImpl&>(impl()).examples();

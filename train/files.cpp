@@ -4,6 +4,7 @@
 #include "core/check.h"
 #include "core/version.h"
 #include "data/files/safetensors.h"
+#include "train/detail/compile_config.h"
 #include "train/detail/layout.h"
 #include "train/detail/state.h"
 
@@ -92,6 +93,14 @@ Model model_of(const SafetensorsFile& file, const std::string& path) {
     return model;
 }
 
+void compile_as_saved(const Model& model, const std::string& settings) {
+    try {
+        detail::compile_from(model, Config::parse(settings));
+    } catch (const Error& error) {
+        fail(fmt::format("how it was compiled cannot be read: {} (load it with {{.compile = false}})", error.what()));
+    }
+}
+
 }  // namespace
 
 void Model::save(const std::string& path) const {
@@ -105,14 +114,17 @@ void Model::save(const std::string& path) const {
     if (!class_names().empty()) metadata["class_names"] = names_config(class_names()).to_json();
     if (preprocessing()) metadata["preprocessing"] = preprocessing()->to_config().to_json();
     if (text_vectorization()) metadata["text_vectorization"] = text_vectorization()->to_config().to_json();
+    if (state().compiled) metadata["compile"] = detail::compile_config(compiled()).to_json();
     save_safetensors(path, stored_weights(*this), metadata);
 }
 
-Model Model::load(const std::string& path) {
+Model Model::load(const std::string& path, const LoadModelOptions& options) {
     const SafetensorsFile file = load_safetensors(path);
     Model model;
     try {
         model = model_of(file, path);
+        if (const auto settings = file.metadata.find("compile"); options.compile && settings != file.metadata.end())
+            compile_as_saved(model, settings->second);
     } catch (const Error& error) {
         const std::string message = error.what();
         fail(message.starts_with(path) ? message : fmt::format("{}: {}", path, message));

@@ -17,6 +17,17 @@ namespace heddle {
 
 using detail::GatheredMean;
 
+namespace {
+
+/// "{0: 1, 1: 5}".
+std::string text_of(const ClassWeight& weights) {
+    std::vector<std::string> parts;
+    for (const auto& [label, weight] : weights) parts.push_back(fmt::format("{}: {}", label, weight));
+    return fmt::format("{{{}}}", fmt::join(parts, ", "));
+}
+
+}  // namespace
+
 /// One call of `fit`.
 class Fitting {
   public:
@@ -159,6 +170,8 @@ void Fitting::resume(const Checkpoint& c) {
           "it was made with gradient_accumulation_steps {}, now it is {}", c.gradient_accumulation_steps,
           options_.gradient_accumulation_steps);
     check(c.shuffle == options_.shuffle, "it was made {} shuffling", c.shuffle ? "with" : "without");
+    check(c.class_weight == options_.class_weight, "it was made with class_weight {}, now it is {}",
+          text_of(c.class_weight), text_of(options_.class_weight));
     check(!options_.seed || c.seed == *options_.seed, "it was made with seed {}, now it is {}", c.seed,
           options_.seed.value_or(0));
     check(c.metrics.size() == model_.metrics().size(), "it was made with {} metrics, now there are {}",
@@ -191,6 +204,7 @@ void Fitting::write_checkpoint() {
     c.gradient_accumulation_steps = options_.gradient_accumulation_steps;
     c.shuffle = options_.shuffle;
     c.samples = train_.size();
+    c.class_weight = options_.class_weight;
     c.generator_seed = default_generator().seed();
     c.generator_offset = default_generator().offset();
     c.history = history_;
@@ -350,7 +364,7 @@ History Fitting::run() {
 }
 
 History Model::fit(const Dataset& data, const FitOptions& options) const {
-    check(state().compiled, "fit: the model is not compiled: call compile({{.optimizer = ..., .loss = ...}}) first");
+    detail::check_compiled(*this, "fit: ");
     return Fitting(*this, data, options).run();
 }
 

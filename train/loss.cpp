@@ -8,11 +8,42 @@
 #include "ops/loss.h"
 #include "ops/mask.h"
 #include "ops/reduce.h"
+#include "train/detail/settings.h"
 
 namespace heddle {
+
+template <class Visit>
+void each_setting(SparseCategoricalCrossentropyOptions& o, Visit& visit) {
+    visit("from_logits", o.from_logits);
+    visit("label_smoothing", o.label_smoothing);
+    visit("ignore_class", o.ignore_class);
+}
+
+template <class Visit>
+void each_setting(CategoricalCrossentropyOptions& o, Visit& visit) {
+    visit("from_logits", o.from_logits);
+    visit("label_smoothing", o.label_smoothing);
+}
+
+template <class Visit>
+void each_setting(BinaryCrossentropyOptions& o, Visit& visit) {
+    visit("from_logits", o.from_logits);
+    visit("label_smoothing", o.label_smoothing);
+}
+
+template <class Visit>
+void each_setting(HuberOptions& o, Visit& visit) {
+    visit("delta", o.delta);
+}
+
 namespace {
 
+using detail::read_settings;
+using detail::settings_of;
 using ops::Reduction;
+
+/// Of a loss without settings.
+std::optional<Config> plain(const char* name) { return settings_of(name, detail::NoSettings{}); }
 
 /// `target` as the prediction's type and shape; [N] and [N, 1] are the same.
 Tensor like_prediction(const char* loss, const Tensor& target, const Tensor& prediction) {
@@ -190,6 +221,18 @@ Loss::Loss(const std::string& name) {
     fail(fmt::format("no loss is called \"{}\"; there are: {}", name, fmt::join(names, ", ")));
 }
 
+Loss Loss::from_config(const Config& config) {
+    const std::string& name = config.at(detail::class_key).string();
+    if (name == "sparse_categorical_crossentropy")
+        return SparseCategoricalCrossentropy(read_settings<SparseCategoricalCrossentropyOptions>(config));
+    if (name == "categorical_crossentropy")
+        return CategoricalCrossentropy(read_settings<CategoricalCrossentropyOptions>(config));
+    if (name == "binary_crossentropy") return BinaryCrossentropy(read_settings<BinaryCrossentropyOptions>(config));
+    if (name == "huber") return Huber(read_settings<HuberOptions>(config));
+    read_settings<detail::NoSettings>(config);
+    return name;
+}
+
 Tensor Loss::operator()(const Tensor& prediction, const Tensor& target) const {
     check(static_cast<bool>(function_), "no loss was given");
     const Tensor value = function_(prediction, target);
@@ -204,50 +247,51 @@ Tensor Loss::operator()(const Tensor& prediction, const Tensor& target) const {
 }
 
 SparseCategoricalCrossentropy::SparseCategoricalCrossentropy(const SparseCategoricalCrossentropyOptions& options)
-    : Loss("sparse_categorical_crossentropy", Targets::classes,
+    : Loss("sparse_categorical_crossentropy", Targets::classes, settings_of("sparse_categorical_crossentropy", options),
            [options](const Tensor& p, const Tensor& t) { return sparse_crossentropy(p, t, options); }) {}
 
 CategoricalCrossentropy::CategoricalCrossentropy(const CategoricalCrossentropyOptions& options)
-    : Loss("categorical_crossentropy", Targets::classes,
+    : Loss("categorical_crossentropy", Targets::classes, settings_of("categorical_crossentropy", options),
            [options](const Tensor& p, const Tensor& t) { return categorical_crossentropy(p, t, options); }) {}
 
 BinaryCrossentropy::BinaryCrossentropy(const BinaryCrossentropyOptions& options)
-    : Loss("binary_crossentropy", Targets::binary,
+    : Loss("binary_crossentropy", Targets::binary, settings_of("binary_crossentropy", options),
            [options](const Tensor& p, const Tensor& t) { return binary_crossentropy(p, t, options); }) {}
 
 MeanSquaredError::MeanSquaredError()
-    : Loss("mean_squared_error", Targets::numbers, [](const Tensor& p, const Tensor& t) {
+    : Loss("mean_squared_error", Targets::numbers, plain("mean_squared_error"), [](const Tensor& p, const Tensor& t) {
           const Tensor wanted = like_prediction("MeanSquaredError", t, p);
           return over_steps(p, [&](Reduction r) { return ops::mean_squared_error(p, wanted, r); });
       }) {}
 
 MeanAbsoluteError::MeanAbsoluteError()
-    : Loss("mean_absolute_error", Targets::numbers, [](const Tensor& p, const Tensor& t) {
+    : Loss("mean_absolute_error", Targets::numbers, plain("mean_absolute_error"), [](const Tensor& p, const Tensor& t) {
           const Tensor wanted = like_prediction("MeanAbsoluteError", t, p);
           return over_steps(p, [&](Reduction r) { return ops::mean_absolute_error(p, wanted, r); });
       }) {}
 
 Huber::Huber(const HuberOptions& options)
-    : Loss("huber", Targets::numbers, [options](const Tensor& p, const Tensor& t) {
+    : Loss("huber", Targets::numbers, settings_of("huber", options), [options](const Tensor& p, const Tensor& t) {
           const Tensor wanted = like_prediction("Huber", t, p);
           return over_steps(p, [&](Reduction r) { return ops::huber(p, wanted, options.delta, r); });
       }) {}
 
-KLDivergence::KLDivergence() : Loss("kl_divergence", Targets::classes, kl_divergence) {}
+KLDivergence::KLDivergence() : Loss("kl_divergence", Targets::classes, plain("kl_divergence"), kl_divergence) {}
 
 Poisson::Poisson()
-    : Loss("poisson", Targets::numbers, [](const Tensor& p, const Tensor& t) {
+    : Loss("poisson", Targets::numbers, plain("poisson"), [](const Tensor& p, const Tensor& t) {
           return mean_over_steps(p, p - like_prediction("Poisson", t, p) * ops::log(p + smallest));
       }) {}
 
-CosineSimilarity::CosineSimilarity() : Loss("cosine_similarity", Targets::numbers, cosine_similarity) {}
+CosineSimilarity::CosineSimilarity()
+    : Loss("cosine_similarity", Targets::numbers, plain("cosine_similarity"), cosine_similarity) {}
 
 Hinge::Hinge()
-    : Loss("hinge", Targets::binary,
+    : Loss("hinge", Targets::binary, plain("hinge"),
            [](const Tensor& p, const Tensor& t) { return mean_over_steps(p, hinge("Hinge", p, t)); }) {}
 
 SquaredHinge::SquaredHinge()
-    : Loss("squared_hinge", Targets::binary, [](const Tensor& p, const Tensor& t) {
+    : Loss("squared_hinge", Targets::binary, plain("squared_hinge"), [](const Tensor& p, const Tensor& t) {
           return mean_over_steps(p, ops::square(hinge("SquaredHinge", p, t)));
       }) {}
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "core/config.h"
 #include "core/export.h"
 #include "core/tensor.h"
 
@@ -43,17 +44,23 @@ class HEDDLE_API Loss {
 
     const std::string& name() const { return name_; }
     Targets targets() const { return targets_; }
+    /// What saved models keep of it and `from_config` makes it from; nothing for a loss of one's own.
+    const std::optional<Config>& config() const { return config_; }
+    static Loss from_config(const Config& config);
     explicit operator bool() const { return static_cast<bool>(function_); }
 
   protected:
-    /// One that heeds masks and weights itself.
+    /// One that heeds masks and weights itself. `config`: what saved models keep of it.
     Loss(std::string name, Targets targets, Function function)
         : name_(std::move(name)), function_(std::move(function)), targets_(targets) {}
+    Loss(std::string name, Targets targets, std::optional<Config> config, Function function)
+        : name_(std::move(name)), function_(std::move(function)), targets_(targets), config_(std::move(config)) {}
 
   private:
     std::string name_;
     Function function_;
     Targets targets_ = Targets::any;
+    std::optional<Config> config_;
 };
 
 struct SparseCategoricalCrossentropyOptions {

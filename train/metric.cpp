@@ -11,9 +11,11 @@
 #include "ops/elementwise.h"
 #include "ops/mask.h"
 #include "ops/reduce.h"
+#include "train/classification.h"
 #include "train/detail/binary_metrics.h"
 #include "train/detail/gathered_mean.h"
 #include "train/detail/metric_inputs.h"
+#include "train/detail/metric_settings.h"
 
 namespace heddle {
 namespace {
@@ -300,6 +302,7 @@ Metric::Metric(const std::string& name) : name_(name) {
     for (const Named& known : known_metrics()) {
         if (name == known.name) {
             impl_ = known.make();
+            config_ = detail::settings_of(known.name, detail::NameSettings{name});
             return;
         }
         names.emplace_back(known.name);
@@ -310,17 +313,52 @@ Metric::Metric(const std::string& name) : name_(name) {
 Metric::Metric(std::string name, std::function<double(const Tensor&, const Tensor&)> function)
     : name_(std::move(name)), impl_(std::make_shared<FunctionImpl>(std::move(function))) {}
 
+std::optional<Config> Metric::config() const {
+    std::optional<Config> config = config_;
+    if (config) config->set("name", name_);
+    return config;
+}
+
+Metric Metric::from_config(const Config& config) {
+    using detail::read_settings;
+    const std::string& kind = config.at(detail::class_key).string();
+    if (kind == "SparseCategoricalAccuracy") {
+        const auto o = read_settings<detail::IgnoreClassSettings>(config);
+        return SparseCategoricalAccuracy(o.ignore_class, o.name);
+    }
+    if (kind == "TopKCategoricalAccuracy") {
+        const auto o = read_settings<detail::TopKSettings>(config);
+        return TopKCategoricalAccuracy(o.k, o.name);
+    }
+    if (kind == "AUC") return AUC(read_settings<AUCOptions>(config));
+    if (kind == "ClassificationLog") return ClassificationLog(read_settings<detail::NameSettings>(config).name);
+    const auto by_threshold = [&](auto make) {
+        const auto o = read_settings<detail::ThresholdSettings>(config);
+        return make(o.threshold, o.name);
+    };
+    if (kind == "BinaryAccuracy")
+        return by_threshold([](double t, const std::string& n) { return BinaryAccuracy(t, n); });
+    if (kind == "PrecisionScore")
+        return by_threshold([](double t, const std::string& n) { return PrecisionScore(t, n); });
+    if (kind == "Recall") return by_threshold([](double t, const std::string& n) { return Recall(t, n); });
+    if (kind == "F1Score") return by_threshold([](double t, const std::string& n) { return F1Score(t, n); });
+    return Metric(kind).named(read_settings<detail::NameSettings>(config).name);
+}
+
 void Metric::update(const Tensor& prediction, const Tensor& target) const { impl_->update(prediction, target); }
 
 SparseCategoricalAccuracy::SparseCategoricalAccuracy(std::optional<std::int64_t> ignore_class, const std::string& name)
-    : Metric(name, std::make_shared<CategoricalAccuracyImpl>("SparseCategoricalAccuracy", ignore_class)) {}
+    : Metric(name, std::make_shared<CategoricalAccuracyImpl>("SparseCategoricalAccuracy", ignore_class),
+             detail::settings_of("SparseCategoricalAccuracy", detail::IgnoreClassSettings{ignore_class, name})) {}
 
 TopKCategoricalAccuracy::TopKCategoricalAccuracy(int k, const std::string& name)
-    : Metric(name, std::make_shared<TopKImpl>(k)) {
+    : Metric(name, std::make_shared<TopKImpl>(k),
+             detail::settings_of("TopKCategoricalAccuracy", detail::TopKSettings{k, name})) {
     check(k > 0, "TopKCategoricalAccuracy: k must be positive, got {}", k);
 }
 
 BinaryAccuracy::BinaryAccuracy(double threshold, const std::string& name)
-    : Metric(name, elementwise("BinaryAccuracy", same_side(threshold))) {}
+    : Metric(name, elementwise("BinaryAccuracy", same_side(threshold)),
+             detail::settings_of("BinaryAccuracy", detail::ThresholdSettings{threshold, name})) {}
 
 }  // namespace heddle

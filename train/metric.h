@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/config.h"
 #include "core/export.h"
 #include "core/tensor.h"
 
@@ -46,7 +47,11 @@ class HEDDLE_API Metric {
 
     const std::string& name() const { return name_; }
     /// The same metric, with what it gathers, under another name.
-    Metric named(std::string name) const { return Metric(std::move(name), impl_); }
+    Metric named(std::string name) const { return Metric(std::move(name), impl_, config_); }
+    /// What saved models keep of it and `from_config` makes it from, without what it gathered; nothing for a metric of
+    /// one's own.
+    std::optional<Config> config() const;
+    static Metric from_config(const Config& config);
     bool is(const Metric& other) const { return impl_ == other.impl_; }
     void reset() const { impl_->reset(); }
     /// Adds a batch. Throws `Error` naming the metric and both shapes where they do not go together.
@@ -60,11 +65,14 @@ class HEDDLE_API Metric {
     explicit operator bool() const { return impl_ != nullptr; }
 
   protected:
+    Metric(std::string name, std::shared_ptr<MetricImpl> impl, std::optional<Config> config)
+        : name_(std::move(name)), impl_(std::move(impl)), config_(std::move(config)) {}
     const MetricImpl& impl() const { return *impl_; }
 
   private:
     std::string name_;
     std::shared_ptr<MetricImpl> impl_;
+    std::optional<Config> config_;
 };
 
 /// The fraction of examples whose largest prediction is the label: integer labels [...], predictions [..., classes].

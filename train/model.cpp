@@ -62,6 +62,12 @@ void check_trainable(const NamedTensors& parameters, const char* who) {
           "{}: the model has no parameters to train{}", who, parameters.empty() ? "" : ": all are frozen");
 }
 
+void check_compiled(const Model& model, const char* who) {
+    const auto& state = ModelAccess::state(model);
+    check(state.compiled, "{}the model is not compiled{}: call compile({{.optimizer = ..., .loss = ...}}) first", who,
+          state.why_not_compiled.empty() ? "" : fmt::format(" (its file cannot tell how: {})", state.why_not_compiled));
+}
+
 Precision precision_of(const Model& model) {
     const auto& state = ModelAccess::state(model);
     return state.compiled ? state.training.precision : Precision::f32;
@@ -188,28 +194,20 @@ void Model::compile(const CompileOptions& options) const {
     state().compiled = true;
 }
 
-namespace {
-
-void check_compiled(bool compiled) {
-    check(compiled, "the model is not compiled: call compile({{.optimizer = ..., .loss = ...}}) first");
-}
-
-}  // namespace
-
 const CompileOptions& Model::compiled() const {
-    check_compiled(state().compiled);
+    check_compiled(*this, "");
     return state_->training;
 }
 
 const Optimizer& Model::optimizer() const { return compiled().optimizer; }
 const Loss& Model::loss() const { return compiled().loss; }
 const std::vector<Metric>& Model::metrics() const {
-    check_compiled(state().compiled);
+    check_compiled(*this, "");
     return state_->metrics;
 }
 
 Result Model::evaluate(const Dataset& data, const EvaluateOptions& options) const {
-    check_compiled(state().compiled);
+    check_compiled(*this, "");
     check(data.defined() && data.size() > 0, "evaluate: the data set is empty");
     build(data.input_shapes());
     const EvaluationPlan plan{options.test_augmentation, options.capture, options.resident_bytes};
@@ -227,7 +225,7 @@ Result Model::train_on_batch(const Tensor& x, const Tensor& y, const TrainOnBatc
 
 Result Model::train_on_batch(const std::vector<Tensor>& inputs, const Tensor& y,
                              const TrainOnBatchOptions& options) const {
-    check_compiled(state().compiled);
+    check_compiled(*this, "");
     check_rows(inputs, "train_on_batch");
     check(y.defined() && y.rank() >= 1 && y.size(0) == inputs.front().size(0),
           "train_on_batch: {} rows of inputs need as many targets, got {}", inputs.front().size(0),

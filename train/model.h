@@ -119,6 +119,10 @@ struct TrainOnBatchOptions {
     ClassWeight class_weight = {};  ///< likewise
 };
 
+struct LoadModelOptions {
+    bool compile = true;  ///< as the file says; it may say nothing
+};
+
 struct LoadOptions {
     bool strict = true;  ///< false: what is missing, unexpected or of another shape is left as it is
 };
@@ -186,8 +190,12 @@ class HEDDLE_API Model : public Layer {
 
     /// A whole model: configuration, weights, preprocessing (of pictures or texts) and class names in one safetensors
     /// file, weights under PyTorch's names and in its layouts. Throws `Error` where a layer has no configuration.
+    ///
+    /// What `compile` set goes with it, but for the precision and what optimizer and metrics have gathered (checkpoints
+    /// keep that), and `load` compiles the model: its optimizer begins anew. Where the optimizer, its schedule, the
+    /// loss or a metric is a function of one's own, nothing of that is kept, and the loaded model is not compiled.
     void save(const std::string& path) const;
-    static Model load(const std::string& path);
+    static Model load(const std::string& path, const LoadModelOptions& options = {});
     /// The weights alone; `load_weights` reads any safetensors file with PyTorch's names and layouts
     /// ("num_batches_tracked" is ignored). Strict loading throws one `Error` that lists every missing, unexpected and
     /// mis-shaped name, and changes nothing.

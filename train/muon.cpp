@@ -9,6 +9,7 @@
 #include "ops/elementwise.h"
 #include "ops/linear.h"
 #include "train/detail/optimizer_run.h"
+#include "train/detail/optimizer_settings.h"
 
 namespace heddle {
 namespace {
@@ -97,6 +98,7 @@ class MuonImpl final : public OptimizerImpl {
 
 }  // namespace
 
-Muon::Muon(const MuonOptions& options) : Optimizer(std::make_shared<MuonImpl>(options)) {}
+Muon::Muon(const MuonOptions& options)
+    : Optimizer(std::make_shared<MuonImpl>(options), detail::settings_of("Muon", options)) {}
 
 }  // namespace heddle

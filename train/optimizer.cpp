@@ -45,8 +45,10 @@ struct Named {
 
 const auto& known_optimizers() {
     static const std::array list{
-        Named{"sgd", [] { return Optimizer(SGD()); }},     Named{"adam", [] { return Optimizer(Adam()); }},
-        Named{"adamw", [] { return Optimizer(AdamW()); }}, Named{"rmsprop", [] { return Optimizer(RMSprop()); }},
+        Named{"sgd", [] { return Optimizer(SGD()); }},         Named{"adam", [] { return Optimizer(Adam()); }},
+        Named{"adamw", [] { return Optimizer(AdamW()); }},     Named{"nadam", [] { return Optimizer(Nadam()); }},
+        Named{"adamax", [] { return Optimizer(Adamax()); }},   Named{"rmsprop", [] { return Optimizer(RMSprop()); }},
+        Named{"adagrad", [] { return Optimizer(Adagrad()); }}, Named{"adadelta", [] { return Optimizer(Adadelta()); }},
         Named{"muon", [] { return Optimizer(Muon()); }},
     };
     return list;
@@ -149,7 +151,7 @@ void Optimizer::apply(const NamedTensors& parameters, const detail::GradientFact
             groups.emplace_back();
         }
         OptimizerImpl::Group& group = groups[place];
-        state.make_slots(entry, slots);
+        state.make_slots(entry, slots, impl_->first_state());
         group.weight_decay = decayed ? rules.weight_decay : 0;
         group.parameters.push_back(entry.parameter);
         group.gradients.push_back(gradient);

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/config.h"
 #include "core/export.h"
 #include "core/tensor.h"
 #include "layers/layer.h"
@@ -37,8 +39,10 @@ class HEDDLE_API OptimizerImpl {
     virtual ~OptimizerImpl();
 
     virtual const char* class_name() const = 0;
-    /// The names of the tensors kept per parameter ("momentum", ...), each of the parameter's shape, zero at first.
+    /// The names of the tensors kept per parameter ("momentum", ...), each of the parameter's shape.
     virtual std::vector<std::string> slots() const = 0;
+    /// What all of them begin with.
+    virtual double first_state() const { return 0; }
 
     struct Group {
         std::vector<Tensor> parameters = {};
@@ -60,7 +64,8 @@ class HEDDLE_API OptimizerImpl {
     std::unique_ptr<State> state_;
 };
 
-/// A shared handle to an optimizer; "sgd", "adam", "adamw", "rmsprop" and "muon" give one with its defaults.
+/// A shared handle to an optimizer; "sgd", "adam", "adamw", "nadam", "adamax", "rmsprop", "adagrad", "adadelta" and
+/// "muon" give one with its defaults.
 class HEDDLE_API Optimizer {
   public:
     Optimizer() = default;
@@ -106,6 +111,14 @@ class HEDDLE_API Optimizer {
 
     const char* class_name() const { return impl_->class_name(); }
     explicit operator bool() const { return impl_ != nullptr; }
+
+    /// Class and settings, from which `from_config` makes one that begins anew; the learning rate is the one that holds
+    /// now. Nothing for an optimizer or a schedule of one's own.
+    std::optional<Config> config() const;
+    static Optimizer from_config(const Config& config);
+
+  protected:
+    Optimizer(std::shared_ptr<OptimizerImpl> impl, std::optional<Config> settings);
 
   private:
     friend class OptimizerImpl;
@@ -172,6 +185,43 @@ class HEDDLE_API AdamW : public Optimizer {
     explicit AdamW(const AdamWOptions& options = {});
 };
 
+struct NadamOptions {
+    Schedule learning_rate = 0.001;
+    double beta_1 = 0.9;
+    double beta_2 = 0.999;
+    double epsilon = 1e-7;
+    /// How fast beta_1 rises from its half, mu_i = beta_1 (1 - 0.5 * 0.96^(i momentum_decay)): 1 as in Keras, 0.004 in
+    /// PyTorch.
+    double momentum_decay = 1;
+    double weight_decay = 0;
+    double clip_norm = 0;
+    double global_clip_norm = 0;
+    bool decay_vectors = true;
+};
+/// Adam with Nesterov's momentum (Dozat 2016): with m and v as of Adam and M_t = mu_1 mu_2 ... mu_t,
+/// p -= lr (mu_(t+1) m / (1 - M_(t+1)) + (1 - mu_t) g / (1 - M_t)) / (sqrt(v / (1 - beta_2^t)) + epsilon).
+class HEDDLE_API Nadam : public Optimizer {
+  public:
+    explicit Nadam(const NadamOptions& options = {});
+};
+
+struct AdamaxOptions {
+    Schedule learning_rate = 0.001;
+    double beta_1 = 0.9;
+    double beta_2 = 0.999;
+    double epsilon = 1e-7;
+    double weight_decay = 0;
+    double clip_norm = 0;
+    double global_clip_norm = 0;
+    bool decay_vectors = true;
+};
+/// Adam with the largest gradient for the mean square (Kingma and Ba 2015): u = max(beta_2 u, |g| + epsilon);
+/// p -= lr / (1 - beta_1^t) m / u, as in PyTorch. (Keras adds epsilon to u in the step.)
+class HEDDLE_API Adamax : public Optimizer {
+  public:
+    explicit Adamax(const AdamaxOptions& options = {});
+};
+
 struct RMSpropOptions {
     Schedule learning_rate = 0.001;
     double rho = 0.9;
@@ -188,6 +238,38 @@ struct RMSpropOptions {
 class HEDDLE_API RMSprop : public Optimizer {
   public:
     explicit RMSprop(const RMSpropOptions& options = {});
+};
+
+struct AdagradOptions {
+    Schedule learning_rate = 0.001;
+    double initial_accumulator_value = 0.1;  ///< 0 in PyTorch
+    double epsilon = 1e-7;
+    double weight_decay = 0;
+    double clip_norm = 0;
+    double global_clip_norm = 0;
+    bool decay_vectors = true;
+};
+/// s += g^2; p -= lr g / (sqrt(s) + epsilon) (Duchi et al. 2011), where s begins with initial_accumulator_value.
+/// (Keras adds epsilon under the root.)
+class HEDDLE_API Adagrad : public Optimizer {
+  public:
+    explicit Adagrad(const AdagradOptions& options = {});
+};
+
+struct AdadeltaOptions {
+    Schedule learning_rate = 0.001;  ///< 1 in PyTorch, as in the paper
+    double rho = 0.95;
+    double epsilon = 1e-7;
+    double weight_decay = 0;
+    double clip_norm = 0;
+    double global_clip_norm = 0;
+    bool decay_vectors = true;
+};
+/// s = rho s + (1 - rho) g^2; u = g sqrt(d + epsilon) / sqrt(s + epsilon); d = rho d + (1 - rho) u^2; p -= lr u
+/// (Zeiler 2012).
+class HEDDLE_API Adadelta : public Optimizer {
+  public:
+    explicit Adadelta(const AdadeltaOptions& options = {});
 };
 
 }  // namespace heddle

@@ -1,6 +1,7 @@
 #include "train/detail/optimizer_run.h"
+#include "train/detail/optimizer_settings.h"
 
-// SGD, Adam, AdamW, RMSprop: one kernel each, over all parameters.
+// SGD, Adam and its kin, RMSprop and its kin: one kernel each, over all parameters.
 namespace heddle {
 namespace {
 
@@ -8,6 +9,7 @@ using detail::check_fraction;
 using detail::check_rules;
 using detail::rules_of;
 using detail::run;
+using detail::settings_of;
 using detail::views;
 
 class SGDImpl final : public OptimizerImpl {
@@ -39,18 +41,29 @@ class SGDImpl final : public OptimizerImpl {
     SGDOptions options_;
 };
 
+/// Adam, AdamW, NAdam and Adamax.
 class AdamImpl final : public OptimizerImpl {
   public:
-    AdamImpl(const char* name, const AdamOptions& options, bool decoupled)
-        : OptimizerImpl(rules_of(options)), name_(name), options_(options), decoupled_(decoupled) {
-        check_rules(name, rules_of(options));
-        check_fraction(name, "beta_1", options.beta_1);
-        check_fraction(name, "beta_2", options.beta_2);
-        check(options.epsilon >= 0, "{}: epsilon must not be negative, got {}", name, options.epsilon);
+    struct Variant {
+        const char* name = "Adam";
+        kernels::AdamKind kind = kernels::AdamKind::adam;
+        bool decoupled = false;
+        double momentum_decay = 1;
+    };
+
+    AdamImpl(const AdamOptions& options, const Variant& variant)
+        : OptimizerImpl(rules_of(options)), options_(options), variant_(variant) {
+        check_rules(variant.name, rules_of(options));
+        check_fraction(variant.name, "beta_1", options.beta_1);
+        check_fraction(variant.name, "beta_2", options.beta_2);
+        check(options.epsilon >= 0, "{}: epsilon must not be negative, got {}", variant.name, options.epsilon);
+        check(variant.momentum_decay > 0, "{}: momentum_decay must be positive, got {}", variant.name,
+              variant.momentum_decay);
     }
-    const char* class_name() const override { return name_; }
+    const char* class_name() const override { return variant_.name; }
     std::vector<std::string> slots() const override {
-        std::vector<std::string> names{"exp_avg", "exp_avg_sq"};
+        std::vector<std::string> names{"exp_avg",
+                                       variant_.kind == kernels::AdamKind::adamax ? "exp_inf" : "exp_avg_sq"};
         if (options_.amsgrad) names.emplace_back("max_exp_avg_sq");
         return names;
     }
@@ -67,17 +80,37 @@ class AdamImpl final : public OptimizerImpl {
         step.beta2 = options_.beta_2;
         step.epsilon = static_cast<float>(options_.epsilon);
         step.weight_decay = static_cast<float>(group.weight_decay);
-        step.decoupled = decoupled_;
+        step.decoupled = variant_.decoupled;
+        step.kind = variant_.kind;
+        step.momentum_decay = variant_.momentum_decay;
         step.gradient_scale = ops::view(group.gradient_scale);
         step.skip = ops::view(group.skip);
         run(kernels::adam_step(), step, group);
     }
 
   private:
-    const char* name_;
     AdamOptions options_;
-    bool decoupled_;
+    Variant variant_;
 };
+
+/// What the options of Adam's kin have in common with its own.
+template <class Options>
+AdamOptions adam_options(const Options& o) {
+    return {.learning_rate = o.learning_rate,
+            .beta_1 = o.beta_1,
+            .beta_2 = o.beta_2,
+            .epsilon = o.epsilon,
+            .weight_decay = o.weight_decay,
+            .clip_norm = o.clip_norm,
+            .global_clip_norm = o.global_clip_norm,
+            .decay_vectors = o.decay_vectors};
+}
+
+std::shared_ptr<OptimizerImpl> adamw(const AdamWOptions& o) {
+    AdamOptions options = adam_options(o);
+    options.amsgrad = o.amsgrad;
+    return std::make_shared<AdamImpl>(options, AdamImpl::Variant{.name = "AdamW", .decoupled = true});
+}
 
 class RMSpropImpl final : public OptimizerImpl {
   public:
@@ -116,25 +149,91 @@ class RMSpropImpl final : public OptimizerImpl {
     RMSpropOptions options_;
 };
 
+class AdagradImpl final : public OptimizerImpl {
+  public:
+    explicit AdagradImpl(const AdagradOptions& options) : OptimizerImpl(rules_of(options)), options_(options) {
+        check_rules("Adagrad", rules_of(options));
+        check(options.initial_accumulator_value >= 0, "Adagrad: initial_accumulator_value must not be negative, got {}",
+              options.initial_accumulator_value);
+        check(options.epsilon >= 0, "Adagrad: epsilon must not be negative, got {}", options.epsilon);
+    }
+    const char* class_name() const override { return "Adagrad"; }
+    std::vector<std::string> slots() const override { return {"sum"}; }
+    double first_state() const override { return options_.initial_accumulator_value; }
+    void update(const Group& group) override {
+        kernels::RmspropStep step{};
+        step.parameters = views(group.parameters);
+        step.gradients = views(group.gradients);
+        step.square_average = views(group.slots[0]);
+        step.learning_rate = ops::view(group.learning_rate);
+        step.epsilon = static_cast<float>(options_.epsilon);
+        step.weight_decay = static_cast<float>(group.weight_decay);
+        step.accumulate = true;
+        step.gradient_scale = ops::view(group.gradient_scale);
+        step.skip = ops::view(group.skip);
+        run(kernels::rmsprop_step(), step, group);
+    }
+
+  private:
+    AdagradOptions options_;
+};
+
+class AdadeltaImpl final : public OptimizerImpl {
+  public:
+    explicit AdadeltaImpl(const AdadeltaOptions& options) : OptimizerImpl(rules_of(options)), options_(options) {
+        check_rules("Adadelta", rules_of(options));
+        check_fraction("Adadelta", "rho", options.rho);
+        check(options.epsilon >= 0, "Adadelta: epsilon must not be negative, got {}", options.epsilon);
+    }
+    const char* class_name() const override { return "Adadelta"; }
+    std::vector<std::string> slots() const override { return {"square_avg", "acc_delta"}; }
+    void update(const Group& group) override {
+        kernels::RmspropStep step{};
+        step.parameters = views(group.parameters);
+        step.gradients = views(group.gradients);
+        step.square_average = views(group.slots[0]);
+        step.learning_rate = ops::view(group.learning_rate);
+        step.rho = options_.rho;
+        step.epsilon = static_cast<float>(options_.epsilon);
+        step.weight_decay = static_cast<float>(group.weight_decay);
+        step.update_average = views(group.slots[1]);
+        step.gradient_scale = ops::view(group.gradient_scale);
+        step.skip = ops::view(group.skip);
+        run(kernels::rmsprop_step(), step, group);
+    }
+
+  private:
+    AdadeltaOptions options_;
+};
+
 }  // namespace
 
-SGD::SGD(const SGDOptions& options) : Optimizer(std::make_shared<SGDImpl>(options)) {}
+SGD::SGD(const SGDOptions& options) : Optimizer(std::make_shared<SGDImpl>(options), settings_of("SGD", options)) {}
 
-Adam::Adam(const AdamOptions& options) : Optimizer(std::make_shared<AdamImpl>("Adam", options, false)) {}
+Adam::Adam(const AdamOptions& options)
+    : Optimizer(std::make_shared<AdamImpl>(options, AdamImpl::Variant{}), settings_of("Adam", options)) {}
 
-AdamW::AdamW(const AdamWOptions& o)
-    : Optimizer(std::make_shared<AdamImpl>("AdamW",
-                                           AdamOptions{.learning_rate = o.learning_rate,
-                                                       .beta_1 = o.beta_1,
-                                                       .beta_2 = o.beta_2,
-                                                       .epsilon = o.epsilon,
-                                                       .amsgrad = o.amsgrad,
-                                                       .weight_decay = o.weight_decay,
-                                                       .clip_norm = o.clip_norm,
-                                                       .global_clip_norm = o.global_clip_norm,
-                                                       .decay_vectors = o.decay_vectors},
-                                           true)) {}
+AdamW::AdamW(const AdamWOptions& options) : Optimizer(adamw(options), settings_of("AdamW", options)) {}
 
-RMSprop::RMSprop(const RMSpropOptions& options) : Optimizer(std::make_shared<RMSpropImpl>(options)) {}
+Nadam::Nadam(const NadamOptions& options)
+    : Optimizer(std::make_shared<AdamImpl>(
+                    adam_options(options),
+                    AdamImpl::Variant{
+                        .name = "Nadam", .kind = kernels::AdamKind::nadam, .momentum_decay = options.momentum_decay}),
+                settings_of("Nadam", options)) {}
+
+Adamax::Adamax(const AdamaxOptions& options)
+    : Optimizer(std::make_shared<AdamImpl>(adam_options(options),
+                                           AdamImpl::Variant{.name = "Adamax", .kind = kernels::AdamKind::adamax}),
+                settings_of("Adamax", options)) {}
+
+RMSprop::RMSprop(const RMSpropOptions& options)
+    : Optimizer(std::make_shared<RMSpropImpl>(options), settings_of("RMSprop", options)) {}
+
+Adagrad::Adagrad(const AdagradOptions& options)
+    : Optimizer(std::make_shared<AdagradImpl>(options), settings_of("Adagrad", options)) {}
+
+Adadelta::Adadelta(const AdadeltaOptions& options)
+    : Optimizer(std::make_shared<AdadeltaImpl>(options), settings_of("Adadelta", options)) {}
 
 }  // namespace heddle

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "core/config.h"
 #include "core/export.h"
 
 namespace heddle {
@@ -20,9 +22,19 @@ class HEDDLE_API Schedule {
     double at(std::int64_t step) const { return rate_ ? rate_(step) : constant_; }
     bool is_constant() const { return !rate_; }
 
+    /// The number, or the class and its settings, from which `from_config` makes it again; nothing for a function of
+    /// one's own.
+    std::optional<Config> config() const { return rate_ ? config_ : std::optional<Config>(constant_); }
+    static Schedule from_config(const Config& config);
+
+  protected:
+    Schedule(std::function<double(std::int64_t step)> rate, std::optional<Config> config)
+        : rate_(std::move(rate)), config_(std::move(config)) {}
+
   private:
     double constant_ = 0;
     std::function<double(std::int64_t)> rate_;
+    std::optional<Config> config_;
 };
 
 struct StepDecayOptions {

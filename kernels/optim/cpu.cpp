@@ -86,12 +86,13 @@ struct AdamFactors {
     float l2;    // of the decay that is added to the gradient
     float keep;  // of the decay that shrinks the parameter
     float beta1, rest1, beta2, rest2;
-    float rate;  // with the first bias correction
-    float root;  // 1 / sqrt of the second
+    float rate;           // of m, with the first bias correction
+    float gradient_rate;  // of the gradient: NAdam
+    float root;           // 1 / sqrt of the second bias correction
     float epsilon;
 };
 
-template <bool amsgrad>
+template <bool amsgrad, bool nesterov = false>
 [[gnu::always_inline]] inline void adam_range(float* __restrict p, const float* __restrict gradient,
                                               float* __restrict m, float* __restrict v, float* __restrict largest,
                                               std::int64_t count, const AdamFactors& f) {
@@ -101,7 +102,9 @@ template <bool amsgrad>
         v[i] = f.beta2 * v[i] + f.rest2 * g * g;
         float used = v[i];
         if constexpr (amsgrad) used = largest[i] = largest[i] > used ? largest[i] : used;
-        p[i] = f.keep * p[i] - f.rate * m[i] / (std::sqrt(used) * f.root + f.epsilon);
+        float direction = f.rate * m[i];
+        if constexpr (nesterov) direction += f.gradient_rate * g;
+        p[i] = f.keep * p[i] - direction / (std::sqrt(used) * f.root + f.epsilon);
     }
 }
 
@@ -114,9 +117,41 @@ HEDDLE_SIMD_CLONES void adam_largest(float* p, const float* gradient, float* m, 
     adam_range<true>(p, gradient, m, v, largest, count, f);
 }
 
+HEDDLE_SIMD_CLONES void nadam(float* p, const float* gradient, float* m, float* v, std::int64_t count, AdamFactors f) {
+    adam_range<false, true>(p, gradient, m, v, nullptr, count, f);
+}
+
+HEDDLE_SIMD_CLONES void adamax(float* __restrict p, const float* __restrict gradient, float* __restrict m,
+                               float* __restrict v, std::int64_t count, AdamFactors f) {
+    for (std::int64_t i = 0; i < count; ++i) {
+        const float g = gradient[i] * f.scale + f.l2 * p[i];
+        m[i] = f.beta1 * m[i] + f.rest1 * g;
+        const float old = f.beta2 * v[i], now = std::abs(g) + f.epsilon;
+        v[i] = old > now ? old : now;
+        p[i] = f.keep * p[i] - f.rate * m[i] / v[i];
+    }
+}
+
+struct AdamRates {
+    double first, gradient;
+};
+
+/// What m and the gradient are multiplied by in step t, before the learning rate.
+AdamRates rates_of(const AdamStep& args, double t) {
+    if (args.kind != AdamKind::nadam) return {1 / (1 - std::pow(args.beta1, t)), 0};
+    const double q = std::pow(0.96, args.momentum_decay);
+    const auto momentum = [&](double power) { return args.beta1 * (1 - 0.5 * power); };
+    double product = 1, power = q;  // q^i
+    // The factors are below beta1: what is left of the product soon no longer counts beside 1.
+    for (double i = 1; i <= t && product > 1e-20; ++i, power *= q) product *= momentum(power);
+    const double now = momentum(std::pow(q, t)), next = momentum(std::pow(q, t + 1));
+    return {next / (1 - product * next), (1 - now) / (1 - product)};
+}
+
 void step(const AdamStep& args, KernelContext&) {
     if (is_set(args.skip)) return;
     const double rate = double(scalar(args.learning_rate)), t = double(scalar(args.step));
+    const AdamRates rates = rates_of(args, t);
     const double decay = double(args.weight_decay);
     const AdamFactors factors{.scale = scalar_or_one(args.gradient_scale),
                               .l2 = args.decoupled ? 0 : args.weight_decay,
@@ -125,14 +160,19 @@ void step(const AdamStep& args, KernelContext&) {
                               .rest1 = static_cast<float>(1 - args.beta1),
                               .beta2 = static_cast<float>(args.beta2),
                               .rest2 = static_cast<float>(1 - args.beta2),
-                              .rate = static_cast<float>(rate / (1 - std::pow(args.beta1, t))),
+                              .rate = static_cast<float>(rate * rates.first),
+                              .gradient_rate = static_cast<float>(rate * rates.gradient),
                               .root = static_cast<float>(1 / std::sqrt(1 - std::pow(args.beta2, t))),
                               .epsilon = args.epsilon};
     each_range(args.parameters, [&](std::size_t k, std::int64_t first, std::int64_t count) {
         float* p = at(args.parameters, k, first);
         const float* g = at(args.gradients, k, first);
         float *m = at(args.first, k, first), *v = at(args.second, k, first);
-        if (args.max_second.empty())
+        if (args.kind == AdamKind::nadam)
+            nadam(p, g, m, v, count, factors);
+        else if (args.kind == AdamKind::adamax)
+            adamax(p, g, m, v, count, factors);
+        else if (args.max_second.empty())
             adam(p, g, m, v, count, factors);
         else
             adam_largest(p, g, m, v, at(args.max_second, k, first), count, factors);
@@ -176,16 +216,30 @@ HEDDLE_SIMD_CLONES void rmsprop(float* p, const float* gradient, RmspropState st
                        : rmsprop_range<false, false>(p, gradient, state, count, f);
 }
 
+HEDDLE_SIMD_CLONES void adadelta(float* __restrict p, const float* __restrict gradient, float* __restrict s,
+                                 float* __restrict d, std::int64_t count, RmspropFactors f) {
+    for (std::int64_t i = 0; i < count; ++i) {
+        const float g = gradient[i] * f.scale + f.weight_decay * p[i];
+        s[i] = f.rho * s[i] + f.rest * g * g;
+        const float u = g * std::sqrt(d[i] + f.epsilon) / std::sqrt(s[i] + f.epsilon);
+        d[i] = f.rho * d[i] + f.rest * u * u;
+        p[i] -= f.rate * u;
+    }
+}
+
 void step(const RmspropStep& args, KernelContext&) {
     if (is_set(args.skip)) return;
     const RmspropFactors factors{.rate = scalar(args.learning_rate),
                                  .scale = scalar_or_one(args.gradient_scale),
-                                 .rho = static_cast<float>(args.rho),
-                                 .rest = static_cast<float>(1 - args.rho),
+                                 .rho = args.accumulate ? 1 : static_cast<float>(args.rho),
+                                 .rest = args.accumulate ? 1 : static_cast<float>(1 - args.rho),
                                  .momentum = args.momentum,
                                  .epsilon = args.epsilon,
                                  .weight_decay = args.weight_decay};
     each_range(args.parameters, [&](std::size_t k, std::int64_t first, std::int64_t count) {
+        if (!args.update_average.empty())
+            return adadelta(at(args.parameters, k, first), at(args.gradients, k, first),
+                            at(args.square_average, k, first), at(args.update_average, k, first), count, factors);
         const RmspropState state{at(args.square_average, k, first), at(args.momenta, k, first),
                                  args.centered ? at(args.gradient_average, k, first) : nullptr};
         rmsprop(at(args.parameters, k, first), at(args.gradients, k, first), state, count, factors);

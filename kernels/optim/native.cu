@@ -43,6 +43,21 @@ struct SgdRule {
     }
 };
 
+/// NAdam's mu_1 mu_2 ... mu_t with mu_i = beta1 (1 - q^i / 2). Its logarithm is t log beta1 + the sum of the
+/// log(1 - q^i / 2), and that sum is minus the series over k of (q / 2)^k / k * (1 - q^(kt)) / (1 - q^k), of which 24
+/// terms give all digits of f32.
+__device__ inline float momentum_product(float t, float log_beta1, float log_q) {
+    const float first = -expm1f(t * log_q), rest = -expm1f(log_q);  // 1 - q^t and 1 - q, exact where they are small
+    float numerator = 0, denominator = 0, power = 1, sum = 0;
+    _Pragma("unroll 1") for (int k = 1; k <= 24; ++k) {
+        numerator = first + (1 - first) * numerator;    // 1 - q^(kt)
+        denominator = rest + (1 - rest) * denominator;  // 1 - q^k
+        power *= 0.5f * (1 - rest);
+        sum += power / static_cast<float>(k) * (numerator / denominator);
+    }
+    return expf(t * log_beta1 - sum);
+}
+
 struct AdamRule {
     static constexpr int states = 3;
     Scalars scalars;
@@ -50,28 +65,44 @@ struct AdamRule {
     float beta1, rest1, log_beta1;  // beta, 1 - beta and the logarithm of beta, rounded from double
     float beta2, rest2, log_beta2;
     float epsilon, weight_decay;
+    float log_q;  // NAdam: of what mu's distance from beta1 falls by in each step
+    AdamKind kind;
     bool decoupled, amsgrad;
 
     struct Factors {
         float scale, l2, keep, beta1, rest1, beta2, rest2;
-        float rate;  // with the first bias correction
-        float root;  // 1 / sqrt of the second
+        float rate;           // of m, with the first bias correction
+        float gradient_rate;  // of the gradient: NAdam
+        float root;           // 1 / sqrt of the second bias correction
         float epsilon;
-        bool amsgrad;
+        bool amsgrad, adamax;
 
         __device__ void operator()(float& p, float gradient, float& m, float& v, float& largest) const {
             const float g = gradient * scale + l2 * p;
             m = beta1 * m + rest1 * g;
+            if (adamax) {
+                const float old = beta2 * v, now = fabsf(g) + epsilon;
+                v = old > now ? old : now;
+                p = keep * p - rate * m / v;
+                return;
+            }
             v = beta2 * v + rest2 * g * g;
             float used = v;
             if (amsgrad) used = largest = largest > v ? largest : v;
-            p = keep * p - rate * m / (sqrtf(used) * root + epsilon);
+            p = keep * p - (rate * m + gradient_rate * g) / (sqrtf(used) * root + epsilon);
         }
     };
     /// 1 - beta^t as -expm1(t log beta), which loses no digits where beta^t is near 1.
     __device__ Factors prepare() const {
         const float t = *step, lr = *scalars.rate;
-        const float first = -expm1f(t * log_beta1), second = -expm1f(t * log_beta2);
+        const float second = -expm1f(t * log_beta2);
+        float rate = lr / -expm1f(t * log_beta1), gradient_rate = 0;
+        if (kind == AdamKind::nadam) {
+            const float now = beta1 * (1 - 0.5f * expf(t * log_q)), next = beta1 * (1 - 0.5f * expf((t + 1) * log_q));
+            const float product = momentum_product(t, log_beta1, log_q);
+            rate = lr * (next / (1 - product * next));
+            gradient_rate = lr * ((1 - now) / (1 - product));
+        }
         return {scalars.scale_or_one(),
                 decoupled ? 0 : weight_decay,
                 decoupled ? 1 - lr * weight_decay : 1,
@@ -79,10 +110,12 @@ struct AdamRule {
                 rest1,
                 beta2,
                 rest2,
-                lr / first,
+                rate,
+                gradient_rate,
                 1 / sqrtf(second),
                 epsilon,
-                amsgrad};
+                amsgrad,
+                kind == AdamKind::adamax};
     }
 };
 
@@ -90,15 +123,21 @@ struct RmspropRule {
     static constexpr int states = 3;
     Scalars scalars;
     float rho, rest, momentum, epsilon, weight_decay;
-    bool centered;
+    bool centered, adadelta;
 
     struct Factors {
         float rate, scale, rho, rest, momentum, epsilon, weight_decay;
-        bool centered;
+        bool centered, adadelta;
 
         __device__ void operator()(float& p, float gradient, float& square, float& velocity, float& average) const {
             const float g = gradient * scale + weight_decay * p;
             square = rho * square + rest * g * g;
+            if (adadelta) {  // the second state is the updates' average
+                const float u = g * sqrtf(velocity + epsilon) / sqrtf(square + epsilon);
+                velocity = rho * velocity + rest * u * u;
+                p -= rate * u;
+                return;
+            }
             float spread = square;
             if (centered) {
                 average = rho * average + rest * g;
@@ -110,7 +149,7 @@ struct RmspropRule {
         }
     };
     __device__ Factors prepare() const {
-        return {*scalars.rate, scalars.scale_or_one(), rho, rest, momentum, epsilon, weight_decay, centered};
+        return {*scalars.rate, scalars.scale_or_one(), rho, rest, momentum, epsilon, weight_decay, centered, adadelta};
     }
 };
 
@@ -217,7 +256,7 @@ void fill_lists(const RmspropStep& args, Lists5& lists) {
     lists[0] = &args.parameters;
     lists[1] = &args.gradients;
     lists[2] = &args.square_average;
-    lists[3] = &args.momenta;
+    lists[3] = args.update_average.empty() ? &args.momenta : &args.update_average;
     lists[4] = &args.gradient_average;
 }
 
@@ -234,17 +273,20 @@ AdamRule rule_of(const AdamStep& args) {
             rounded(std::log(args.beta2)),
             args.epsilon,
             args.weight_decay,
+            rounded(args.momentum_decay * std::log(0.96)),
+            args.kind,
             args.decoupled,
             !args.max_second.empty()};
 }
 RmspropRule rule_of(const RmspropStep& args) {
     return {scalars_of(args),
-            static_cast<float>(args.rho),
-            static_cast<float>(1 - args.rho),
+            args.accumulate ? 1 : static_cast<float>(args.rho),
+            args.accumulate ? 1 : static_cast<float>(1 - args.rho),
             args.momentum,
             args.epsilon,
             args.weight_decay,
-            args.centered};
+            args.centered,
+            !args.update_average.empty()};
 }
 
 template <class Step>

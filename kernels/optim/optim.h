@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "kernels/table.h"
@@ -7,8 +8,8 @@
 
 /// Optimizer steps over all parameters of a model at once. The lists of one step are parallel: element i of each
 /// belongs to parameter i and has its shape. All parameters and gradients have one floating dtype; state tensors (all
-/// other lists) have it too, or f32 where it has 16 bits, and begin as zeros. A list that an option does not need stays
-/// empty.
+/// other lists) have it too, or f32 where it has 16 bits, and begin as zeros unless said otherwise. A list that an
+/// option does not need stays empty.
 ///
 /// What changes from step to step (learning rate, step number, gradient scale, skip) is read from f32 tensors of one
 /// element when the kernel runs, so that a captured graph can be replayed. Where `skip` is given and not 0, the step
@@ -34,17 +35,28 @@ struct SgdStep {
 };
 HEDDLE_API KernelTable<SgdStep>& sgd_step();
 
+/// Rules with averages of the gradient and of its square.
+enum class AdamKind : std::uint8_t { adam, nadam, adamax };
+
 /// Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019) and AMSGrad (Reddi et al. 2018) as in PyTorch:
 /// g = gradient * scale (+ weight_decay * p unless decoupled); decoupled: p *= 1 - lr * weight_decay;
 /// m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
 /// p -= lr / (1 - beta1^t) * m / (sqrt(v / (1 - beta2^t)) + epsilon).
 /// Keras adds its epsilon ("epsilon hat") to sqrt(v) before the bias correction: epsilon = that / sqrt(1 - beta2^t).
+///
+/// NAdam (Dozat 2016) as in PyTorch: the same with Nesterov's momentum, whose beta1 rises from its half,
+/// mu_i = beta1 (1 - 0.5 * 0.96^(i * momentum_decay)), M_t = mu_1 mu_2 ... mu_t:
+/// p -= lr (mu_(t+1) m / (1 - M_(t+1)) + (1 - mu_t) g / (1 - M_t)) / (sqrt(v / (1 - beta2^t)) + epsilon).
+/// Keras' momentum_decay is 1.
+///
+/// Adamax (Kingma and Ba 2015) as in PyTorch: v = max(beta2 v, |g| + epsilon); p -= lr / (1 - beta1^t) * m / v. Keras
+/// adds epsilon to v in the step.
 struct AdamStep {
     TensorList parameters;  ///< updated
     TensorList gradients;
     TensorList first;            ///< m, updated
     TensorList second;           ///< v, updated
-    TensorList max_second = {};  ///< AMSGrad: the largest v so far, updated, stands for v in the step; else empty
+    TensorList max_second = {};  ///< AMSGrad (of Adam): the largest v so far, updated, stands for v; else empty
     View learning_rate;          ///< f32 [1]
     View step;                   ///< f32 [1]: t, the number of this step, counted from 1
     double beta1 = 0.9;          ///< double, since 1 - beta would lose five digits in float
@@ -52,8 +64,10 @@ struct AdamStep {
     float epsilon = 1e-8f;
     float weight_decay = 0;
     bool decoupled = false;
-    View gradient_scale = {};  ///< f32 [1], optional
-    View skip = {};            ///< f32 [1], optional
+    AdamKind kind = AdamKind::adam;
+    double momentum_decay = 0.004;  ///< of NAdam, above 0
+    View gradient_scale = {};       ///< f32 [1], optional
+    View skip = {};                 ///< f32 [1], optional
 };
 HEDDLE_API KernelTable<AdamStep>& adam_step();
 
@@ -62,6 +76,11 @@ HEDDLE_API KernelTable<AdamStep>& adam_step();
 /// u = g / (sqrt(s - a^2) + epsilon), where a = 0 unless centered, and s - a^2 counts as 0 where rounding makes it
 /// negative; momentum: b = momentum * b + u, p -= lr * b; else p -= lr * u. Keras differs: it adds epsilon under the
 /// root and folds the learning rate into b.
+///
+/// Adagrad (Duchi et al. 2011) as in PyTorch is the same with a sum of squares, s += g^2, which may begin with any
+/// number of at least 0. (Keras adds epsilon under the root.)
+///
+/// Adadelta (Zeiler 2012): u = g * sqrt(d + epsilon) / sqrt(s + epsilon); d = rho d + (1 - rho) u^2; p -= lr * u.
 struct RmspropStep {
     TensorList parameters;  ///< updated
     TensorList gradients;
@@ -74,8 +93,10 @@ struct RmspropStep {
     float epsilon = 1e-8f;
     float weight_decay = 0;
     bool centered = false;
-    View gradient_scale = {};  ///< f32 [1], optional
-    View skip = {};            ///< f32 [1], optional
+    bool accumulate = false;         ///< Adagrad; rho is not read
+    TensorList update_average = {};  ///< Adadelta: d, updated; without momentum and centering; else empty
+    View gradient_scale = {};        ///< f32 [1], optional
+    View skip = {};                  ///< f32 [1], optional
 };
 HEDDLE_API KernelTable<RmspropStep>& rmsprop_step();
 

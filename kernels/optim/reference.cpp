@@ -43,12 +43,31 @@ void step(const SgdStep& args) {
     });
 }
 
+/// What the averages of an Adam step are multiplied by.
+struct AdamRates {
+    double first, gradient;
+};
+
+/// NAdam's mu of step i.
+double momentum_of(const AdamStep& args, double i) {
+    return args.beta1 * (1 - 0.5 * std::pow(0.96, i * args.momentum_decay));
+}
+
+AdamRates rates_of(const AdamStep& args, double t) {
+    if (args.kind != AdamKind::nadam) return {1 / (1 - std::pow(args.beta1, t)), 0};
+    double product = 1;
+    for (double i = 1; i <= t; ++i) product *= momentum_of(args, i);
+    const double now = momentum_of(args, t), next = momentum_of(args, t + 1);
+    return {next / (1 - product * next), (1 - now) / (1 - product)};
+}
+
 template <class T>
 void step(const AdamStep& args) {
     const double rate = scalar(args.learning_rate), scale = scalar_or_one(args.gradient_scale);
     const double t = scalar(args.step);
-    const double first_correction = 1 - std::pow(args.beta1, t), second_correction = 1 - std::pow(args.beta2, t);
-    const double decay = double(args.weight_decay);
+    const AdamRates rates = rates_of(args, t);
+    const double second_correction = 1 - std::pow(args.beta2, t), decay = double(args.weight_decay);
+    const bool adamax = args.kind == AdamKind::adamax;
     each_element(args.parameters, [&](std::size_t k, std::int64_t i) {
         double p = get<T>(args.parameters, k, i), g = get<T>(args.gradients, k, i) * scale;
         if (args.decoupled)
@@ -56,13 +75,14 @@ void step(const AdamStep& args) {
         else
             g += decay * p;
         const double m = args.beta1 * get<T>(args.first, k, i) + (1 - args.beta1) * g;
-        const double v = args.beta2 * get<T>(args.second, k, i) + (1 - args.beta2) * g * g;
+        const double old = args.beta2 * get<T>(args.second, k, i);
+        const double v = adamax ? std::max(std::abs(g) + double(args.epsilon), old) : old + (1 - args.beta2) * g * g;
         const double used = args.max_second.empty() ? v : std::max(get<T>(args.max_second, k, i), v);
         set<T>(args.first, k, i, m);
         set<T>(args.second, k, i, v);
         set<T>(args.max_second, k, i, used);
-        const double denominator = std::sqrt(used / second_correction) + double(args.epsilon);
-        set<T>(args.parameters, k, i, p - rate * (m / first_correction) / denominator);
+        const double denominator = adamax ? v : std::sqrt(used / second_correction) + double(args.epsilon);
+        set<T>(args.parameters, k, i, p - rate * (rates.first * m + rates.gradient * g) / denominator);
     });
 }
 
@@ -72,11 +92,19 @@ void step(const RmspropStep& args) {
     each_element(args.parameters, [&](std::size_t k, std::int64_t i) {
         const double p = get<T>(args.parameters, k, i);
         const double g = get<T>(args.gradients, k, i) * scale + double(args.weight_decay) * p;
-        const double s = args.rho * get<T>(args.square_average, k, i) + (1 - args.rho) * g * g;
+        const double old = get<T>(args.square_average, k, i);
+        const double s = args.accumulate ? old + g * g : args.rho * old + (1 - args.rho) * g * g;
+        set<T>(args.square_average, k, i, s);
+        if (!args.update_average.empty()) {
+            const double d = get<T>(args.update_average, k, i), epsilon = double(args.epsilon);
+            const double u = g * std::sqrt(d + epsilon) / std::sqrt(s + epsilon);
+            set<T>(args.update_average, k, i, args.rho * d + (1 - args.rho) * u * u);
+            set<T>(args.parameters, k, i, p - rate * u);
+            return;
+        }
         const double a = args.centered ? args.rho * get<T>(args.gradient_average, k, i) + (1 - args.rho) * g : 0;
         const double u = g / (std::sqrt(std::max(s - a * a, 0.0)) + double(args.epsilon));
         const double b = double(args.momentum) * get<T>(args.momenta, k, i) + u;
-        set<T>(args.square_average, k, i, s);
         set<T>(args.gradient_average, k, i, a);
         set<T>(args.momenta, k, i, b);
         set<T>(args.parameters, k, i, p - rate * b);

@@ -25,7 +25,7 @@ Tensor sorted(const Tensor& keys) { return ops::topk(keys, keys.shape().back()).
 
 CountedSteps::CountedSteps(const Tensor& mask) {
     ops::require(mask.rank() == 2, "mask", "expected a mask [batch, time] of sequences, got {}", mask.shape());
-    lengths_ = ops::sum(mask.to(DType::i32), {1});
+    lengths_ = ops::sum(mask, {1}).to(DType::i32);
     if (mask.device().kind == DeviceKind::cpu && in_front_already(mask)) return;
     const std::int64_t batch = mask.size(0), time = mask.size(1);
     // Computed on the mask's device, so that it can be captured. f32 keys are exact up to 2^24 steps.

@@ -92,6 +92,8 @@ struct Adam : Options {
     double step = 3;
     float weight_decay = 0;
     bool decoupled = false, amsgrad = false;
+    AdamKind kind = AdamKind::adam;
+    double momentum_decay = 0.004;
 };
 
 Case<AdamStep> adam(std::string name, const Adam& o) {
@@ -105,7 +107,9 @@ Case<AdamStep> adam(std::string name, const Adam& o) {
                               .learning_rate = scalar(problem, 1e-2),
                               .step = scalar(problem, o.step),
                               .weight_decay = o.weight_decay,
-                              .decoupled = o.decoupled};
+                              .decoupled = o.decoupled,
+                              .kind = o.kind,
+                              .momentum_decay = o.momentum_decay};
                 if (o.amsgrad) step.max_second = states(problem, o, Fill::uniform);
                 if (o.scaled) step.gradient_scale = scalar(problem, 0.37);
                 if (o.skip >= 0) step.skip = scalar(problem, o.skip);
@@ -116,7 +120,7 @@ Case<AdamStep> adam(std::string name, const Adam& o) {
 
 struct Rmsprop : Options {
     float momentum = 0, weight_decay = 0;
-    bool centered = false;
+    bool centered = false, accumulate = false, adadelta = false;
 };
 
 Case<RmspropStep> rmsprop(std::string name, const Rmsprop& o) {
@@ -130,15 +134,36 @@ Case<RmspropStep> rmsprop(std::string name, const Rmsprop& o) {
                                  .rho = 0.9,
                                  .momentum = o.momentum,
                                  .weight_decay = o.weight_decay,
-                                 .centered = o.centered};
+                                 .centered = o.centered,
+                                 .accumulate = o.accumulate};
                 if (o.momentum != 0) step.momenta = states(problem, o);
                 // Small averages keep s - a^2 away from cancellation, which no tolerance would cover.
                 if (o.centered) step.gradient_average = states(problem, o, Fill::zeros);
+                if (o.adadelta) step.update_average = states(problem, o, Fill::positive);
                 if (o.scaled) step.gradient_scale = scalar(problem, 0.37);
                 if (o.skip >= 0) step.skip = scalar(problem, o.skip);
                 return step;
             },
             o.benchmark};
+}
+
+/// Case names led by the rule's.
+Case<AdamStep> nadam(const std::string& name, Adam o, double momentum_decay = 0.004) {
+    o.kind = AdamKind::nadam;
+    o.momentum_decay = momentum_decay;
+    return adam("nadam_" + name, o);
+}
+Case<AdamStep> adamax(const std::string& name, Adam o) {
+    o.kind = AdamKind::adamax;
+    return adam("adamax_" + name, o);
+}
+Case<RmspropStep> adagrad(const std::string& name, Rmsprop o) {
+    o.accumulate = true;
+    return rmsprop("adagrad_" + name, o);
+}
+Case<RmspropStep> adadelta(const std::string& name, Rmsprop o) {
+    o.adadelta = true;
+    return rmsprop("adadelta_" + name, o);
 }
 
 Case<GradientNorm> norm(std::string name, const Shapes& shapes, Fill fill = Fill::normal, bool benchmark = false) {
@@ -166,29 +191,85 @@ void add_optim_cases(CaseSets& sets) {
          sgd("narrow_state", {{.narrow_state = true}, 0.9f, 5e-4f}),
          sgd("resnet20", {{.shapes = resnet20, .benchmark = true}, 0.9f, 1e-4f}),
          sgd("dense4096x1024", {{.shapes = dense, .benchmark = true}, 0.9f, 1e-4f})}));
-    sets.push_back(make_case_set(
-        adam_step(), {adam("plain", {}), adam("first_step", {{}, 1}), adam("late_step", {{}, 100000}),
-                      adam("l2_scaled", {{.scaled = true}, 3, 0.01f}), adam("decoupled", {{}, 3, 0.01f, true}),
-                      adam("amsgrad", {{}, 3, 0, false, true}),
-                      adam("amsgrad_decoupled_scaled", {{.scaled = true}, 3, 0.01f, true, true}),
-                      adam("large", {{.gradients = Fill::large}}), adam("tiny", {{.gradients = Fill::tiny}}),
-                      adam("zero_gradients", {{.gradients = Fill::zeros}}), adam("no_tensors", {{.shapes = {}}}),
-                      adam("many_tensors", {{.shapes = many_shapes()}}),
-                      adam("skipped", {{.gradients = Fill::infinities, .skip = 1}, 3, 0.01f, true, true}),
-                      adam("not_skipped", {{.skip = 0}}), adam("narrow_state", {{.narrow_state = true}}),
-                      adam("resnet20", {{.shapes = resnet20, .benchmark = true}}),
-                      adam("dense4096x1024", {{.shapes = dense, .benchmark = true}, 3, 0.01f, true})}));
-    sets.push_back(make_case_set(
-        rmsprop_step(),
-        {rmsprop("plain", {}), rmsprop("decay_scaled", {{.scaled = true}, 0, 0.01f}), rmsprop("momentum", {{}, 0.9f}),
-         rmsprop("centered", {{}, 0, 0, true}), rmsprop("centered_momentum_decay", {{}, 0.9f, 0.01f, true}),
-         rmsprop("large", {{.gradients = Fill::large}, 0.9f}),
-         rmsprop("zero_gradients", {{.gradients = Fill::zeros}, 0.9f}), rmsprop("no_tensors", {{.shapes = {}}}),
-         rmsprop("many_tensors", {{.shapes = many_shapes()}}),
-         rmsprop("skipped", {{.gradients = Fill::infinities, .skip = 1}, 0.9f, 0.01f, true}),
-         rmsprop("not_skipped", {{.skip = 0}, 0.9f}), rmsprop("narrow_state", {{.narrow_state = true}, 0.9f}),
-         rmsprop("resnet20", {{.shapes = resnet20, .benchmark = true}, 0.9f}),
-         rmsprop("dense4096x1024", {{.shapes = dense, .benchmark = true}, 0.9f})}));
+    sets.push_back(
+        make_case_set(adam_step(), {adam("plain", {}),
+                                    adam("first_step", {{}, 1}),
+                                    adam("late_step", {{}, 100000}),
+                                    adam("l2_scaled", {{.scaled = true}, 3, 0.01f}),
+                                    adam("decoupled", {{}, 3, 0.01f, true}),
+                                    adam("amsgrad", {{}, 3, 0, false, true}),
+                                    adam("amsgrad_decoupled_scaled", {{.scaled = true}, 3, 0.01f, true, true}),
+                                    adam("large", {{.gradients = Fill::large}}),
+                                    adam("tiny", {{.gradients = Fill::tiny}}),
+                                    adam("zero_gradients", {{.gradients = Fill::zeros}}),
+                                    adam("no_tensors", {{.shapes = {}}}),
+                                    adam("many_tensors", {{.shapes = many_shapes()}}),
+                                    adam("skipped", {{.gradients = Fill::infinities, .skip = 1}, 3, 0.01f, true, true}),
+                                    adam("not_skipped", {{.skip = 0}}),
+                                    adam("narrow_state", {{.narrow_state = true}}),
+                                    adam("resnet20", {{.shapes = resnet20, .benchmark = true}}),
+                                    adam("dense4096x1024", {{.shapes = dense, .benchmark = true}, 3, 0.01f, true}),
+                                    nadam("plain", {}),
+                                    nadam("first_step", {{}, 1}),
+                                    nadam("step_40", {{}, 40}),
+                                    nadam("late_step", {{}, 100000}),
+                                    nadam("keras_first_step", {{}, 1}, 1),
+                                    nadam("keras_step_40", {{}, 40}, 1),
+                                    nadam("keras_late_step", {{}, 100000}, 1),
+                                    nadam("l2_scaled", {{.scaled = true}, 3, 0.01f}),
+                                    nadam("decoupled", {{}, 3, 0.01f, true}),
+                                    nadam("large", {{.gradients = Fill::large}}),
+                                    nadam("tiny", {{.gradients = Fill::tiny}}),
+                                    nadam("zero_gradients", {{.gradients = Fill::zeros}}),
+                                    nadam("many_tensors", {{.shapes = many_shapes()}}),
+                                    nadam("skipped", {{.gradients = Fill::infinities, .skip = 1}}),
+                                    nadam("narrow_state", {{.narrow_state = true}}),
+                                    nadam("resnet20", {{.shapes = resnet20, .benchmark = true}}),
+                                    adamax("plain", {}),
+                                    adamax("first_step", {{}, 1}),
+                                    adamax("late_step", {{}, 100000}),
+                                    adamax("l2_scaled", {{.scaled = true}, 3, 0.01f}),
+                                    adamax("decoupled", {{}, 3, 0.01f, true}),
+                                    adamax("large", {{.gradients = Fill::large}}),
+                                    adamax("tiny", {{.gradients = Fill::tiny}}),
+                                    adamax("zero_gradients", {{.gradients = Fill::zeros}}),
+                                    adamax("many_tensors", {{.shapes = many_shapes()}}),
+                                    adamax("skipped", {{.gradients = Fill::infinities, .skip = 1}}),
+                                    adamax("narrow_state", {{.narrow_state = true}}),
+                                    adamax("resnet20", {{.shapes = resnet20, .benchmark = true}})}));
+    sets.push_back(make_case_set(rmsprop_step(),
+                                 {rmsprop("plain", {}),
+                                  rmsprop("decay_scaled", {{.scaled = true}, 0, 0.01f}),
+                                  rmsprop("momentum", {{}, 0.9f}),
+                                  rmsprop("centered", {{}, 0, 0, true}),
+                                  rmsprop("centered_momentum_decay", {{}, 0.9f, 0.01f, true}),
+                                  rmsprop("large", {{.gradients = Fill::large}, 0.9f}),
+                                  rmsprop("zero_gradients", {{.gradients = Fill::zeros}, 0.9f}),
+                                  rmsprop("no_tensors", {{.shapes = {}}}),
+                                  rmsprop("many_tensors", {{.shapes = many_shapes()}}),
+                                  rmsprop("skipped", {{.gradients = Fill::infinities, .skip = 1}, 0.9f, 0.01f, true}),
+                                  rmsprop("not_skipped", {{.skip = 0}, 0.9f}),
+                                  rmsprop("narrow_state", {{.narrow_state = true}, 0.9f}),
+                                  rmsprop("resnet20", {{.shapes = resnet20, .benchmark = true}, 0.9f}),
+                                  rmsprop("dense4096x1024", {{.shapes = dense, .benchmark = true}, 0.9f}),
+                                  adagrad("plain", {}),
+                                  adagrad("decay_scaled", {{.scaled = true}, 0, 0.01f}),
+                                  adagrad("large", {{.gradients = Fill::large}}),
+                                  adagrad("tiny", {{.gradients = Fill::tiny}}),
+                                  adagrad("zero_gradients", {{.gradients = Fill::zeros}}),
+                                  adagrad("many_tensors", {{.shapes = many_shapes()}}),
+                                  adagrad("skipped", {{.gradients = Fill::infinities, .skip = 1}}),
+                                  adagrad("narrow_state", {{.narrow_state = true}}),
+                                  adagrad("resnet20", {{.shapes = resnet20, .benchmark = true}}),
+                                  adadelta("plain", {}),
+                                  adadelta("decay_scaled", {{.scaled = true}, 0, 0.01f}),
+                                  adadelta("large", {{.gradients = Fill::large}}),
+                                  adadelta("tiny", {{.gradients = Fill::tiny}}),
+                                  adadelta("zero_gradients", {{.gradients = Fill::zeros}}),
+                                  adadelta("many_tensors", {{.shapes = many_shapes()}}),
+                                  adadelta("skipped", {{.gradients = Fill::infinities, .skip = 1}}),
+                                  adadelta("narrow_state", {{.narrow_state = true}}),
+                                  adadelta("resnet20", {{.shapes = resnet20, .benchmark = true}})}));
     // The sum is taken in f64: only the last rounding remains, whatever the length.
     sets.push_back(make_case_set(
         gradient_norm(),

@@ -141,7 +141,7 @@ TEST_F(Train, EveryOptimizerAndSchedule) {
         return records.back().at("test_loss").get<double>();
     };
     std::vector<double> losses;
-    for (const char* optimizer : {"sgd", "adam", "adamw", "rmsprop"})
+    for (const char* optimizer : {"sgd", "adam", "adamw", "nadam", "adamax", "rmsprop", "adagrad", "adadelta"})
         losses.push_back(loss({"--optimizer", optimizer}));
     for (const char* schedule : {"linear", "cosine", "step", "one-cycle"})
         losses.push_back(loss({"--schedule", schedule}));

@@ -39,10 +39,19 @@ Tensor i64(const Shape& shape, double value = 0) { return Tensor::full(shape, va
 TEST(OpsErrors, Elementwise) {
     expect_error("add", {"[2, 3]", "[4]"}, [] { f32({2, 3}) + f32({4}); });
     expect_error("multiply", {"undefined"}, [] { f32({2}) * Tensor(); });
-    expect_error("sqrt", {"floating", "i64"}, [] { ops::sqrt(i64({3})); });
+    expect_error("gelu", {"floating", "i64", "to(DType::f32)"}, [] { gelu(i64({3})); });
     expect_error("relu", {"undefined"}, [] { relu(Tensor()); });
     expect_error("multiply", {"0.5", "i64", "to(DType::f32)"}, [] { i64({3}) * 0.5; });
-    expect_error("less", {"1.5", "i64"}, [] { less(i64({3}), 1.5); });
+    expect_error("maximum", {"1.5", "i64"}, [] { maximum(i64({3}), 1.5); });
+    expect_error("add", {"u8", "256", "to(DType::f32)"}, [] { i64({3}).to(DType::u8) + 256; });
+    expect_error("minimum", {"-0.5", "i64"}, [] { clip(i64({3}), -2, -0.5); });
+    expect_error("power", {"i64", "-1", "to(DType::f32)"}, [] { pow(i64({3}, 2), -1); });
+    expect_error("floor_divide", {"0.5", "i64"}, [] { floor_divide(i64({3}), 0.5); });
+    expect_error("fill_", {"0.5", "i64"}, [] { i64({3}).fill_(0.5); });
+    expect_error("mean", {"floating", "i64", "to(DType::f32)"}, [] { i64({3}).mean(); });
+    const Tensor flags = equal(f32({2}), f32({2}));
+    expect_error("subtract", {"booleans", "not_equal"}, [&] { flags - flags; });
+    expect_error("multiply", {"boolean", "2", "to(DType::f32)"}, [&] { flags * 2; });
     expect_error("where", {"boolean"}, [] { where(f32({2}), f32({2}), f32({2})); });
     expect_error("where", {"[2]", "[3]"}, [] { where(equal(f32({2}), f32({2})), f32({3}), f32({3})); });
     expect_error("clip", {"low <= high", "2", "1"}, [] { clip(f32({2}), 2, 1); });
@@ -114,6 +123,7 @@ TEST(OpsErrors, Copies) {
     expect_error("broadcast_to", {"[2, 3]", "[3]"}, [] { broadcast_to(f32({2, 3}), {3}); });
     expect_error("pad", {"1 pairs", "[2, 3]"}, [&] { pad(f32({2, 3}), one); });
     expect_error("pad", {"width 3", "[3]"}, [&] { pad(f32({3}), wide, PadMode::reflect); });
+    expect_error("pad", {"0.5", "i64"}, [&] { pad(i64({3}), one, PadMode::constant, 0.5); });
     expect_error("pad", {"width -1"}, [&] { pad(f32({3}), below); });
     expect_error("slice", {"step 0"}, [] { ops::slice(f32({3}), {{0, 3, 0}}); });
     expect_error("slice", {"2 ranges", "[3]"}, [] { ops::slice(f32({3}), {{0}, {0}}); });

@@ -16,7 +16,7 @@ from vector_file import FOLDER
 from vectors_numbers import elementwise, reduce, copy
 from vectors_pictures import conv, conv_residual, pool, batch_norm, batch_norm_pool, image
 from vectors_sequences import layer_norm, attention, rnn
-from vectors_training import linear, softmax, loss, optimizers
+from vectors_training import linear, softmax, loss, optimizers, more_optimizers
 
 if __name__ == "__main__":
     torch.manual_seed(20)
@@ -24,5 +24,6 @@ if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     # In this order, whoever is added comes last: all draw from one generator.
     for make in (conv, pool, batch_norm, linear, softmax, loss, elementwise, reduce,
-                 copy, image, optimizers, layer_norm, attention, rnn, conv_residual, batch_norm_pool):
+                 copy, image, optimizers, layer_norm, attention, rnn, conv_residual, batch_norm_pool,
+                 more_optimizers):
         make()

@@ -27,11 +27,11 @@ class Steps {
         for (std::size_t i = 0; i < 2; ++i) parameters_.push_back(in[i].clone());
     }
 
-    /// One list of zeros, or an empty one where the option is off.
-    TensorList state(bool wanted = true) {
+    /// One list of what a state begins with, or an empty one where the option is off.
+    TensorList state(bool wanted = true, double first = 0) {
         TensorList list;
         for (std::size_t i = 0; wanted && i < 2; ++i) {
-            states_.push_back(Tensor::zeros(parameters_[i].shape(), parameters_[i].options()));
+            states_.push_back(Tensor::full(parameters_[i].shape(), first, parameters_[i].options()));
             list.push_back(view(states_.back()));
         }
         return list;
@@ -75,6 +75,7 @@ Inputs sgd(const Inputs& in, const json& o) {
 Inputs adam(const Inputs& in, const json& o) {
     Steps steps(in, o);
     const auto betas = o.value("betas", std::array<double, 2>{0.9, 0.999});
+    const std::string kind = o.value("kind", "adam");
     return steps.run(kernels::adam_step(), {.parameters = steps.parameters(),
                                             .gradients = {},
                                             .first = steps.state(),
@@ -86,7 +87,11 @@ Inputs adam(const Inputs& in, const json& o) {
                                             .beta2 = betas[1],
                                             .epsilon = o.value("eps", 1e-8f),
                                             .weight_decay = o.value("weight_decay", 0.0f),
-                                            .decoupled = o.value("decoupled", false)});
+                                            .decoupled = o.value("decoupled", false),
+                                            .kind = kind == "nadam"    ? kernels::AdamKind::nadam
+                                                    : kind == "adamax" ? kernels::AdamKind::adamax
+                                                                       : kernels::AdamKind::adam,
+                                            .momentum_decay = o.value("momentum_decay", 0.004)});
 }
 
 Inputs rmsprop(const Inputs& in, const json& o) {
@@ -95,7 +100,7 @@ Inputs rmsprop(const Inputs& in, const json& o) {
     const bool centered = o.value("centered", false);
     return steps.run(kernels::rmsprop_step(), {.parameters = steps.parameters(),
                                                .gradients = {},
-                                               .square_average = steps.state(),
+                                               .square_average = steps.state(true, o.value("first", 0.0)),
                                                .momenta = steps.state(momentum > 0),
                                                .gradient_average = steps.state(centered),
                                                .learning_rate = steps.rate(),
@@ -103,7 +108,9 @@ Inputs rmsprop(const Inputs& in, const json& o) {
                                                .momentum = momentum,
                                                .epsilon = o.value("eps", 1e-8f),
                                                .weight_decay = o.value("weight_decay", 0.0f),
-                                               .centered = centered});
+                                               .centered = centered,
+                                               .accumulate = o.value("accumulate", false),
+                                               .update_average = steps.state(o.value("adadelta", false))});
 }
 
 /// The kernel's result is f32 whatever the gradients are; the case says so by its tolerance.
@@ -144,6 +151,7 @@ const std::map<std::string, Function> functions{
 };
 
 TEST(PyTorch, Optimizers) { vectors::check_file("optimizers", functions); }
+TEST(PyTorch, MoreOptimizers) { vectors::check_file("more_optimizers", functions); }
 TEST(PyTorch, Image) { vectors::check_file("image", functions); }
 
 }  // namespace

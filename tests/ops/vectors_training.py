@@ -2,6 +2,9 @@
 
 make_vectors.py calls these in its own order, which fixes the random numbers.
 """
+import functools
+import importlib
+import inspect
 import json
 
 import torch
@@ -88,27 +91,30 @@ def loss():
     file.write()
 
 
-def optimizers():
+steps, rate = 4, 0.0625  # of the optimizers
+
+
+def add_steps(file, name, operation, make, **options):
     """CASE/in.0, in.1: two parameters; in.2 ...: their gradients, step by step; out: the parameters after each step."""
+    assert name not in file.metadata
+    file.metadata[name] = json.dumps({"operation": operation, "steps": steps, "learning_rate": rate, **options})
+    parameters = [normal(5, 3), normal(7)]
+    gradients = [normal(*p.shape) for _ in range(steps) for p in parameters]
+    for i, tensor in enumerate(parameters + gradients):
+        file.put(f"{name}/in.{i}", tensor)
+    leaves = [p.clone().requires_grad_() for p in parameters]
+    optimizer = make(leaves)
+    for step in range(steps):
+        for i, leaf in enumerate(leaves):
+            leaf.grad = gradients[2 * step + i].clone()
+        optimizer.step()
+        for i, leaf in enumerate(leaves):
+            file.put(f"{name}/out.{2 * step + i}", leaf.clone())
+
+
+def optimizers():
     file = File("optimizers")
-    steps, rate = 4, 0.0625
-
-    def add(name, operation, make, **options):
-        assert name not in file.metadata
-        file.metadata[name] = json.dumps({"operation": operation, "steps": steps, "learning_rate": rate, **options})
-        parameters = [normal(5, 3), normal(7)]
-        gradients = [normal(*p.shape) for _ in range(steps) for p in parameters]
-        for i, tensor in enumerate(parameters + gradients):
-            file.put(f"{name}/in.{i}", tensor)
-        leaves = [p.clone().requires_grad_() for p in parameters]
-        optimizer = make(leaves)
-        for step in range(steps):
-            for i, leaf in enumerate(leaves):
-                leaf.grad = gradients[2 * step + i].clone()
-            optimizer.step()
-            for i, leaf in enumerate(leaves):
-                file.put(f"{name}/out.{2 * step + i}", leaf.clone())
-
+    add = functools.partial(add_steps, file)
     sgd = [("sgd", {}), ("sgd_momentum", dict(momentum=0.875)), ("sgd_weight_decay", dict(weight_decay=0.125)),
            ("sgd_nesterov", dict(momentum=0.875, nesterov=True)),
            ("sgd_nesterov_weight_decay", dict(momentum=0.875, nesterov=True, weight_decay=0.125))]
@@ -126,4 +132,33 @@ def optimizers():
         add(name, "rmsprop_step", lambda p, o=options: torch.optim.RMSprop(p, rate, **o), **options)
     file.case("gradient_norm", "gradient_norm", dict(f64_tolerance=1e-7), [normal(6, 7), normal(11)],
               lambda t: torch.stack([x.square().sum() for x in t]).sum().sqrt().reshape(1), wanted=set())
+    file.write()
+
+
+def mend_nadam():
+    """PyTorch 1.13 has mu_t twice in the product up to mu_(t+1), against its documentation; PyTorch 2 has it once."""
+    module = importlib.import_module("torch.optim.nadam")
+    source = inspect.getsource(module._single_tensor_nadam)
+    exec(source.replace("mu_product * mu * mu_next", "mu_product * mu_next"), vars(module))
+
+
+def more_optimizers():
+    file = File("more_optimizers")
+    add = functools.partial(add_steps, file)
+    mend_nadam()
+    torch.set_default_dtype(torch.float64)  # of NAdam's product
+    nadam = [("nadam", {}), ("nadam_keras", dict(momentum_decay=1.0)),
+             ("nadam_all", dict(momentum_decay=0.25, betas=(0.75, 0.95), eps=2.0**-10, weight_decay=0.125))]
+    for name, options in nadam:
+        add(name, "adam_step", lambda p, o=options: torch.optim.NAdam(p, rate, **o), kind="nadam", **options)
+    torch.set_default_dtype(torch.float32)
+    for name, options in [("adamax", {}), ("adamax_all", dict(betas=(0.75, 0.95), eps=2.0**-10, weight_decay=0.125))]:
+        add(name, "adam_step", lambda p, o=options: torch.optim.Adamax(p, rate, **o), kind="adamax", **options)
+    for name, first, options in [("adagrad", 0.0, {}), ("adagrad_all", 0.125, dict(eps=2.0**-10, weight_decay=0.125))]:
+        add(name, "rmsprop_step",
+            lambda p, f=first, o=options: torch.optim.Adagrad(p, rate, initial_accumulator_value=f, **o),
+            accumulate=True, first=first, **{"eps": 1e-10, **options})
+    for name, options in [("adadelta", dict(eps=2.0**-20)), ("adadelta_all", dict(rho=0.75, eps=2.0**-10, weight_decay=0.125))]:
+        add(name, "rmsprop_step", lambda p, o=options: torch.optim.Adadelta(p, rate, **o), adadelta=True,
+            alpha=options.get("rho", 0.9), **options)
     file.write()

@@ -69,7 +69,9 @@ TEST_P(Resume, GivesTheBitsOfAnUnbrokenRun) {
 
 // 3: inside the first epoch; 4: between two; 6: inside the second.
 INSTANTIATE_TEST_SUITE_P(Checkpoint, Resume,
-                         testing::Combine(testing::Values("sgd", "adam", "rmsprop"), testing::Values(3, 4, 6)));
+                         testing::Combine(testing::Values("sgd", "adam", "nadam", "adamax", "rmsprop", "adagrad",
+                                                          "adadelta"),
+                                          testing::Values(3, 4, 6)));
 
 TEST(Checkpoint, AnInterruptedRunGoesOn) {
     const std::string place = folder("interrupted");
@@ -142,6 +144,34 @@ TEST(Checkpoint, AFinishedRunIsNotTrainedFurther) {
     std::filesystem::remove_all(place);
 }
 
+TEST(Checkpoint, ClassWeightsMustBeTheSame) {
+    const std::string place = folder("class_weight");
+    const auto with = [&](const ClassWeight& weights, std::int64_t steps, bool resume) {
+        FitOptions o = options(steps, place, resume);
+        o.class_weight = weights;
+        return o;
+    };
+    const ClassWeight weights{{0, 0.1}, {1, 5}, {2, 1.0 / 3}};
+    network("adam").fit(data(), with(weights, 6, false));
+    EXPECT_EQ(Checkpoint::load(checkpoint_path(place)).class_weight, weights);
+
+    const std::string other = error_of([&] {
+        network("adam").fit(data(), with({{0, 0.1}, {1, 5}, {2, 1}}, 10, true));
+    });
+    EXPECT_NE(other.find("it was made with class_weight {0: 0.1, 1: 5, 2: 0.333"), std::string::npos) << other;
+    EXPECT_NE(other.find("now it is {0: 0.1, 1: 5, 2: 1}"), std::string::npos) << other;
+    const std::string none = error_of([&] { network("adam").fit(data(), with({}, 10, true)); });
+    EXPECT_NE(none.find("now it is {}"), std::string::npos) << none;
+
+    const Model whole = network("adam"), resumed = network("adam");
+    FitOptions unbroken = options(10);
+    unbroken.class_weight = weights;
+    const History expected = whole.fit(data(), unbroken);
+    expect_same_history(expected, resumed.fit(data(), with(weights, 10, true)));
+    EXPECT_EQ(differing(all_tensors(whole), all_tensors(resumed)), "");
+    std::filesystem::remove_all(place);
+}
+
 TEST(Checkpoint, RefusesWhatDoesNotBelong) {
     const std::string place = folder("refused"), path = checkpoint_path(place);
     network("adam").fit(data(), options(3, place));
@@ -160,6 +190,11 @@ TEST(Checkpoint, RefusesWhatDoesNotBelong) {
     FitOptions batch = options(0, place, true);
     batch.batch_size = 4;
     EXPECT_NE(resume_error(network("adam"), batch).find("batch_size 8, now it is 4"), std::string::npos);
+
+    FitOptions weighted = options(0, place, true);
+    weighted.class_weight = {{0, 1}, {1, 2.5}, {2, 1}};
+    EXPECT_NE(resume_error(network("adam"), weighted).find("class_weight {}, now it is {0: 1, 1: 2.5, 2: 1}"),
+              std::string::npos);
 
     std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
     const std::string truncated = resume_error(network("adam"));

@@ -329,6 +329,30 @@ TEST_P(DeviceTraining, AStateThatIsSetBetweenReplaysIsTheirs) {
     }
 }
 
+TEST_P(DeviceTraining, EveryOptimizerReplaysItsSteps) {
+    const auto train = [](const char* optimizer, Device device, bool capture) {
+        set_seed(3);
+        const Sequential model{Flatten(), Dense(5, {.activation = "relu"}), Dense(3)};
+        const Data data = pictures(32, Shape{2, 3});
+        model.build(Shape{2, 3});
+        model.to(device);
+        model.compile({.optimizer = optimizer, .loss = SparseCategoricalCrossentropy({.from_logits = true})});
+        const History history =
+            model.fit(data.x, data.y, {.epochs = 3, .batch_size = 16, .verbose = 0, .capture = capture});
+        EXPECT_EQ(history.replayed_steps, device == Device::cpu() || !capture ? 0 : 5) << optimizer;
+        std::vector<float> weights;
+        for (const auto& [name, parameter] : model.parameters())
+            for (const float value : parameter.to_vector<float>()) weights.push_back(value);
+        return weights;
+    };
+    for (const char* name : {"sgd", "adam", "adamw", "nadam", "adamax", "rmsprop", "adagrad", "adadelta"}) {
+        const std::vector<float> replayed = train(name, GetParam(), true), cpu = train(name, {}, true);
+        EXPECT_EQ(replayed, train(name, GetParam(), false)) << name;
+        ASSERT_EQ(replayed.size(), cpu.size());
+        for (std::size_t i = 0; i < cpu.size(); ++i) EXPECT_NEAR(replayed[i], cpu[i], 2e-5) << name;
+    }
+}
+
 TEST_P(DeviceTraining, ASkippedStepIsNoneForAdam) {
     const auto model_of = [&](const Optimizer& optimizer) {
         set_seed(1);

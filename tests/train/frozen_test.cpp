@@ -40,8 +40,14 @@ CompileOptions settings(const Optimizer& optimizer) {
 
 TEST(Frozen, APrefixKeepsItsBitsUnderEveryOptimizer) {
     const std::vector<Optimizer> optimizers{
-        SGD({.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.1}), Adam({.weight_decay = 0.1}),
-        AdamW({.weight_decay = 0.1}), RMSprop({.momentum = 0.9, .weight_decay = 0.1}),
+        SGD({.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.1}),
+        Adam({.weight_decay = 0.1}),
+        AdamW({.weight_decay = 0.1}),
+        RMSprop({.momentum = 0.9, .weight_decay = 0.1}),
+        Nadam({.weight_decay = 0.1}),
+        Adamax({.weight_decay = 0.1}),
+        Adagrad({.weight_decay = 0.1}),
+        Adadelta({.weight_decay = 0.1}),
 
         OptimizerGroups({{{"*.weight"}, Muon({.weight_decay = 0.1})}, {{"*"}, SGD()}})};
     for (const Optimizer& optimizer : optimizers) {

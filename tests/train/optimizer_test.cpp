@@ -83,6 +83,53 @@ TEST(Optimizer, AdamWDecaysBesideTheGradient) {
                 expected([](double p, double g, int t, auto& s) { return adam(p * (1 - 0.001), g, t, s, 0.01); }));
 }
 
+/// Keras' for momentum_decay 1, PyTorch's for 0.004.
+double nadam(double p, double g, int t, double (&s)[3], double momentum_decay) {
+    const auto momentum = [&](int i) { return 0.9 * (1 - 0.5 * std::pow(0.96, i * momentum_decay)); };
+    if (t == 1) s[2] = 1;
+    s[0] = 0.9 * s[0] + 0.1 * g;
+    s[1] = 0.999 * s[1] + 0.001 * g * g;
+    s[2] *= momentum(t);
+    const double now = momentum(t), next = momentum(t + 1), v = s[1] / (1 - std::pow(0.999, t));
+    const double direction = next * s[0] / (1 - s[2] * next) + (1 - now) * g / (1 - s[2]);
+    return p - 0.001 * direction / (std::sqrt(v) + 1e-7);
+}
+
+TEST(Optimizer, Nadam) {
+    expect_near(run(Nadam()), expected([](double p, double g, int t, auto& s) { return nadam(p, g, t, s, 1); }));
+    expect_near(run(Nadam({.momentum_decay = 0.004, .weight_decay = 0.1})),
+                expected([](double p, double g, int t, auto& s) { return nadam(p, g + 0.1 * p, t, s, 0.004); }));
+}
+
+TEST(Optimizer, Adamax) {
+    expect_near(run(Adamax({.learning_rate = 0.01})), expected([](double p, double g, int t, auto& s) {
+                    s[0] = 0.9 * s[0] + 0.1 * g;
+                    s[1] = std::max(0.999 * s[1], std::abs(g) + 1e-7);
+                    return p - 0.01 / (1 - std::pow(0.9, t)) * s[0] / s[1];
+                }));
+}
+
+TEST(Optimizer, Adagrad) {
+    const auto rule = [](double first, double rate) {
+        return [=](double p, double g, int t, auto& s) {
+            if (t == 1) s[0] = first;
+            s[0] += g * g;
+            return p - rate * g / (std::sqrt(s[0]) + 1e-7);
+        };
+    };
+    expect_near(run(Adagrad()), expected(rule(0.1, 0.001)));
+    expect_near(run(Adagrad({.learning_rate = 0.1, .initial_accumulator_value = 0.5})), expected(rule(0.5, 0.1)));
+}
+
+TEST(Optimizer, Adadelta) {
+    expect_near(run(Adadelta({.learning_rate = 1})), expected([](double p, double g, int, auto& s) {
+                    s[0] = 0.95 * s[0] + 0.05 * g * g;
+                    const double u = g * std::sqrt(s[1] + 1e-7) / std::sqrt(s[0] + 1e-7);
+                    s[1] = 0.95 * s[1] + 0.05 * u * u;
+                    return p - u;
+                }));
+}
+
 TEST(Optimizer, RMSprop) {
     expect_near(run(RMSprop({.learning_rate = 0.01})), expected([](double p, double g, int, auto& s) {
                     s[0] = 0.9 * s[0] + 0.1 * g * g;
@@ -160,6 +207,17 @@ TEST(Optimizer, StateMovesToAnother) {
     for (int t = 3; t <= 4; ++t) step(second, parts, t);
     EXPECT_EQ(whole.to_vector<float>(), parts.to_vector<float>());
 
+    const auto moved = [&](const Optimizer& unbroken, const Optimizer& before, const Optimizer& after) {
+        const Tensor all = Tensor::from(floats(start), Shape{3}), some = Tensor::from(floats(start), Shape{3});
+        for (int t = 1; t <= 4; ++t) step(unbroken, all, t);
+        for (int t = 1; t <= 2; ++t) step(before, some, t);
+        after.set_state(before.state(), {{"w", some}});
+        for (int t = 3; t <= 4; ++t) step(after, some, t);
+        EXPECT_EQ(all.to_vector<float>(), some.to_vector<float>()) << unbroken.class_name();
+    };
+    for (const char* name : {"sgd", "adamw", "nadam", "adamax", "rmsprop", "adagrad", "adadelta"})
+        moved(Optimizer(name), Optimizer(name), Optimizer(name));
+
     EXPECT_THROW(second.set_state(first.state(), {{"v", parts}}), Error);
     EXPECT_THROW(second.set_state(first.state(), {{"w", Tensor::zeros(Shape{2})}}), Error);
     EXPECT_THROW(SGD().set_state(first.state(), {{"w", parts}}), Error);
@@ -223,14 +281,23 @@ TEST(Optimizer, Names) {
     EXPECT_STREQ(Optimizer("adamw").class_name(), "AdamW");
     EXPECT_EQ(Optimizer("rmsprop").learning_rate(), 0.001);
     try {
-        Optimizer("adagrad");
-        FAIL() << "there is no adagrad";
+        Optimizer("lion");
+        FAIL() << "there is no lion";
     } catch (const Error& error) {
-        EXPECT_STREQ(error.what(), "no optimizer is called \"adagrad\"; there are: sgd, adam, adamw, rmsprop, muon");
+        EXPECT_STREQ(error.what(),
+                     "no optimizer is called \"lion\"; there are: sgd, adam, adamw, nadam, adamax, rmsprop, adagrad, "
+                     "adadelta, muon");
     }
+    EXPECT_STREQ(Optimizer("nadam").class_name(), "Nadam");
+    EXPECT_STREQ(Optimizer("adamax").class_name(), "Adamax");
+    EXPECT_STREQ(Optimizer("adagrad").class_name(), "Adagrad");
+    EXPECT_STREQ(Optimizer("adadelta").class_name(), "Adadelta");
     EXPECT_THROW(SGD({.nesterov = true}), Error);
     EXPECT_THROW(Adam({.beta_2 = 1}), Error);
     EXPECT_THROW(SGD({.learning_rate = -1}), Error);
+    EXPECT_THROW(Nadam({.momentum_decay = 0}), Error);
+    EXPECT_THROW(Adagrad({.initial_accumulator_value = -1}), Error);
+    EXPECT_THROW(Adadelta({.rho = 1}), Error);
     EXPECT_THROW(SGD({.clip_norm = 1, .global_clip_norm = 1}), Error);
 }
 

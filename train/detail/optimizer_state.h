@@ -57,6 +57,7 @@ struct OptimizerImpl::State {
     };
 
     UpdateRules rules;
+    std::optional<Config> settings = {};  // class and options, where they can be written down
     std::int64_t iterations = 0;
     std::int64_t generation = 0;
     std::vector<Entry> entries;
@@ -108,11 +109,11 @@ struct OptimizerImpl::State {
         entries = std::move(bound);
     }
 
-    void make_slots(Entry& entry, std::size_t count) {
+    void make_slots(Entry& entry, std::size_t count, double first) {
         if (entry.slots.size() != count) {
             entry.slots.clear();
             for (std::size_t i = 0; i < count; ++i)
-                entry.slots.push_back(Tensor::zeros(entry.parameter.shape(), entry.parameter.options()));
+                entry.slots.push_back(Tensor::full(entry.parameter.shape(), first, entry.parameter.options()));
         }
         for (Tensor& slot : entry.slots)
             if (slot.device() != entry.parameter.device()) slot = slot.to(entry.parameter.device());

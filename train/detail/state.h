@@ -13,6 +13,7 @@ namespace heddle {
 /// What a model knows besides its layers.
 struct Model::State {
     bool compiled = false;
+    std::string why_not_compiled = {};  // where the model's file could not say how
     bool trained_on_batch = false;
     CompileOptions training = {};
     std::vector<Metric> metrics = {};  // all, under their names in results
@@ -24,8 +25,11 @@ struct Model::State {
 namespace detail {
 
 struct ModelAccess {
-    static const Model::State& state(const Model& model) { return model.state(); }
+    static Model::State& state(const Model& model) { return model.state(); }
 };
+
+/// Throws `Error` that begins with `who` ("fit: ", or nothing) for a model that is not compiled.
+void check_compiled(const Model& model, const char* who);
 
 /// The penalties on the weights, compiled ones and the layers' own; undefined where there are none.
 Tensor penalty(const Model& model, const NamedTensors& parameters);

@@ -147,7 +147,7 @@ find_libraries() {
     nvcc=$(command -v nvcc || echo "${CUDAToolkit_ROOT:-/usr/local/cuda}/bin/nvcc")
     toolkit=$(dirname "$(dirname "$(readlink -f "$nvcc")")")
     export PATH=$PATH:$toolkit/bin
-    libraries=$(prepend "$usual" "$toolkit/lib64")
+    libraries=$(prepend "$usual" "$toolkit/lib64:$toolkit/lib")
     if [ ! -e "$toolkit/include/cublasLt.h" ]; then use_wheel "$(wheel cu13)"; fi
     use_wheel "$(wheel cudnn)"
     if [ -n "$deps" ]; then

@@ -15,7 +15,8 @@ the first step to the last. Columns:
   pytorch_default  as installed, nothing set
   pytorch_other    the PyTorch of the interpreter that --pytorch names, the same number of threads as Heddle
 
-On a GPU PyTorch's data lies there from the start; the columns are
+On a GPU PyTorch's data lies there from the start, and both leave the first steps out (PyTorch 20 and what torch.compile
+takes, Heddle its first epoch): cuDNN's plans, kernels that are loaded, captures. The columns are
 
   pytorch          the interpreter of --python, eager, cudnn.benchmark on, TF32 off in f32, autocast in bf16
   pytorch_compiled the same under torch.compile
@@ -27,6 +28,8 @@ most (Heddle's data, as bytes, is among it where it stays there). Heddle keeps p
 loop as floats; `peak_memory_less_data` is PyTorch's with its data left out (Heddle's always counts its own). Timings mean
 something on a quiet machine only.
 
+The last batch of random pictures is as large as the others on a GPU: a short one is left out by PyTorch's loop there.
+
 char_lm, gpt and gan are the example programs of these names with their own nets, optimizers and batches, timed by themselves
 (the training alone); PyTorch's side is pytorch_examples.py. They count characters, or pictures, a second, on the CPU, and no
 memory.
@@ -34,6 +37,7 @@ memory.
 
 import argparse
 import glob
+import gzip
 import json
 import os
 import pathlib
@@ -63,36 +67,47 @@ EXAMPLES = {
 }
 GPU_STEPS = {"mlp": 4000, "cnn": 2000, "resnet20": 1000, "resnet18": 400, "speednet94": 400}
 TRAIN, TEST = 10000, 100
+GPU_TRAIN = 16000  # whole batches of every model
 PYTORCH_SIDE = pathlib.Path(__file__).resolve().parent / "pytorch_training.py"
 
 
 # Data that nobody has to download: random pictures in the formats that both sides read.
 
 
-def write_cifar10(folder):
-    """TRAIN pictures in CIFAR-10's binary format."""
+def write_cifar10(folder, train):
+    """Pictures in CIFAR-10's binary format."""
     source = random.Random(1)
-    for name, count in (("data_batch_1.bin", TRAIN), ("test_batch.bin", TEST)):
+    for name, count in (("data_batch_1.bin", train), ("test_batch.bin", TEST)):
         with open(folder / name, "wb") as file:
             for i in range(count):
                 file.write(bytes([i % 10]) + source.randbytes(3072))
 
 
-def write_idx(folder):
-    """TRAIN pictures in the format of MNIST."""
+def write_idx(folder, train):
+    """Pictures in the format of MNIST."""
     source = random.Random(2)
-    for name, count in (("train", TRAIN), ("t10k", TEST)):
+    for name, count in (("train", train), ("t10k", TEST)):
         with open(folder / f"{name}-images-idx3-ubyte", "wb") as file:
             file.write(struct.pack(">4I", 0x803, count, 28, 28) + source.randbytes(count * 784))
         with open(folder / f"{name}-labels-idx1-ubyte", "wb") as file:
             file.write(struct.pack(">2I", 0x801, count) + bytes(i % 10 for i in range(count)))
 
 
-def write_text(folder):
+def write_text(folder, _):
     """A text of as many characters as Shakespeare's has."""
     source = random.Random(3)
     length = max(example["examples"] for example in EXAMPLES.values())
     (folder / "input.txt").write_text("".join(chr(33 + source.randrange(63)) for _ in range(length)))
+
+
+def pictures_in(kind, folder):
+    """How many pictures a training set has."""
+    folder = pathlib.Path(folder)
+    if kind == "cifar10":
+        return sum(path.stat().st_size for path in folder.glob("data_batch_*.bin")) // 3073
+    path = next(folder.glob("train-labels[-.]idx*"))
+    with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+        return struct.unpack(">2I", file.read(8))[1]
 
 
 # The two sides, as the rounds see them.
@@ -115,8 +130,9 @@ def output_of(command, environment, seconds=None):
     return output
 
 
-def checked(command, environment, seconds=None):
-    return json.loads(output_of(command, environment, seconds).strip().splitlines()[-1])
+def records_of(command, environment):
+    """One JSON object a line."""
+    return [json.loads(line) for line in output_of(command, environment).splitlines()]
 
 
 def run_example(arguments, spec):
@@ -132,15 +148,33 @@ def run_example(arguments, spec):
     raise SystemExit(f"{' '.join(command)} does not say how fast it trained:\n{output}")
 
 
+def warm_rate(records):
+    """Pictures a second from the second epoch on."""
+    epochs = [record for record in records if record["event"] == "epoch"][1:]
+    if not epochs:
+        raise SystemExit("heddle train tells of no second epoch")
+    pictures = sum(epoch["images_per_second"] * epoch["seconds"] for epoch in epochs)
+    return pictures / sum(epoch["seconds"] for epoch in epochs)
+
+
 def run_heddle(arguments, spec):
-    command = [arguments.heddle, "train", spec["model"], "--data", spec["folder"], "--steps", str(spec["steps"])]
+    on_gpu = arguments.device != "cpu"
+    command = [arguments.heddle, "train", spec["model"], "--data", spec["folder"]]
+    if on_gpu:  # the steps, and an epoch before them
+        per_epoch = -(-pictures_in(spec["data"], spec["folder"]) // spec["batch_size"])
+        command += ["--epochs", str(1 + -(-spec["steps"] // per_epoch))]
+    else:
+        command += ["--steps", str(spec["steps"])]
     command += ["--batch-size", str(spec["batch_size"]), "--optimizer", "sgd", "--lr", str(RATE)]
     command += ["--momentum", str(MOMENTUM), "--weight-decay", "0", "--schedule", "constant", "--augment", "none"]
     command += ["--threads", str(arguments.threads), "--json", "--device", arguments.device]
     command += ["--precision", arguments.precision]
-    record = checked(command, dict(os.environ, OMP_NUM_THREADS=str(arguments.threads)))
-    peak = record["peak_memory_bytes" if arguments.device == "cpu" else "peak_allocated_bytes"]
-    return {"images_per_second": record["images_per_second"], "peak_memory": peak}
+    environment = dict(os.environ, OMP_NUM_THREADS=str(arguments.threads))
+    if arguments.heddle_libraries:
+        environment["LD_LIBRARY_PATH"] = arguments.heddle_libraries
+    records = records_of(command, environment)
+    peak = records[-1]["peak_allocated_bytes" if on_gpu else "peak_memory_bytes"]
+    return {"images_per_second": warm_rate(records) if on_gpu else records[-1]["images_per_second"], "peak_memory": peak}
 
 
 def run_pytorch(python, spec, threads, library_path="", seconds=None):
@@ -150,7 +184,8 @@ def run_pytorch(python, spec, threads, library_path="", seconds=None):
         environment["OMP_NUM_THREADS"] = str(threads)
     if library_path:
         environment["LD_LIBRARY_PATH"] = library_path + ":" + environment.get("LD_LIBRARY_PATH", "")
-    return checked([python, str(PYTORCH_SIDE), json.dumps(dict(spec, threads=threads))], environment, seconds)
+    command = [python, str(PYTORCH_SIDE), json.dumps(dict(spec, threads=threads))]
+    return json.loads(output_of(command, environment, seconds).strip().splitlines()[-1])
 
 
 def summarize(rounds, rate):
@@ -274,6 +309,8 @@ def main():
     parser.add_argument("--steps", type=int, default=0, help="steps of every run; default: by model, a few seconds")
     parser.add_argument("--threads", type=int, default=2, help="of Heddle and of the tuned PyTorch [%(default)s]")
     parser.add_argument("--heddle", default=str(root / "build/release/cli/heddle"), help="[%(default)s]")
+    parser.add_argument("--heddle-libraries", default="", metavar="PATH",
+                        help="LD_LIBRARY_PATH of Heddle alone [that of the call]")
     parser.add_argument("--examples", default=str(root / "build/release/examples"), help="[%(default)s]")
     parser.add_argument("--python", default="/usr/bin/python3", help="whose PyTorch is tuned [%(default)s]")
     parser.add_argument("--pytorch", default="", metavar="PYTHON", help="an interpreter with another PyTorch")
@@ -309,7 +346,7 @@ def main():
             if not folders[kind]:
                 folders[kind] = str(pathlib.Path(temporary) / kind)
                 os.mkdir(folders[kind])
-                write(pathlib.Path(folders[kind]))
+                write(pathlib.Path(folders[kind]), GPU_TRAIN if arguments.device == "cuda" else TRAIN)
         for name in names:
             record = (compare_example if name in EXAMPLES else compare)(arguments, name, folders, libraries[0])
             if arguments.json:
@@ -319,4 +356,6 @@ def main():
 
 
 if __name__ == "__main__":
+    # The processes of both sides are sessions of their own: output_of ends them where this one is ended.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     main()

@@ -1,9 +1,10 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include <cstring>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/parallel.h"
@@ -12,26 +13,26 @@
 // Every benchmark case of tests/cases for every implementation: `operation/implementation/case` on the CPU,
 // `operation/implementation/cuda/bf16/case` on a GPU (where a run includes the launch and the wait), with GFLOP/s, GB/s
 // and `error`, the Frobenius norm of the difference to the reference in f64 over that of the reference. A case is
-// verified before it is timed. Options of ours, beside Google Benchmark's:
-//   --with_reference   times the naive reference implementations too
-//   --all_errors       computes `error` for the largest cases too, whose reference takes long
+// verified before it is timed, and has no `error` otherwise. Options of ours, beside Google Benchmark's:
+//   --with_reference      times the naive reference implementations too
+//   --verify_up_to=FLOPS  verifies cases of up to so many floating-point operations [2e9]; inf: all; -1: none
 namespace {
 
 using namespace heddle;
 using namespace heddle::cases;
 
 // The naive reference does about 0.5 GFLOP/s in f64: beyond this many it would take more than a few seconds.
-constexpr double largest_verified = 2e9;
+constexpr double usually_verified = 2e9;
 
 void run(benchmark::State& state, const CaseSet& set, std::size_t index, const std::string& implementation,
-         Device device, DType dtype, bool all_errors) {
+         Device device, DType dtype, double verify_up_to) {
     const FlushDenormals flush;
     CaseSet::Prepared prepared = set.prepare(index, implementation, device, dtype);
     if (!prepared.run) {
         state.SkipWithError(("not supported: " + prepared.reason).c_str());
         return;
     }
-    if (all_errors || prepared.flops <= largest_verified) {
+    if (prepared.flops <= verify_up_to) {
         // Google Benchmark calls this function several times while it looks for the number of iterations.
         static std::map<std::string, Outcome> verified;
         const std::string key = fmt::format("{}/{}/{}/{}/{}", set.table().operation(), implementation,
@@ -54,25 +55,26 @@ void run(benchmark::State& state, const CaseSet& set, std::size_t index, const s
     state.counters["GB/s"] = Counter(prepared.bytes * 1e-9, Counter::kIsIterationInvariantRate);
 }
 
-bool take_option(int& count, char** arguments, const char* option) {
+/// Takes an argument that begins so out of the list; returns what follows.
+std::optional<std::string> take_option(int& count, char** arguments, std::string_view option) {
     for (int i = 1; i < count; ++i)
-        if (std::strcmp(arguments[i], option) == 0) {
+        if (const std::string argument = arguments[i]; argument.starts_with(option)) {
             for (int k = i; k + 1 < count; ++k) arguments[k] = arguments[k + 1];
             --count;
-            return true;
+            return argument.substr(option.size());
         }
-    return false;
+    return std::nullopt;
 }
 
 void add_benchmarks(const CaseSet& set, const std::string& implementation, Device device, DType dtype,
-                    bool all_errors) {
+                    double verify_up_to) {
     std::string name = fmt::format("{}/{}", set.table().operation(), implementation);
     if (device.kind != DeviceKind::cpu) name += fmt::format("/{}/{}", to_string(device.kind), to_string(dtype));
     for (std::size_t i = 0; i < set.size(); ++i)
         if (set.is_benchmark(i))
             benchmark::RegisterBenchmark(
                 fmt::format("{}/{}", name, set.name(i)).c_str(),
-                [=, &set](benchmark::State& state) { run(state, set, i, implementation, device, dtype, all_errors); })
+                [=, &set](benchmark::State& state) { run(state, set, i, implementation, device, dtype, verify_up_to); })
                 ->UseRealTime()
                 ->Unit(benchmark::kMicrosecond);
 }
@@ -80,17 +82,18 @@ void add_benchmarks(const CaseSet& set, const std::string& implementation, Devic
 }  // namespace
 
 int main(int count, char** arguments) {
-    const bool with_reference = take_option(count, arguments, "--with_reference");
-    const bool all_errors = take_option(count, arguments, "--all_errors");
+    const bool with_reference = take_option(count, arguments, "--with_reference").has_value();
+    const std::optional<std::string> limit = take_option(count, arguments, "--verify_up_to=");
+    const double verify_up_to = limit ? std::stod(*limit) : usually_verified;
     const std::vector<std::unique_ptr<CaseSet>> sets = all_cases();
     const bool cuda = Device::best().kind == DeviceKind::cuda;
     for (const auto& set : sets)
         for (const auto& entry : set->table().entries()) {
             if (entry.name == "reference" && !with_reference) continue;
-            if (entry.device == DeviceKind::cpu) add_benchmarks(*set, entry.name, {}, DType::f32, all_errors);
+            if (entry.device == DeviceKind::cpu) add_benchmarks(*set, entry.name, {}, DType::f32, verify_up_to);
             if (entry.device == DeviceKind::cuda && cuda)
                 for (const DType dtype : {DType::f32, DType::f16, DType::bf16})
-                    add_benchmarks(*set, entry.name, {DeviceKind::cuda}, dtype, all_errors);
+                    add_benchmarks(*set, entry.name, {DeviceKind::cuda}, dtype, verify_up_to);
         }
     benchmark::AddCustomContext("heddle_threads", std::to_string(thread_count()));
     benchmark::Initialize(&count, arguments);

@@ -17,8 +17,9 @@ if(Cudnn_INCLUDE_DIR)
   string(REGEX REPLACE "[^0-9;]" "" Cudnn_VERSION "${lines}")
   string(REPLACE ";" "." Cudnn_VERSION "${Cudnn_VERSION}")
   string(REGEX REPLACE "\\..*" "" Cudnn_VERSION_MAJOR "${Cudnn_VERSION}")
-  find_file(Cudnn_LIBRARY_FILE libcudnn.so.${Cudnn_VERSION_MAJOR} HINTS ${CUDAToolkit_LIBRARY_DIR}
-            PATHS ${Cudnn_INCLUDE_DIR}/../lib ${Cudnn_INCLUDE_DIR}/../lib64 /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE})
+  find_file(Cudnn_LIBRARY_FILE libcudnn.so.${Cudnn_VERSION_MAJOR}  # first that of the headers
+            HINTS ${Cudnn_INCLUDE_DIR}/../lib ${Cudnn_INCLUDE_DIR}/../lib64 ${CUDAToolkit_LIBRARY_DIR}
+            PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE})
   if(Cudnn_LIBRARY_FILE)
     get_filename_component(Cudnn_LIBRARY_FOLDER ${Cudnn_LIBRARY_FILE} DIRECTORY)
   endif()

@@ -56,7 +56,7 @@ file(GLOB heddle_native_kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/
 function(heddle_device_library target)
   set_target_properties(${target} PROPERTIES
     VERSION ${PROJECT_VERSION} SOVERSION ${heddle_soversion}
-    LIBRARY_OUTPUT_DIRECTORY $<TARGET_FILE_DIR:heddle> BUILD_RPATH_USE_ORIGIN ON INSTALL_RPATH $ORIGIN)
+    LIBRARY_OUTPUT_DIRECTORY $<TARGET_FILE_DIR:heddle> INSTALL_RPATH $ORIGIN)
   target_link_libraries(${target} PRIVATE heddle_options heddle fmt::fmt)
   target_compile_definitions(${target} PRIVATE HEDDLE_VERSION="${PROJECT_VERSION}")
   target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})

@@ -13,12 +13,6 @@
 namespace heddle::detail {
 namespace {
 
-/// Weighs what is saved, a pass over the results, against what is added: a pass over the weights, some small
-/// operations, and slower access to results and residual, by tiles instead of sequentially. On one core of a Zen 4
-/// (f32, 3 x 3 convolutions of 16 to 64 channels) results of 2^19 to 2^20 elements, which fit the caches, lost up to a
-/// third of a millisecond per convolution; those of 2^21 gained half a millisecond to one.
-bool pays(const Tensor& weight, const Shape& results) { return weight.elements() + (1 << 20) < results.elements(); }
-
 /// Whether shapes and types of the two layers fit. If not, the layers themselves report what is wrong. f16 lacks the
 /// range that scaled weights may need.
 bool go_together(const Conv2DImpl& convolution, const BatchNormalizationImpl& norm, const Tensor& x) {
@@ -43,7 +37,8 @@ Tensor fold_batch_norm(LayerImpl& layer, const Tensor& x, LayerImpl& next, bool 
     if (!go_together(*convolution, *norm, x)) return Tensor();
     const ops::LayerScope scope(layer.class_name(), layer.name());
     const ops::Conv2dParams params = convolution->params(x.size(1), x.size(2));
-    if (!pays(w, params.output_shape(x.shape(), w.shape()))) return Tensor();
+    if (!folding_pays(x.device().kind, w.elements(), params.output_shape(x.shape(), w.shape()).elements()))
+        return Tensor();
 
     // Scale and shift come from the norm itself, applied to a picture of one pixel: of ones, and of the bias.
     const std::int64_t outputs = w.size(0);

@@ -1,5 +1,6 @@
 #include "models/speednet.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/check.h"

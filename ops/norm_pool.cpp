@@ -1,14 +1,39 @@
-#include "kernels/norm/norm_pool.h"
+#include "ops/detail/norm_pool.h"
 
+#include "kernels/detail/fusion.h"
+#include "kernels/norm/norm_pool.h"
 #include "ops/autograd/node.h"
 #include "ops/detail/operands.h"
 #include "ops/detail/run.h"
-#include "ops/norm.h"
 
 namespace heddle::ops {
 
 using autograd::Gradients;
 using autograd::Saved;
+
+bool prefers_batch_norm_max_pool2d(const Tensor& x, const Tensor& scale, const Tensor& offset,
+                                   const Tensor& running_mean, const Tensor& running_variance,
+                                   const BatchNormOptions& options, const Pool2dParams& window) {
+    // Results have no memory yet: supports() looks at their shapes and types, and at where and how aligned they lie.
+    const View pictures = view(x), vector = view(running_mean);
+    const kernels::BatchNormPoolForward fused{.x = pictures,
+                                              .scale = view(scale),
+                                              .offset = view(offset),
+                                              .params = window,
+                                              .activation = options.activation,
+                                              .epsilon = options.epsilon,
+                                              .y = View(pictures.data, window.output_shape(x.shape()), x.dtype()),
+                                              .mean = vector,
+                                              .inverse_deviation = vector,
+                                              .running_mean = vector,
+                                              .running_variance = view(running_variance),
+                                              .momentum = options.momentum,
+                                              .unbiased_running_variance = options.unbiased_running_variance};
+    kernels::BatchNormForward norm = fused.norm();
+    norm.y = pictures;
+    return kernels::detail::prefers_fused(kernels::batch_norm_pool_forward(), fused, kernels::batch_norm_forward(),
+                                          norm, x.device());
+}
 
 Tensor batch_norm_max_pool2d(const Tensor& x, const Tensor& scale, const Tensor& offset, const Tensor& running_mean,
                              const Tensor& running_variance, const BatchNormOptions& options,

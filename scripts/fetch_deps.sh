@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
-# fetch_deps.sh --prefix DIR: unpacks the Debian packages of the libraries that Heddle is built and runs with into DIR,
-# for a machine without network or root: build there with CMAKE_PREFIX_PATH=DIR/usr, or carry binaries built elsewhere
-# and run them with LD_LIBRARY_PATH=DIR/usr/lib/<architecture>. Needs apt and dpkg here, no root; installs nothing.
-# Where the CUDA toolkit is, cudnn-frontend's headers come as well (fetch_cudnn_frontend.sh).
+# fetch_deps.sh --prefix DIR [--archive FILE]: unpacks the Debian packages of the libraries that Heddle is built and runs
+# with into DIR, and packs that into FILE (.tar.gz, about 13 MB), for a machine without network or root. scripts/gpu_report.sh
+# takes either. By hand, on a machine with a C++ compiler: build with CMAKE_PREFIX_PATH=DIR/usr and
+# CPATH=DIR/usr/include/<architecture>, or run binaries built elsewhere with LD_LIBRARY_PATH=DIR/usr/lib/<architecture>.
+# Needs apt and dpkg here, no root; installs nothing. Where the CUDA toolkit is, cudnn-frontend's headers come as well
+# (fetch_cudnn_frontend.sh).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-prefix=
+prefix='' archive=''
 while [ $# -gt 0 ]; do
     case $1 in
     --prefix) prefix=${2:?fetch_deps.sh: --prefix needs a folder} && shift 2 ;;
+    --archive) archive=${2:?fetch_deps.sh: --archive needs a file} && shift 2 ;;
     --help | -h)
-        sed -n '2,5s/^# //p' "$0"
+        sed -n '2,/^set /s/^# //p' "$0"
         exit 0
         ;;
     *)
@@ -28,7 +31,7 @@ mkdir -p "$prefix"
 prefix=$(cd "$prefix" && pwd)
 
 # What a machine with a C++ compiler has of its own; mixing another C library in would break its programs.
-own='^(libc6|libc6-dev|libc-dev.*|libc-bin|libgcc-s1|libstdc\+\+.*|gcc-.*|cpp-.*|g\+\+.*|dpkg|debconf.*|install-info|perl.*|python3.*)$'
+own='^(libc6|libc6-dev|libc-dev.*|libc-bin|libgcc-s1|libgomp1|libstdc\+\+.*|gcc-.*|cpp-.*|g\+\+.*|dpkg|debconf.*|install-info|perl.*|python3.*)$'
 mapfile -t wanted < <(scripts/install_deps.sh --print-libraries)
 declare -A seen=()
 while [ ${#wanted[@]} -gt 0 ]; do
@@ -54,5 +57,25 @@ for package in "$work"/*.deb; do dpkg-deb --extract "$package" "$prefix"; done
 if command -v nvcc >/dev/null || [ -x "${CUDAToolkit_ROOT:-/usr/local/cuda}/bin/nvcc" ]; then
     scripts/fetch_cudnn_frontend.sh "$prefix/usr"
 fi
-rm -rf "$prefix/usr/share/doc" "$prefix/usr/share/man" "$prefix/usr/share/lintian"
+# Debian has some libraries in /lib, and links to them that name it: here all are in one folder.
+if [ -d "$prefix/lib" ]; then
+    cp --archive "$prefix/lib/." "$prefix/usr/lib/"
+    rm -rf "${prefix:?}/lib"
+fi
+find "$prefix" -type l -lname '/*' -print0 | while IFS= read -r -d '' link; do
+    ln --symbolic --force "$(basename "$(readlink "$link")")" "$link"
+done
+if [ -n "$(find "$prefix" -xtype l)" ]; then
+    echo "fetch_deps.sh: links that lead nowhere: $(find "$prefix" -xtype l | tr '\n' ' ')" >&2
+    exit 1
+fi
+# Not needed: documentation, the sources of googletest, static libraries beside shared ones.
+rm -rf "$prefix/usr/share/doc" "$prefix/usr/share/man" "$prefix/usr/share/lintian" "$prefix/usr/src"
+for static in "$prefix"/usr/lib/*/*.a; do
+    if [ -e "${static%.a}.so" ]; then rm "$static"; fi
+done
 echo "$(printf '%s ' "${packages[@]}")in $prefix ($(du -sm "$prefix" | cut -f1) MB)"
+if [ -n "$archive" ]; then
+    tar --create --gzip --file "$archive" --directory "$prefix" .
+    echo "$archive ($(du -m "$archive" | cut -f1) MB)"
+fi

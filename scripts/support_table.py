@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Makes docs/support.md from what the tests have shown.
 
-support_table.py [--evidence FILE] [--update]
+support_table.py [--evidence FILE...] [--update]
 
 Test programs append what they have shown to the file that HEDDLE_EVIDENCE names (tests/evidence.h); scripts/test.sh sets
-it to build/ci/evidence.jsonl, which is the default here. Without --update, checks that the page is current and shows
+it to build/ci/evidence.jsonl, which is the default here; scripts/gpu_report.sh writes another one. Without --update, checks that the page is current and shows
 what differs.
 """
 import argparse
@@ -45,13 +45,17 @@ class Operation:
         self.kinds = set()
 
 
-def read(path):
-    operations = {}
+def facts(path):
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         try:
-            fact = json.loads(line)
+            yield json.loads(line)
         except json.JSONDecodeError as error:
             sys.exit(f"{path}:{number}: {error}")
+
+
+def read(paths):
+    operations = {}
+    for fact in (fact for path in paths for fact in facts(path)):
         operation = operations.setdefault(fact["operation"], Operation())
         operation.kinds.add(fact["kind"])
         if fact["kind"] == "implementation" and fact["implementation"] not in operation.registered:
@@ -130,12 +134,13 @@ def page(operations):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--evidence", type=pathlib.Path, default=ROOT / "build" / "ci" / "evidence.jsonl")
+    parser.add_argument("--evidence", type=pathlib.Path, nargs="+", default=[ROOT / "build" / "ci" / "evidence.jsonl"])
     parser.add_argument("--update", action="store_true", help="rewrite docs/support.md")
     arguments = parser.parse_args()
-    if not arguments.evidence.exists():
-        print(f"{arguments.evidence}: no evidence (run the tests with HEDDLE_EVIDENCE set to it)", file=sys.stderr)
-        return 1
+    for path in arguments.evidence:
+        if not path.exists():
+            print(f"{path}: no evidence (run the tests with HEDDLE_EVIDENCE set to it)", file=sys.stderr)
+            return 1
     made = page(read(arguments.evidence))
     if arguments.update:
         PAGE.write_text(made)

@@ -14,7 +14,7 @@
 namespace heddle::cudnn {
 namespace {
 
-/// The handle of one stream.
+/// The handle of one stream, or that with which plans are made for a GPU.
 struct Slot {
     std::mutex mutex;
     cudnnHandle_t handle = nullptr;
@@ -31,23 +31,16 @@ cudnnHandle_t create(int ordinal) {
     return handle;
 }
 
-Slot& slot_of(Device device, StreamId stream) {
-    static auto& slots = *new std::map<std::pair<int, StreamId>, std::unique_ptr<Slot>>;
+template <class Key>
+Slot& slot_of(const Key& key) {
+    static auto& slots = *new std::map<Key, std::unique_ptr<Slot>>;
     const std::lock_guard lock(table_mutex);
-    auto& slot = slots[{device.index, stream}];
+    auto& slot = slots[key];
     if (!slot) slot = std::make_unique<Slot>();
     return *slot;
 }
 
 }  // namespace
-
-cudnnHandle_t planning_handle(int ordinal) {
-    static auto& handles = *new std::map<int, cudnnHandle_t>;
-    const std::lock_guard lock(table_mutex);
-    auto& handle = handles[ordinal];
-    if (!handle) handle = create(ordinal);
-    return handle;
-}
 
 int compute_capability(int ordinal) {
     int major = 0, minor = 0;
@@ -57,10 +50,17 @@ int compute_capability(int ordinal) {
     return major * 10 + minor;
 }
 
+PlanningHandle::PlanningHandle(int ordinal) {
+    Slot& slot = slot_of(ordinal);
+    lock_ = std::unique_lock(slot.mutex);
+    if (!slot.handle) slot.handle = create(ordinal);
+    handle_ = slot.handle;
+}
+
 StreamHandle::StreamHandle(const KernelContext& context) {
     cuda::CudaDriver& driver = cuda::cuda_driver(context.device);
     const cudaStream_t stream = driver.stream_for_launch(context.stream, context.operation);
-    Slot& slot = slot_of(context.device, context.stream);
+    Slot& slot = slot_of(std::pair(context.device.index, context.stream));
     lock_ = std::unique_lock(slot.mutex);
     if (!slot.handle) slot.handle = create(driver.ordinal());
     if (slot.stream != stream) {  // new, or a lent stream's number was given out again

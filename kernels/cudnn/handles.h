@@ -4,17 +4,29 @@
 
 #include <mutex>
 
+#include "core/driver/cuda/undisturbed.h"
 #include "kernels/table.h"
 
 namespace heddle::cudnn {
 
-/// For making plans for a GPU, by CUDA's ordinal; it runs nothing. Throws where cuDNN cannot start there.
-cudnnHandle_t planning_handle(int ordinal);
 /// 90 for 9.0.
 int compute_capability(int ordinal);
 
-/// cuDNN's handle of a stream, held for one call: a handle serves one thread at a time. Made at the first use of the
-/// stream, which a warm-up step before a capture does. Throws where cuDNN cannot start.
+// cuDNN's handles, held by one thread at a time: all that a handle serves. Both throw where cuDNN cannot start.
+
+/// That of a GPU, by CUDA's ordinal, with which plans are made; it runs nothing.
+class PlanningHandle {
+  public:
+    explicit PlanningHandle(int ordinal);
+    cudnnHandle_t get() const { return handle_; }
+
+  private:
+    std::unique_lock<std::mutex> lock_;
+    cudnnHandle_t handle_ = nullptr;
+};
+
+/// That of a stream, for one call. Made at the first use of the stream, which a warm-up step before a capture does. A
+/// capture goes on undisturbed where a call loads a kernel.
 class StreamHandle {
   public:
     explicit StreamHandle(const KernelContext& context);
@@ -23,6 +35,7 @@ class StreamHandle {
   private:
     std::unique_lock<std::mutex> lock_;
     cudnnHandle_t handle_ = nullptr;
+    cuda::Undisturbed undisturbed_;
 };
 
 }  // namespace heddle::cudnn

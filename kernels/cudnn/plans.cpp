@@ -39,7 +39,8 @@ Planned make_plan(int ordinal, const std::function<void(Graph&)>& describe, DTyp
     const cuda::Current current(ordinal);
     const cuda::Undisturbed undisturbed;  // kernels are loaded while a graph may be being captured
     try {
-        result.plan = graph.plan({planning_handle(ordinal), nullptr, compute_capability(ordinal)}, result.why);
+        const PlanningHandle handle(ordinal);
+        result.plan = graph.plan({handle.get(), nullptr, compute_capability(ordinal)}, result.why);
     } catch (const Error& error) {
         result.why = error.what();
     }

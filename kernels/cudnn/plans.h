@@ -25,7 +25,7 @@ struct Planned {
 };
 
 /// The plans of one operation. They stay for good, and so must this: captured graphs replay their kernels. Thread-safe;
-/// several plans can be made at a time.
+/// plans for one GPU are made one after the other.
 class Plans {
   public:
     /// The plan of a case, of the dtype of `result` and for the GPU that it lies on: `describe` is asked the first

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "layers/containers.h"
 #include "support.h"
 

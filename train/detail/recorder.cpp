@@ -22,6 +22,13 @@ StepRecorder::Key key_of(const StepBatch& batch, const NamedTensors& tensors,
     return key;
 }
 
+void advance(const Tensor& offset, std::uint64_t numbers) {
+    const View view = ops::view(offset);
+    ops::run(kernels::scalar_binary(),
+             {.op = kernels::BinaryOp::add, .scalar = static_cast<double>(numbers), .x = view, .y = view}, {&offset},
+             {&offset});
+}
+
 }  // namespace
 
 StepRecorder::StepRecorder(Device device, bool capture, std::string what)
@@ -57,6 +64,7 @@ bool StepRecorder::try_capture(Recording& recording, const StepBatch& batch,
     if (!offset_.defined()) {
         offset_ = Tensor::zeros(Shape{1}, {DType::i64, device_});
         offset_now_ = 0;
+        advance(offset_, 0);  // no eager step does this, and a kernel's first launch, which may load it, belongs there
     }
     const auto place = [this](const Tensor& like) {
         return like.defined() ? Tensor::empty(like.shape(), {like.dtype(), device_}) : Tensor();
@@ -68,14 +76,7 @@ bool StepRecorder::try_capture(Recording& recording, const StepBatch& batch,
             const DeviceOffset offsets(static_cast<const std::uint64_t*>(offset_.raw()));
             step(batch.resident ? batch.make() : recording.batch);
             recording.offsets_taken = offsets.taken();
-            if (recording.offsets_taken == 0) return;
-            const View offset = ops::view(offset_);
-            ops::run(kernels::scalar_binary(),
-                     {.op = kernels::BinaryOp::add,
-                      .scalar = static_cast<double>(recording.offsets_taken),
-                      .x = offset,
-                      .y = offset},
-                     {&offset_}, {&offset_});
+            if (recording.offsets_taken > 0) advance(offset_, recording.offsets_taken);
         });
     } catch (const Error& error) {
         capture_ = false;

@@ -138,18 +138,17 @@ class KeptTile {
     __device__ KeptTile(const Dropout& dropout, const TilePlace& place, int heads, void* memory)
         : dropout_(dropout),
           head_(static_cast<unsigned>(place.batch * heads + place.head)),
-          kept_(static_cast<std::uint8_t*>(memory)) {
-        if constexpr (Dropout::drops) offset_ = dropout.offset();
-    }
+          kept_(static_cast<std::uint8_t*>(memory)) {}
 
     /// For the tile that begins at a query and a key, multiples of 64. By all threads; `keeps` needs a barrier behind.
     __device__ void draw(int first_query, int first_key) const {
         if constexpr (Dropout::drops) {
+            const std::uint64_t offset = dropout_.offset();
             for (unsigned i = threadIdx.x + threadIdx.y * tile_side; i < bytes; i += tile_threads) {
                 const unsigned pair = i / 16, column = i % 16;
                 const unsigned query = static_cast<unsigned>(first_query) + pair / 8 * 16 + pair % 8,
                                key = static_cast<unsigned>(first_key) + column / 8 * 32 + column % 8;
-                const Philox::Block bits = dropout_.bits(offset_, dropout_.row(head_, query), dropout_.column(key));
+                const Philox::Block bits = dropout_.bits(offset, dropout_.row(head_, query), dropout_.column(key));
                 unsigned kept = 0;
                 HEDDLE_UNROLL
                 for (int m = 0; m < 4; ++m)
@@ -170,7 +169,6 @@ class KeptTile {
     const Dropout& dropout_;
     unsigned head_;
     std::uint8_t* kept_;
-    std::uint64_t offset_ = 0;
 };
 
 /// sums[i][n] += op(weights) rows: the thread has the rows y + 16 i of the result and its columns x + 16 n.

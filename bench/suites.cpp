@@ -145,16 +145,18 @@ Suite lstm() {
 Suite attention() {
     Suite s{"attention", "heads of transformers of several sizes", {}};
     const auto add = [&](const char* name, std::int64_t batch, std::int64_t length, std::int64_t heads,
-                         std::int64_t size, std::int64_t causal) {
-        const Numbers dims{{"batch", batch}, {"queries", length}, {"keys", length},
-                           {"heads", heads}, {"size", size},      {"causal", causal}};
+                         std::int64_t size, std::int64_t causal, std::int64_t dropout = 0) {
+        const Numbers dims{{"batch", batch}, {"queries", length}, {"keys", length},    {"heads", heads},
+                           {"size", size},   {"causal", causal},  {"dropout", dropout}};
         s.cases.push_back({name, "attention_forward", dims});
         s.cases.push_back({name, "attention_backward", dims});
     };
     add("small encoder", 16, 128, 4, 32, 0);
     add("base encoder", 4, 512, 8, 64, 0);  // Vaswani et al. 2017
+    add("base encoder, dropout", 4, 512, 8, 64, 0, 10);
     add("base decoder", 4, 512, 8, 64, 1);
     add("gpt2", 1, 1024, 12, 64, 1);  // Radford et al. 2019
+    add("gpt2, dropout", 1, 1024, 12, 64, 1, 10);
     return s;
 }
 

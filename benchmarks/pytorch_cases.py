@@ -202,7 +202,7 @@ def recurrent(torch, make, d, direction):
 
 
 def attention(torch, make, d, direction):
-    batch, heads, size = d["batch"], d["heads"], d["size"]
+    batch, heads, size, rate = d["batch"], d["heads"], d["size"], d["dropout"] / 100
     gradients = direction == "backward"
     query = make.normal(batch, heads, d["queries"], size).requires_grad_(gradients)
     key, value = (make.normal(batch, heads, d["keys"], size).requires_grad_(gradients) for _ in range(2))
@@ -215,12 +215,14 @@ def attention(torch, make, d, direction):
         q, k, v = (operand.flatten(0, 1) for operand in (query, key, value))
         start = hidden if d["causal"] else query.new_zeros(1)
         scores = torch.baddbmm(start, q, k.transpose(1, 2), beta=int(d["causal"]), alpha=size**-0.5)
-        return torch.bmm(torch.softmax(scores, -1), v)
+        weights = torch.softmax(scores, -1)
+        return torch.bmm(torch.dropout(weights, rate, True) if rate else weights, v)
 
     def fused():
+        product = functools.partial(torch.nn.functional.scaled_dot_product_attention, query, key, value, dropout_p=rate)
         if d["causal"] and d["queries"] == d["keys"]:
-            return torch.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
-        return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=hidden)
+            return product(is_causal=True)
+        return product(attn_mask=hidden)
 
     forward = fused if hasattr(torch.nn.functional, "scaled_dot_product_attention") else explicit
     if direction == "forward":

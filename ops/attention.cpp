@@ -8,6 +8,7 @@
 #include "ops/autograd/grad_mode.h"
 #include "ops/autograd/node.h"
 #include "ops/copy.h"
+#include "ops/detail/random_state.h"
 #include "ops/detail/run.h"
 #include "ops/detail/scope.h"
 #include "ops/elementwise.h"
@@ -15,8 +16,8 @@
 #include "ops/random.h"
 #include "ops/softmax.h"
 
-// Attention is computed by a kernel that stores no scores, or, if the weights are wanted or dropout is applied to them,
-// by matrix products and a softmax, which store batch * heads * queries * keys scores.
+// Attention is computed by a kernel that stores no scores, or, if the weights are wanted, by matrix products and a
+// softmax, which store batch * heads * queries * keys scores.
 namespace heddle::ops {
 namespace {
 
@@ -38,6 +39,7 @@ void check_operands(const Tensor& query, const Tensor& key, const Tensor& value,
     require(!options.mask.defined() ||
                 (options.mask.dtype() == DType::boolean && options.mask.shape() == Shape{key.size(0), key.size(1)}),
             op, "expected a boolean mask [{}, {}], got {}", key.size(0), key.size(1), options.mask);
+    require(options.dropout >= 0 && options.dropout < 1, op, "dropout of {} is outside 0 .. 1", options.dropout);
 }
 
 /// Boolean, of a shape that broadcasts to [batch, heads, queries, keys]; undefined where every pair counts.
@@ -55,8 +57,10 @@ Tensor allowed_pairs(std::int64_t queries, std::int64_t keys, const AttentionOpt
 }
 
 /// By the kernels of `kernels/attention/`.
-Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask, bool causal,
-             float scale) {
+Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask, bool causal, float scale,
+             float rate) {
+    kernels::AttentionDropout dropout{.rate = rate};
+    if (rate > 0) dropout.state = take_random_state(default_generator(), query.device());
     const Shape& q = query.shape();
     Tensor output = Tensor::empty(Shape{q[0], q[1], q[2], value.size(3)}, query.options());
     const Tensor log_sums = Tensor::empty(Shape{q[0], q[2], q[1]}, {wide(query.dtype()), query.device()});
@@ -67,6 +71,7 @@ Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value, const 
          .mask = view(mask),
          .causal = causal,
          .scale = scale,
+         .dropout = dropout,
          .output = view(output),
          .log_sums = view(log_sums)},
         {&query, &key, &value, &mask}, {&output, &log_sums});
@@ -74,7 +79,7 @@ Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value, const 
     autograd::record(
         "attention", {&query, &key, &value}, output,
         [query = Saved(query), key = Saved(key), value = Saved(value), mask = Saved(mask), output = Saved(output),
-         log_sums = Saved(log_sums), causal, scale](Gradients& g) {
+         log_sums = Saved(log_sums), causal, scale, dropout](Gradients& g) {
             const Tensor& doutput = g.dy();
             const auto like = [](const Tensor& x) { return Tensor::empty(x.shape(), x.options()); };
             Tensor dquery = like(query.get()), dkey = like(key.get()), dvalue = like(value.get());
@@ -85,6 +90,7 @@ Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value, const 
                  .mask = view(mask.get()),
                  .causal = causal,
                  .scale = scale,
+                 .dropout = dropout,
                  .output = view(output.get()),
                  .log_sums = view(log_sums.get()),
                  .doutput = view(doutput),
@@ -107,8 +113,9 @@ Attended attention(const Tensor& query, const Tensor& key, const Tensor& value, 
     const double scale = options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(query.size(3)));
     // The kernels for GPUs take heads of up to 128; wider ones go through products and a softmax.
     const bool fits = std::max(query.size(3), value.size(3)) <= 128 || query.device().kind == DeviceKind::cpu;
-    if (!options.weights && options.dropout == 0 && fits)
-        return {fused(query, key, value, options.mask, options.causal, static_cast<float>(scale)), Tensor()};
+    if (!options.weights && fits)
+        return {fused(query, key, value, options.mask, options.causal, static_cast<float>(scale), options.dropout),
+                Tensor()};
     const Tensor q = permute(query, {0, 2, 1, 3}) * scale, k = permute(key, {0, 2, 1, 3});
     Tensor scores = matmul(q, k, {.transpose_b = true});
     const Tensor allowed = allowed_pairs(query.size(1), key.size(1), options, query.device());

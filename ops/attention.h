@@ -8,10 +8,11 @@ struct AttentionOptions {
     bool causal = false;  ///< query i sees keys 0 .. i (counted so that the last query sees all keys)
     Tensor mask = {};     ///< boolean [batch, keys]: which keys count; undefined: all
     float scale = 0;      ///< of the scores; 0: 1 / sqrt(size)
-    float dropout = 0;    ///< the fraction of the weights that is dropped; give it in training alone
-    bool weights = true;  ///< whether `Attended::weights` is wanted. If not, and without dropout, the scores of all
-                          ///< pairs are never kept: memory grows with the length and not with its square
-                          ///< (on a GPU: for heads of up to 128)
+    float dropout = 0;    ///< the fraction of the weights that is dropped, the others being scaled up; give it in
+                          ///< training alone. It takes an offset of the default generator. Without `weights` it is
+                          ///< rounded to a multiple of 2^-16
+    bool weights = true;  ///< whether `Attended::weights` is wanted. If not, the scores of all pairs are never kept:
+                          ///< memory grows with the length and not with its square (on a GPU: for heads of up to 128)
 };
 
 struct Attended {

@@ -2,6 +2,7 @@
 
 #include "kernels/random/random.h"
 #include "ops/autograd/node.h"
+#include "ops/detail/random_state.h"
 #include "ops/detail/run.h"
 #include "ops/detail/scope.h"
 
@@ -11,21 +12,13 @@ namespace {
 using autograd::Gradients;
 using autograd::Saved;
 
-/// The stream of the next random operation on `device`.
-kernels::RandomState take(Generator& generator, Device device) {
-    DeviceOffset* captured = device.kind == DeviceKind::cpu ? nullptr : DeviceOffset::current();
-    if (!captured) return {.seed = generator.seed(), .offset = generator.next()};
-    check(&generator == &default_generator(), "a captured step can only draw from the default generator");
-    return {.seed = generator.seed(), .offset = captured->next(), .device_offset = captured->base()};
-}
-
 }  // namespace
 
 Tensor random_uniform(const Shape& shape, double low, double high, TensorOptions options, Generator& generator) {
     require(low <= high, "random_uniform", "expected low <= high, got {} and {}", low, high);
     Tensor y = Tensor::empty(shape, options);
-    run(kernels::random_uniform(), {.state = take(generator, y.device()), .low = low, .high = high, .y = view(y)}, {},
-        {&y});
+    run(kernels::random_uniform(),
+        {.state = take_random_state(generator, y.device()), .low = low, .high = high, .y = view(y)}, {}, {&y});
     return y;
 }
 
@@ -33,7 +26,8 @@ Tensor random_normal(const Shape& shape, double mean, double deviation, TensorOp
     require(deviation >= 0, "random_normal", "negative deviation {}", deviation);
     Tensor y = Tensor::empty(shape, options);
     run(kernels::random_normal(),
-        {.state = take(generator, y.device()), .mean = mean, .deviation = deviation, .y = view(y)}, {}, {&y});
+        {.state = take_random_state(generator, y.device()), .mean = mean, .deviation = deviation, .y = view(y)}, {},
+        {&y});
     return y;
 }
 
@@ -42,14 +36,15 @@ Tensor random_truncated_normal(const Shape& shape, double mean, double deviation
     require(deviation >= 0, "random_truncated_normal", "negative deviation {}", deviation);
     Tensor y = Tensor::empty(shape, options);
     run(kernels::random_truncated_normal(),
-        {.state = take(generator, y.device()), .mean = mean, .deviation = deviation, .y = view(y)}, {}, {&y});
+        {.state = take_random_state(generator, y.device()), .mean = mean, .deviation = deviation, .y = view(y)}, {},
+        {&y});
     return y;
 }
 
 Tensor random_permutation(std::int64_t count, Device device, Generator& generator) {
     require(count >= 0, "random_permutation", "negative count {}", count);
     Tensor y = Tensor::empty(Shape{count}, {DType::i64, device});
-    run(kernels::random_permutation(), {.state = take(generator, y.device()), .y = view(y)}, {}, {&y});
+    run(kernels::random_permutation(), {.state = take_random_state(generator, y.device()), .y = view(y)}, {}, {&y});
     return y;
 }
 
@@ -60,8 +55,12 @@ Tensor dropout(const Tensor& x, float rate, bool training, Generator& generator)
     Tensor y = Tensor::empty(x.shape(), x.options());
     const Tensor mask = Tensor::empty(x.shape(), {DType::u8, x.device()});
     run(kernels::dropout_forward(),
-        {.state = take(generator, x.device()), .rate = rate, .x = view(x), .y = view(y), .mask = view(mask)}, {&x},
-        {&y, &mask});
+        {.state = take_random_state(generator, x.device()),
+         .rate = rate,
+         .x = view(x),
+         .y = view(y),
+         .mask = view(mask)},
+        {&x}, {&y, &mask});
     if (autograd::wants_record({&x})) {
         autograd::record("dropout", {&x}, y, [rate, mask = Saved(mask)](Gradients& g) {
             Tensor dy = std::move(g.dy());

@@ -53,10 +53,10 @@ TURNED = "a transposition by way of shared memory: a warp moves lines of 64 to 2
 
 # {(file, kernel): (bytes of its widest loads, of its widest stores, why)}
 NARROW = {
-    ("kernels/attention/native_backward.cu", "key_gradients"): (4, 4, TILES),
-    ("kernels/attention/native_backward.cu", "query_gradients"): (4, 4, TILES),
+    ("kernels/attention/native_backward.cu", "key_gradients"): (8, 4, TILES),
+    ("kernels/attention/native_backward.cu", "query_gradients"): (8, 4, TILES),
     ("kernels/attention/native_backward.cu", "row_products"): (16, 4, SUMS),
-    ("kernels/attention/native_forward.cu", "attend"): (4, 4, TILES),
+    ("kernels/attention/native_forward.cu", "attend"): (8, 4, TILES),
     ("kernels/attention/native_mma_backward.cu", "key_gradients_mma"): (16, 4, FRAGMENTS),
     ("kernels/attention/native_mma_backward.cu", "query_gradients_mma"): (16, 4, FRAGMENTS),
     ("kernels/attention/native_mma_backward.cu", "row_products"): (16, 4, SUMS),

@@ -3,6 +3,7 @@
 
 #include "core/check.h"
 #include "core/parallel.h"
+#include "kernels/attention/cpu_dropout.h"
 #include "kernels/attention/cpu_heads.h"
 #include "kernels/attention/implementations.h"
 #include "kernels/bf16_memory.h"
@@ -83,16 +84,29 @@ HEDDLE_SIMD_CLONES float softmax_row(float* scores, const std::uint8_t* mask, st
     return largest + std::log(sum);
 }
 
+HEDDLE_SIMD_CLONES void multiply_row(float* weights, const float* factors, std::int64_t count) {
+#pragma GCC ivdep
+    for (std::int64_t k = 0; k < count; ++k) weights[k] *= factors[k];
+}
+
 /// Turns scores into weights p, and dp, the gradients of the weights, into those of the unscaled scores:
-/// p * (dp - through) * scale.
-HEDDLE_SIMD_CLONES void gradient_row(float* scores, float* dp, const std::uint8_t* mask, float log_sum, float through,
-                                     float scale, std::int64_t seen, std::int64_t count) {
+/// p * (dp - through) * scale. With dropout dp and, in the end, p are multiplied by keep(q, k).
+HEDDLE_SIMD_CLONES void gradient_row(float* scores, float* dp, const std::uint8_t* mask, const float* kept,
+                                     float log_sum, float through, float scale, std::int64_t seen, std::int64_t count) {
     for (std::int64_t k = 0; k < seen; ++k) scores[k] = vec::exp(scores[k] - log_sum);
     if (mask)
         for (std::int64_t k = 0; k < seen; ++k) scores[k] = mask[k] ? scores[k] : 0.0f;
     for (std::int64_t k = seen; k < count; ++k) scores[k] = 0;
+    if (kept) {
 #pragma GCC ivdep
-    for (std::int64_t k = 0; k < count; ++k) dp[k] = scores[k] * (dp[k] - through) * scale;
+        for (std::int64_t k = 0; k < count; ++k) {
+            dp[k] = scores[k] * (dp[k] * kept[k] - through) * scale;
+            scores[k] *= kept[k];
+        }
+    } else {
+#pragma GCC ivdep
+        for (std::int64_t k = 0; k < count; ++k) dp[k] = scores[k] * (dp[k] - through) * scale;
+    }
 }
 
 HEDDLE_SIMD_CLONES float dot(const float* a, const float* b, std::int64_t size) {
@@ -107,17 +121,23 @@ void clear(const Matrix& matrix, std::int64_t rows, std::int64_t size) {
 std::size_t block_floats(const AttentionExtents& e) {
     return static_cast<std::size_t>(std::min(block_queries, e.queries) * e.keys + 15) / 16 * 16;
 }
+/// For factors of dropout.
+std::size_t kept_floats(const AttentionDropout& dropout, const AttentionExtents& e) {
+    return WeightDropout::wanted(dropout) ? static_cast<std::size_t>(2 * whole_kept_keys(e.keys)) : 0;
+}
 
-/// Floats of scratch of one head: its blocks' matrices of scores, and the wide copies.
+/// Floats of scratch of one head: its blocks' matrices of scores, factors of dropout, and the wide copies.
 std::size_t head_floats(const AttentionForward& args) {
     const AttentionExtents e(args);
     const std::int64_t copies = (e.queries + e.keys) * (e.size + e.value_size);
-    return block_floats(e) + (args.query.dtype == DType::f32 ? 0 : static_cast<std::size_t>(copies));
+    return block_floats(e) + kept_floats(args.dropout, e) +
+           (args.query.dtype == DType::f32 ? 0 : static_cast<std::size_t>(copies));
 }
 std::size_t head_floats(const AttentionBackward& args) {
     const AttentionExtents e(args);
     const std::int64_t copies = 2 * (e.queries + e.keys) * (e.size + e.value_size);
-    return 2 * block_floats(e) + (args.query.dtype == DType::f32 ? 0 : static_cast<std::size_t>(copies));
+    return 2 * block_floats(e) + kept_floats(args.dropout, e) +
+           (args.query.dtype == DType::f32 ? 0 : static_cast<std::size_t>(copies));
 }
 
 template <class Args>
@@ -138,7 +158,8 @@ void forward_in(const AttentionForward& args, KernelContext& context) {
     const AttentionExtents e(args);
     for_heads(e, head_floats(args), context, [&](std::int64_t task, float* scratch) {
         const onednn::ThreadScope scope;
-        WideHeads heads(scratch + block_floats(e));
+        float* const kept = scratch + block_floats(e);
+        WideHeads heads(kept + kept_floats(args.dropout, e));
         const Head<T> result(args.output, task);
         const Matrix query = heads.read(Head<T>(args.query, task)), key = heads.read(Head<T>(args.key, task)),
                      value = heads.read(Head<T>(args.value, task)), output = heads.write(result);
@@ -148,9 +169,12 @@ void forward_in(const AttentionForward& args, KernelContext& context) {
             const Matrix scores{scratch, std::max<std::int64_t>(block.keys, 1)};
             if (block.keys > 0)
                 multiply(false, true, block.queries, block.keys, e.size, args.scale, query.from(q), key, false, scores);
-            for (std::int64_t i = 0; i < block.queries; ++i)
+            const auto to_weights = [&](std::int64_t i, const float* factors) {
                 args.log_sums.as<float>()[task * e.queries + q + i] =
                     softmax_row(scores.from(i).data, mask, e.seen_by(q + i), block.keys);
+                if (factors) multiply_row(scores.from(i).data, factors, e.seen_by(q + i));
+            };
+            for_each_kept_row(args.dropout, e.queries, task, q, block.queries, 0, block.keys, kept, to_weights);
             if (block.keys > 0)
                 multiply(false, false, block.queries, e.value_size, block.keys, 1, scores, value, false,
                          output.from(q));
@@ -170,7 +194,8 @@ void backward_in(const AttentionBackward& args, KernelContext& context) {
     const AttentionExtents e(args);
     for_heads(e, head_floats(args), context, [&](std::int64_t task, float* scratch) {
         const onednn::ThreadScope scope;
-        WideHeads heads(scratch + 2 * block_floats(e));
+        float* const kept = scratch + 2 * block_floats(e);
+        WideHeads heads(kept + kept_floats(args.dropout, e));
         const Head<T> query_result(args.dquery, task), key_result(args.dkey, task), value_result(args.dvalue, task);
         const Matrix query = heads.read(Head<T>(args.query, task)), key = heads.read(Head<T>(args.key, task)),
                      value = heads.read(Head<T>(args.value, task)), output = heads.read(Head<T>(args.output, task)),
@@ -188,10 +213,13 @@ void backward_in(const AttentionBackward& args, KernelContext& context) {
             const Matrix p{scratch, block.keys}, g{scratch + block_floats(e), block.keys};
             multiply(false, true, block.queries, block.keys, e.size, args.scale, query.from(q), key, false, p);
             multiply(false, true, block.queries, block.keys, e.value_size, 1, doutput.from(q), value, false, g);
-            for (std::int64_t i = 0; i < block.queries; ++i)
-                gradient_row(p.from(i).data, g.from(i).data, mask, args.log_sums.as<float>()[task * e.queries + q + i],
+            const auto to_gradients = [&](std::int64_t i, const float* factors) {
+                gradient_row(p.from(i).data, g.from(i).data, mask, factors,
+                             args.log_sums.as<float>()[task * e.queries + q + i],
                              dot(doutput.from(q + i).data, output.from(q + i).data, e.value_size), args.scale,
                              e.seen_by(q + i), block.keys);
+            };
+            for_each_kept_row(args.dropout, e.queries, task, q, block.queries, 0, block.keys, kept, to_gradients);
             multiply(false, false, block.queries, e.size, block.keys, 1, g, key, false, dquery.from(q));
             multiply(true, false, block.keys, e.size, block.queries, 1, g, query.from(q), true, dkey);
             multiply(true, false, block.keys, e.value_size, block.queries, 1, p, doutput.from(q), true, dvalue);

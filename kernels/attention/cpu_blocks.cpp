@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "core/parallel.h"
+#include "kernels/attention/cpu_dropout.h"
 #include "kernels/attention/cpu_heads.h"
 #include "kernels/attention/implementations.h"
 #include "kernels/dispatch.h"
@@ -46,25 +47,32 @@ HEDDLE_SIMD_CLONES void multiply(const Left& l, const Right& right, bool accumul
     });
 }
 
+template <bool masked, bool drops>
+[[gnu::always_inline]] inline void gradients_of(float* scores, float* dp, const std::uint8_t* mask, const float* kept,
+                                                float log_sum, float through, float scale, std::int64_t seen) {
+#pragma GCC ivdep
+    for (std::int64_t k = 0; k < seen; ++k) {
+        const float weight = vec::exp(scores[k] * scale - log_sum), p = !masked || mask[k] ? weight : 0.0f;
+        const float factor = drops ? kept[k] : 1.0f;
+        scores[k] = p * factor;
+        dp[k] = p * (dp[k] * factor - through) * scale;
+    }
+}
+
 /// Scores before their scale become weights p, and dp, the gradients of the weights, those of these scores:
-/// p * (dp - through) * scale. Only the first `seen` count, and of them those that the mask names; the others of the
-/// `count` get 0.
-HEDDLE_SIMD_CLONES void gradient_row(float* scores, float* dp, const std::uint8_t* mask, float log_sum, float through,
-                                     float scale, std::int64_t seen, std::int64_t count) {
-    if (mask) {
-#pragma GCC ivdep
-        for (std::int64_t k = 0; k < seen; ++k) {
-            const float weight = vec::exp(scores[k] * scale - log_sum), p = mask[k] ? weight : 0.0f;
-            scores[k] = p;
-            dp[k] = p * (dp[k] - through) * scale;
-        }
+/// p * (dp - through) * scale. With dropout dp and, in the end, p are multiplied by keep(q, k). Only the first `seen`
+/// count, and of them those that the mask names; the others of the `count` get 0.
+HEDDLE_SIMD_CLONES void gradient_row(float* scores, float* dp, const std::uint8_t* mask, const float* kept,
+                                     float log_sum, float through, float scale, std::int64_t seen, std::int64_t count) {
+    if (kept) {
+        if (mask)
+            gradients_of<true, true>(scores, dp, mask, kept, log_sum, through, scale, seen);
+        else
+            gradients_of<false, true>(scores, dp, mask, kept, log_sum, through, scale, seen);
+    } else if (mask) {
+        gradients_of<true, false>(scores, dp, mask, kept, log_sum, through, scale, seen);
     } else {
-#pragma GCC ivdep
-        for (std::int64_t k = 0; k < seen; ++k) {
-            const float p = vec::exp(scores[k] * scale - log_sum);
-            scores[k] = p;
-            dp[k] = p * (dp[k] - through) * scale;
-        }
+        gradients_of<false, false>(scores, dp, mask, kept, log_sum, through, scale, seen);
     }
     for (std::int64_t k = seen; k < count; ++k) scores[k] = dp[k] = 0;
 }
@@ -86,8 +94,9 @@ struct Scratch {
     float *key_columns, *value_columns;  ///< their transposes in panels
     float *weights, *gradients;          ///< [block of queries, keys]
     float* row;                          ///< bf16: a wide row
+    float* kept;                         ///< factors of dropout
 
-    Scratch(const AttentionExtents& e, float* memory)
+    Scratch(const AttentionBackward& args, const AttentionExtents& e, float* memory)
         : size(whole_vectors(e.size)),
           value_size(whole_vectors(e.value_size)),
           keys((std::min(block_keys, e.keys) + panel - 1) / panel * panel),
@@ -109,6 +118,7 @@ struct Scratch {
         weights = take(block_queries * step);
         gradients = take(block_queries * step);
         row = take(std::max(size, value_size));
+        kept = take(WeightDropout::wanted(args.dropout) ? 2 * whole_kept_keys(keys) : 0);
     }
 };
 
@@ -184,10 +194,12 @@ struct Gradients {
         multiply({doutput, s.value_size, 1}, {s.value_columns, panel, panel * e.value_size}, false, s.gradients, s.step,
                  queries, columns, e.value_size);
         const std::uint8_t* const mask = mask_of(args.mask, task / e.heads);
-        for (std::int64_t i = 0; i < queries; ++i)
-            gradient_row(s.weights + i * s.step, s.gradients + i * s.step, mask ? mask + first : nullptr,
+        const auto to_gradients = [&](std::int64_t i, const float* factors) {
+            gradient_row(s.weights + i * s.step, s.gradients + i * s.step, mask ? mask + first : nullptr, factors,
                          args.log_sums.as<float>()[task * e.queries + q + i], s.through[q + i], args.scale,
                          std::clamp<std::int64_t>(e.seen_by(q + i) - first, 0, keys), columns);
+        };
+        for_each_kept_row(args.dropout, e.queries, task, q, queries, first, keys, s.kept, to_gradients);
         multiply({s.gradients, s.step, 1}, {s.key, s.size, panel}, true, dquery, s.size, queries, s.size, keys);
         multiply({s.gradients, 1, s.step}, {query, s.size, panel}, true, s.dkey, s.size, keys, s.size, queries);
         multiply({s.weights, 1, s.step}, {doutput, s.value_size, panel}, true, s.dvalue, s.value_size, keys,
@@ -197,14 +209,14 @@ struct Gradients {
 
 std::size_t workspace(const AttentionBackward& args) {
     const AttentionExtents e(args);
-    return heads_workspace_bytes(e, Scratch(e, nullptr).floats);
+    return heads_workspace_bytes(e, Scratch(args, e, nullptr).floats);
 }
 
 void backward(const AttentionBackward& args, KernelContext& context) {
     const AttentionExtents e(args);
     with_f32_or_bf16(args.query.dtype, [&](auto zero) {
-        for_heads(e, Scratch(e, nullptr).floats, context, [&](std::int64_t task, float* scratch) {
-            Gradients<decltype(zero)>{args, e, task, Scratch(e, scratch)}.run();
+        for_heads(e, Scratch(args, e, nullptr).floats, context, [&](std::int64_t task, float* scratch) {
+            Gradients<decltype(zero)>{args, e, task, Scratch(args, e, scratch)}.run();
         });
     });
 }

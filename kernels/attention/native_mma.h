@@ -253,6 +253,79 @@ __device__ inline void hide_keys(const AttentionOperands<T>& in, const TilePlace
     }
 }
 
+/// Which weights of the lane dropout keeps. The stream's offset is read anew for each tile: kept, it would cost
+/// registers that some kernels do not have.
+template <class Tile, class Dropout>
+class LaneDropout {
+  public:
+    __device__ LaneDropout(const Dropout& dropout, const TilePlace& place, int heads)
+        : dropout_(dropout), place_(place), head_(static_cast<unsigned>(place.batch * heads + place.head)) {}
+
+    /// Calls body(i, part, j, e, keep) for all elements of the products of kept queries with the keys from `first_key`
+    /// on, a multiple of 32. Without dropout: in the order of `for_each_element`.
+    template <class Body>
+    __device__ void for_each_of_queries(int first_key, const Body& body) const {
+        if constexpr (Dropout::drops) {
+            static_assert(Tile::columns % 32 == 0);
+            const std::uint64_t offset = dropout_.offset();
+            HEDDLE_UNROLL
+            for (int i = 0; i < Tile::row_blocks; ++i) {
+                const unsigned row = dropout_.row(head_, static_cast<unsigned>(place_.first + lane_.row(i, 0)));
+                HEDDLE_UNROLL
+                for (int j = 0; j < Tile::columns / 8; j += 4) {
+                    HEDDLE_UNROLL
+                    for (int e = 0; e < 2; ++e) {
+                        const auto key = static_cast<unsigned>(first_key + lane_.column(j) + e);
+                        const Philox::Block bits = dropout_.bits(offset, row, dropout_.column(key));
+                        HEDDLE_UNROLL
+                        for (int m = 0; m < 4; ++m) {
+                            body(i, 0, j + m, e, dropout_.keeps(bits.word[m], false));
+                            body(i, 1, j + m, e, dropout_.keeps(bits.word[m], true));
+                        }
+                    }
+                }
+            }
+        } else {
+            for_each_element<Tile, Tile::columns / 8>(
+                [&](int i, int part, int j, int e) { body(i, part, j, e, true); });
+        }
+    }
+
+    /// The same for the products of kept keys with the queries from `first_query` on, a multiple of 16. (With one block
+    /// of rows a lane has half of the keys of a Philox block.)
+    template <class Body>
+    __device__ void for_each_of_keys(int first_query, const Body& body) const {
+        static_assert(Dropout::drops && Tile::columns % 16 == 0 && Tile::row_blocks <= 2);
+        const std::uint64_t offset = dropout_.offset();
+        const unsigned column = dropout_.column(static_cast<unsigned>(place_.first + lane_.row(0, 0)));
+        const bool second_half = lane_.first_row % 32 != 0;
+        HEDDLE_UNROLL
+        for (int j = 0; j < Tile::columns / 8; j += 2) {
+            HEDDLE_UNROLL
+            for (int e = 0; e < 2; ++e) {
+                const auto query = static_cast<unsigned>(first_query + lane_.column(j) + e);
+                const Philox::Block bits = dropout_.bits(offset, dropout_.row(head_, query), column);
+                HEDDLE_UNROLL
+                for (int i = 0; i < Tile::row_blocks; ++i) {
+                    HEDDLE_UNROLL
+                    for (int part = 0; part < 2; ++part) {
+                        const std::uint32_t word =
+                            Tile::row_blocks == 1 && second_half ? bits.word[2 + part] : bits.word[2 * i + part];
+                        body(i, part, j, e, dropout_.keeps(word, false));
+                        body(i, part, j + 1, e, dropout_.keeps(word, true));
+                    }
+                }
+            }
+        }
+    }
+
+  private:
+    const Dropout& dropout_;
+    const TilePlace& place_;
+    LanePlace<Tile> lane_;
+    unsigned head_;
+};
+
 /// Calls body(T{}) with T = __half or __nv_bfloat16.
 template <class Body>
 void with_half(DType dtype, const Body& body) {

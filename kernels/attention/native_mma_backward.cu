@@ -31,16 +31,17 @@ constexpr std::size_t shared_bytes = (2 * Tile::kept_elements + 4 * Tile::walked
 template <class Tile>
 constexpr std::size_t column_bytes = 4 * Tile::columns * sizeof(float);
 
-template <class T, class Tile>
+template <class T, class Tile, class Dropout>
 __global__ void __launch_bounds__(Tile::threads)
     query_gradients_mma(const __grid_constant__ AttentionOperands<T> in, const __grid_constant__ Gradients<T> given,
-                        T* dquery, unsigned tiles) {
+                        T* dquery, unsigned tiles, const __grid_constant__ Dropout dropout) {
     HEDDLE_SHARED_DYNAMIC(T, shared);
     T* const queries = shared;
     T* const doutputs = queries + Tile::kept_elements;
     T* const walked = doutputs + Tile::kept_elements;  // keys and values of two tiles
     const TilePlace place = place_of_queries<Tile>(in, tiles);
     const LanePlace<Tile> lane;
+    const LaneDropout<Tile, Dropout> kept(dropout, place, in.heads);
     const KeyWalk<Tile, T> walk{in, place, walked};
     if (walk.seen > 0) {
         copy_rows<Tile, Tile::rows>(in.query, place, in.queries, in.heads, in.size, place.first, queries);
@@ -71,9 +72,9 @@ __global__ void __launch_bounds__(Tile::threads)
             p = exp2f(p * scale - log_sum[i][part]);
         });
         hide_keys<Tile>(in, place, first_key, 0, weight);
-        for_each_element<Tile, Tile::columns / 8>([&](int i, int part, int j, int e) {
+        kept.for_each_of_queries(first_key, [&](int i, int part, int j, int e, bool keep) {
             float& g = gradient[i][j][2 * part + e];
-            g = weight[i][j][2 * part + e] * (g - through[i][part]);
+            g = weight[i][j][2 * part + e] * ((keep ? g * dropout.factor : 0.0f) - through[i][part]);
         });
         add_weighted<Tile>(gradient, keys, sums);
     });
@@ -108,10 +109,10 @@ __device__ inline void hide_queries(const AttentionOperands<T>& in, const TilePl
     }
 }
 
-template <class T, class Tile>
+template <class T, class Tile, class Dropout>
 __global__ void __launch_bounds__(Tile::threads)
     key_gradients_mma(const __grid_constant__ AttentionOperands<T> in, const __grid_constant__ Gradients<T> given,
-                      T* dkey, T* dvalue, unsigned tiles) {
+                      T* dkey, T* dvalue, unsigned tiles, const __grid_constant__ Dropout dropout) {
     HEDDLE_SHARED_DYNAMIC(T, shared);
     T* const keys = shared;
     T* const values = keys + Tile::kept_elements;
@@ -158,21 +159,33 @@ __global__ void __launch_bounds__(Tile::threads)
         const float* const through = log_sums + Tile::columns;
         typename Tile::Products weight, gradient;
         multiply_kept<Tile>(keys, queries, weight);
-        multiply_kept<Tile>(values, doutputs, gradient);
+        if constexpr (!Dropout::drops) multiply_kept<Tile>(values, doutputs, gradient);
         for_each_element<Tile, Tile::columns / 8>([&](int i, int part, int j, int e) {
             float& p = weight[i][j][2 * part + e];
             p = exp2f(p * scale - log_sums[lane.column(j) + e] * log2_of_e);
         });
         hide_queries<Tile>(in, place, first, weight);
+        // Random bits are drawn while no other product takes registers; until it is there, a dropped weight is
+        // negative.
+        if constexpr (Dropout::drops) {
+            const LaneDropout<Tile, Dropout> kept(dropout, place, in.heads);
+            kept.for_each_of_keys(first, [&](int i, int part, int j, int e, bool keep) {
+                float& p = weight[i][j][2 * part + e];
+                p = keep ? p : -p;
+            });
+            multiply_kept<Tile>(values, doutputs, gradient);
+        }
         for_each_element<Tile, Tile::columns / 8>([&](int i, int part, int j, int e) {
-            float& g = gradient[i][j][2 * part + e];
-            g = weight[i][j][2 * part + e] * (g - through[lane.column(j) + e]);
+            float &g = gradient[i][j][2 * part + e], &p = weight[i][j][2 * part + e];
+            const bool dropped = Dropout::drops && p < 0;
+            g = (dropped ? -p : p) * ((dropped ? 0.0f : g * dropout.factor) - through[lane.column(j) + e]);
+            if (dropped) p = 0;
         });
         add_weighted<Tile>(weight, doutputs, of_value);
         add_weighted<Tile>(gradient, queries, of_key);
     }
     store_rows<Tile>(of_key, in.scale, dkey, place, in.keys, in.heads, in.size);
-    store_rows<Tile>(of_value, 1, dvalue, place, in.keys, in.heads, in.value_size);
+    store_rows<Tile>(of_value, dropout.factor, dvalue, place, in.keys, in.heads, in.value_size);
 }
 
 Support supports(const AttentionBackward& args) {
@@ -186,15 +199,18 @@ void run_of(const AttentionBackward& args, KernelContext& context) {
     const AttentionOperands<T> in(args, e);
     const Gradients<T> given = given_gradients<T>(args, context);
     const auto grid = [&](unsigned tiles) { return dim3(static_cast<unsigned>(e.batch * e.heads * tiles)); };
-    with_width(e, [&](auto width) {
-        using Queries = QueryTile<width.value>;
-        using Keys = KeyTile<width.value>;
-        const unsigned query_tiles = tiles_of(e.queries, Queries::rows), key_tiles = tiles_of(e.keys, Keys::rows);
-        launch(key_gradients_mma<T, Keys>, grid(key_tiles), dim3(Keys::threads),
-               shared_bytes<T, Keys> + column_bytes<Keys>, context, in, given, args.dkey.as<T>(), args.dvalue.as<T>(),
-               key_tiles);
-        launch(query_gradients_mma<T, Queries>, grid(query_tiles), dim3(Queries::threads), shared_bytes<T, Queries>,
-               context, in, given, args.dquery.as<T>(), query_tiles);
+    with_dropout(args.dropout, e, [&](const auto& dropout) {
+        using Dropout = std::decay_t<decltype(dropout)>;
+        with_width(e, [&](auto width) {
+            using Queries = QueryTile<width.value>;
+            using Keys = KeyTile<width.value>;
+            const unsigned query_tiles = tiles_of(e.queries, Queries::rows), key_tiles = tiles_of(e.keys, Keys::rows);
+            launch(key_gradients_mma<T, Keys, Dropout>, grid(key_tiles), dim3(Keys::threads),
+                   shared_bytes<T, Keys> + column_bytes<Keys>, context, in, given, args.dkey.as<T>(),
+                   args.dvalue.as<T>(), key_tiles, dropout);
+            launch(query_gradients_mma<T, Queries, Dropout>, grid(query_tiles), dim3(Queries::threads),
+                   shared_bytes<T, Queries>, context, in, given, args.dquery.as<T>(), query_tiles, dropout);
+        });
     });
 }
 

@@ -51,14 +51,16 @@ __device__ inline void to_weights(typename Tile::Products& scores, float (&large
         [&](int i, int part, int n, int e) { sums[i][n][2 * part + e] *= rescale[i][part]; });
 }
 
-template <class T, class Tile>
+template <class T, class Tile, class Dropout>
 __global__ void __launch_bounds__(Tile::threads)
-    attend_mma(const __grid_constant__ AttentionOperands<T> in, T* output, float* log_sums, unsigned tiles) {
+    attend_mma(const __grid_constant__ AttentionOperands<T> in, T* output, float* log_sums, unsigned tiles,
+               const __grid_constant__ Dropout dropout) {
     HEDDLE_SHARED_DYNAMIC(T, shared);
     T* const queries = shared;
     T* const walked = shared + Tile::kept_elements;  // keys and values of two tiles
     const TilePlace place = place_of_queries<Tile>(in, tiles);
     const LanePlace<Tile> lane;
+    const LaneDropout<Tile, Dropout> kept(dropout, place, in.heads);
     const KeyWalk<Tile, T> walk{in, place, walked};
     if (walk.seen > 0) {
         copy_rows<Tile, Tile::rows>(in.query, place, in.queries, in.heads, in.size, place.first, queries);
@@ -80,6 +82,9 @@ __global__ void __launch_bounds__(Tile::threads)
             [&](int i, int part, int j, int e) { scores[i][j][2 * part + e] *= scale; });
         hide_keys<Tile>(in, place, first_key, -INFINITY, scores);
         to_weights<Tile>(scores, largest, sum, sums);
+        kept.for_each_of_queries(first_key, [&](int i, int part, int j, int e, bool keep) {
+            if (!keep) scores[i][j][2 * part + e] = 0;
+        });
         add_weighted<Tile>(scores, keys + Tile::walked_elements, sums);
     });
 
@@ -87,7 +92,8 @@ __global__ void __launch_bounds__(Tile::threads)
     for (int i = 0; i < Tile::row_blocks; ++i) {
         HEDDLE_UNROLL
         for (int part = 0; part < 2; ++part) {
-            const float total = warp_reduce<4>(sum[i][part], Sum{}), factor = total == 0 ? 0.0f : 1 / total;
+            const float total = warp_reduce<4>(sum[i][part], Sum{}),
+                        factor = total == 0 ? 0.0f : dropout.factor / total;
             HEDDLE_UNROLL
             for (int n = 0; n < Tile::width / 8; ++n) {
                 sums[i][n][2 * part] *= factor;
@@ -110,12 +116,15 @@ void run(const AttentionForward& args, KernelContext& context) {
     const AttentionExtents e(args);
     with_half(args.query.dtype, [&](auto zero) {
         using T = decltype(zero);
-        with_width(e, [&](auto width) {
-            using Tile = ForwardTile<width.value>;
-            const unsigned tiles = tiles_of(e.queries, Tile::rows);
-            launch(attend_mma<T, Tile>, dim3(static_cast<unsigned>(e.batch * e.heads * tiles)), dim3(Tile::threads),
-                   shared_bytes<T, Tile>, context, AttentionOperands<T>(args, e), args.output.as<T>(),
-                   args.log_sums.as<float>(), tiles);
+        with_dropout(args.dropout, e, [&](const auto& dropout) {
+            using Dropout = std::decay_t<decltype(dropout)>;
+            with_width(e, [&](auto width) {
+                using Tile = ForwardTile<width.value>;
+                const unsigned tiles = tiles_of(e.queries, Tile::rows);
+                launch(attend_mma<T, Tile, Dropout>, dim3(static_cast<unsigned>(e.batch * e.heads * tiles)),
+                       dim3(Tile::threads), shared_bytes<T, Tile>, context, AttentionOperands<T>(args, e),
+                       args.output.as<T>(), args.log_sums.as<float>(), tiles, dropout);
+            });
         });
     });
 }

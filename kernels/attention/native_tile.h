@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "kernels/attention/dropout.h"
 #include "kernels/attention/extents.h"
 #include "kernels/simt/native.h"
 
@@ -127,6 +128,49 @@ __device__ inline void store_weights(const float (&weights)[per_thread][per_thre
     }
 }
 
+/// Which weights of a tile, 64 queries by 64 keys, dropout keeps: a byte of shared memory for each Philox block, with
+/// bits for the block's four keys of its first query, then of its second one.
+template <class Dropout>
+class KeptTile {
+  public:
+    static constexpr int bytes = Dropout::drops ? tile_rows * tile_rows / 8 : 0;
+
+    __device__ KeptTile(const Dropout& dropout, const TilePlace& place, int heads, void* memory)
+        : dropout_(dropout),
+          head_(static_cast<unsigned>(place.batch * heads + place.head)),
+          kept_(static_cast<std::uint8_t*>(memory)) {}
+
+    /// For the tile that begins at a query and a key, multiples of 64. By all threads; `keeps` needs a barrier behind.
+    __device__ void draw(int first_query, int first_key) const {
+        if constexpr (Dropout::drops) {
+            const std::uint64_t offset = dropout_.offset();
+            for (unsigned i = threadIdx.x + threadIdx.y * tile_side; i < bytes; i += tile_threads) {
+                const unsigned pair = i / 16, column = i % 16;
+                const unsigned query = static_cast<unsigned>(first_query) + pair / 8 * 16 + pair % 8,
+                               key = static_cast<unsigned>(first_key) + column / 8 * 32 + column % 8;
+                const Philox::Block bits = dropout_.bits(offset, dropout_.row(head_, query), dropout_.column(key));
+                unsigned kept = 0;
+                HEDDLE_UNROLL
+                for (int m = 0; m < 4; ++m)
+                    kept |= static_cast<unsigned>(dropout_.keeps(bits.word[m], false)) << m |
+                            static_cast<unsigned>(dropout_.keeps(bits.word[m], true)) << (4 + m);
+                kept_[i] = static_cast<std::uint8_t>(kept);
+            }
+        }
+    }
+    __device__ bool keeps(int tile_row, int tile_column) const {
+        if constexpr (!Dropout::drops) return true;
+        const auto row = static_cast<unsigned>(tile_row), column = static_cast<unsigned>(tile_column);
+        const unsigned block = (row / 16 * 8 + row % 8) * 16 + column / 32 * 8 + column % 8;
+        return (kept_[block] >> (row / 8 % 2 * 4 + column / 8 % 4) & 1) != 0;
+    }
+
+  private:
+    const Dropout& dropout_;
+    unsigned head_;
+    std::uint8_t* kept_;
+};
+
 /// sums[i][n] += op(weights) rows: the thread has the rows y + 16 i of the result and its columns x + 16 n.
 template <int width, bool transposed>
 __device__ inline void add_weighted_rows(const float* weights, const float* rows,
@@ -172,6 +216,12 @@ void with_width(const AttentionExtents& e, const Body& body) {
         body(std::integral_constant<int, 64>{});
     else
         body(std::integral_constant<int, 128>{});
+}
+
+/// Calls body(dropout) with what drops weights, a `WeightDropout` or a `NoDropout`.
+template <class Body>
+void with_dropout(const AttentionDropout& dropout, const AttentionExtents& e, const Body& body) {
+    WeightDropout::wanted(dropout) ? body(WeightDropout(dropout, e.queries)) : body(NoDropout{});
 }
 
 template <class Args>

@@ -126,9 +126,14 @@ Json every_operation() {
             all.push_back(one("rnn" + direction,
                               {{"batch", 2}, {"time", 3}, {"inputs", 4}, {"units", 5}, {"cell", cell}, {"bias", 1}}));
         for (const int causal : {0, 1})
-            all.push_back(
-                one("attention" + direction,
-                    {{"batch", 2}, {"queries", 3}, {"keys", 5}, {"heads", 2}, {"size", 4}, {"causal", causal}}));
+            for (const int dropout : {0, 10})
+                all.push_back(one("attention" + direction, {{"batch", 2},
+                                                            {"queries", 3},
+                                                            {"keys", 5},
+                                                            {"heads", 2},
+                                                            {"size", 4},
+                                                            {"causal", causal},
+                                                            {"dropout", dropout}}));
     }
     return all;
 }

@@ -18,6 +18,9 @@ struct Spec {
     Masked mask = Masked::no;
     Fill fill = Fill::normal;
     float scale = 0;  // 0: 1 / sqrt(size)
+    float dropout = 0;
+    bool advanced = false;  // part of the stream's offset is in the memory of the device
+    std::int64_t first_head = 0;
 };
 
 struct NamedSpec {
@@ -36,6 +39,13 @@ View mask_of(Problem& problem, const Spec& spec) {
     return problem.values({spec.batch, spec.keys}, flags, DType::boolean);
 }
 
+/// Every word of the key and of the counter matters.
+AttentionDropout dropout_of(Problem& problem, const Spec& spec) {
+    RandomState state{.seed = 0xFEDCBA9876543210u, .offset = 0xF123456789ABCDEFu};
+    if (spec.advanced) state.device_offset = problem.values({1}, {1000003}, DType::i64).as<const std::uint64_t>();
+    return {.rate = spec.dropout, .state = state, .first_head = spec.first_head};
+}
+
 template <class Args>
 Args operands(Problem& problem, const Spec& spec, int products) {
     // Errors of scores grow in the exponential; gradients are differences of larger terms.
@@ -50,6 +60,7 @@ Args operands(Problem& problem, const Spec& spec, int products) {
     args.mask = mask_of(problem, spec);
     args.causal = spec.causal;
     args.scale = spec.scale != 0 ? spec.scale : static_cast<float>(1 / std::sqrt(static_cast<double>(spec.size)));
+    args.dropout = dropout_of(problem, spec);
     return args;
 }
 
@@ -134,18 +145,51 @@ const std::vector<NamedSpec>& specs() {
         {"size72", {.batch = 1, .queries = 66, .keys = 67, .heads = 3, .size = 72, .value_size = 88}},
         {"size8_values128", {.batch = 1, .queries = 5, .keys = 67, .heads = 2, .size = 8, .value_size = 128}},
         {"negative_scale", {.queries = 5, .keys = 67, .heads = 1, .scale = -0.5f}},
+        {"dropout", {.dropout = 0.25f}},
+        {"dropout_tiles",
+         {.batch = 1, .queries = 131, .keys = 133, .heads = 2, .size = 16, .value_size = 16, .dropout = 0.4f}},
+        {"dropout_causal",
+         {.queries = 131, .keys = 195, .heads = 1, .size = 16, .value_size = 16, .causal = true, .dropout = 0.1f}},
+        {"dropout_masked_causal",
+         {.queries = 195,
+          .keys = 131,
+          .heads = 2,
+          .size = 8,
+          .value_size = 16,
+          .causal = true,
+          .mask = Masked::some,
+          .dropout = 0.5f}},
+        {"dropout_size64",
+         {.batch = 1, .queries = 131, .keys = 130, .heads = 2, .size = 64, .value_size = 56, .dropout = 0.3f}},
+        {"dropout_size128",
+         {.batch = 1, .queries = 67, .keys = 133, .heads = 2, .size = 128, .value_size = 128, .dropout = 0.3f}},
+        {"dropout_values_wider", {.queries = 18, .keys = 41, .size = 5, .value_size = 37, .dropout = 0.9f}},
+        {"dropout_of_all", {.queries = 18, .keys = 41, .dropout = 1}},
+        {"dropout_of_a_step", {.queries = 66, .keys = 41, .dropout = 0x1p-16f}},
+        {"dropout_below_a_step", {.queries = 18, .keys = 41, .dropout = 0x1p-18f}},
+        {"dropout_advanced", {.queries = 18, .keys = 41, .dropout = 0.5f, .advanced = true}},
+        {"dropout_of_a_part", {.queries = 18, .keys = 41, .dropout = 0.5f, .first_head = 5}},
+        {"dropout_no_keys", {.keys = 0, .dropout = 0.5f}},
         {"no_batch", {.batch = 0}},
         {"no_queries", {.queries = 0}},
         {"no_keys", {.keys = 0}},
         {"16x128x8x32", {16, 128, 128, 8, 32, 32}, true},
         {"4x512x8x64_causal", {4, 512, 512, 8, 64, 64, true}, true},
+        {"4x512x8x64_dropout",
+         {.batch = 4, .queries = 512, .keys = 512, .heads = 8, .size = 64, .value_size = 64, .dropout = 0.1f},
+         true},
     };
     return list;
 }
 
 std::vector<Dim> dims() {
-    return {{.name = "batch"}, {.name = "queries"}, {.name = "keys"},
-            {.name = "heads"}, {.name = "size"},    flag("causal")};
+    return {{.name = "batch"},
+            {.name = "queries"},
+            {.name = "keys"},
+            {.name = "heads"},
+            {.name = "size"},
+            flag("causal"),
+            {.name = "dropout", .fallback = 0, .low = 0, .high = 99}};
 }
 
 NamedSpec spec_of(const Dims& d) {
@@ -156,7 +200,8 @@ NamedSpec spec_of(const Dims& d) {
              .heads = d.at("heads"),
              .size = d.at("size"),
              .value_size = d.at("size"),
-             .causal = d.at("causal") == 1}};
+             .causal = d.at("causal") == 1,
+             .dropout = static_cast<float>(d.at("dropout")) / 100}};
 }
 
 }  // namespace

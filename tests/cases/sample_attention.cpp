@@ -68,6 +68,7 @@ Args of_head(const Args& whole, Head at, const Cropped& query, const Cropped& ke
     one.key = key.view();
     one.value = value.view();
     one.mask = mask_of(whole.mask, at.batch);
+    one.dropout.first_head += at.batch * whole.query.shape[2] + at.head;  // the same weights are dropped
     one.output = output.view();
     one.log_sums = sums_of(whole.log_sums, at);
     return one;

@@ -60,6 +60,13 @@ const std::vector<Example>& examples() {
         {"attention",
          {{2, 5, 2, 4}, {2, 6, 2, 4}, {2, 6, 2, 3}},
          [](const Tensors& x) { return attention(x[0], x[1], x[2], {.causal = true, .weights = false}).output; }},
+        {"attention with dropout",
+         {{2, 70, 2, 8}, {2, 75, 2, 8}, {2, 75, 2, 3}},
+         [](const Tensors& x) {
+             set_seed(4);
+             return attention(x[0], x[1], x[2], {.causal = true, .dropout = 0.3f, .weights = false}).output;
+         },
+         1e-4},
         {"gather",
          {{7, 3}},
          [](const Tensors& x) {

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "core/error.h"
+#include "ops/attention.h"
 #include "ops/conv.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
@@ -195,6 +196,10 @@ TEST(OpsErrors, NormalisationSoftmaxDropout) {
     expect_error("softmax", {"floating", "i64"}, [] { softmax(i64({3})); });
     expect_error("log_softmax", {"[..., classes]"}, [] { log_softmax(f32({})); });
     expect_error("dropout", {"rate 1"}, [] { dropout(f32({3}), 1, true); });
+    expect_error("attention", {"dropout of 1"}, [] {
+        const Tensor x = f32({1, 2, 1, 3});
+        attention(x, x, x, {.dropout = 1});
+    });
     expect_error("random_uniform", {"low <= high"}, [] { random_uniform({3}, 1, 0); });
     expect_error("random_normal", {"deviation -1"}, [] { random_normal({3}, 0, -1); });
 }

@@ -62,6 +62,11 @@ class Losses : public CallbackImpl {
     std::int64_t samples_ = 0;
 };
 
+/// Rows of a picture as steps of a sequence; dropout in attention alone.
+Sequential transformer() {
+    return Sequential{Reshape(Shape{8, 16}), MultiHeadAttention(2, 8, {.dropout = 0.3f}), Flatten(), Dense(3)};
+}
+
 struct Outcome {
     std::vector<double> losses;
     double accuracy = 0;
@@ -75,11 +80,12 @@ struct Plan {
     Precision precision = Precision::f32;
     std::int64_t steps = 5, count = 8 * 16 + 5;
     double rate = 0.05;
+    Sequential (*model)() = cnn;
 };
 
 Outcome train(const Plan& run) {
     set_seed(5);
-    Sequential model = cnn();
+    Sequential model = run.model();
     const Data data = pictures(run.count, Shape{8, 8, 2});
     model.build(Shape{8, 8, 2});
     model.to(run.device);
@@ -127,6 +133,19 @@ TEST_P(DeviceTraining, ReplayedStepsGiveTheBitsOfEagerOnes) {
     EXPECT_EQ(a.accuracy, b.accuracy);
     EXPECT_EQ(a.replayed, 15);  // 18 steps, of which the first and two short ones are not
     EXPECT_EQ(b.replayed, 0);
+}
+
+// Each replay drops other weights, and its backward pass those of its forward pass.
+TEST_P(DeviceTraining, ReplayedStepsDropAttentionsWeightsAsEagerOnesDo) {
+    const Plan run{.device = GetParam(), .steps = 18, .model = transformer};
+    Plan eager = run;
+    eager.capture = false;
+    const Outcome cpu = train({.steps = 18, .model = transformer}), a = train(run), b = train(eager);
+    EXPECT_EQ(a.weights, b.weights);
+    EXPECT_EQ(a.losses, b.losses);
+    EXPECT_EQ(a.replayed, 15);
+    ASSERT_EQ(a.losses.size(), cpu.losses.size());
+    for (std::size_t i = 0; i < cpu.losses.size(); ++i) EXPECT_NEAR(a.losses[i], cpu.losses[i], 1e-4) << "step " << i;
 }
 
 TEST_P(DeviceTraining, SixteenBitsFollowF32) {

@@ -19,7 +19,7 @@ Storage::~Storage() {
         if (release_) release_();
         return;
     }
-    std::vector<StreamUse> uses;  // on other streams than the block's own; the host has none
+    std::vector<StreamUse> uses;  // on other streams than the block's own; empty on the host
     if (history_.written && history_.writer.stream != stream_) uses.push_back(history_.writer);
     for (const StreamUse& reader : history_.readers)
         if (reader.stream != stream_) uses.push_back(reader);

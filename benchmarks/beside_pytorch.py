@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""beside_pytorch.py [--all] CSV...: sums up files of `heddle bench --csv` that hold the contender `pytorch`.
+
+For each file: how many cases there are, in how many our fastest implementation is slower than PyTorch's operator, and
+those cases with PyTorch's time divided by ours, the worst first (`--all`: all cases). The spreads, interquartile ranges in
+percent of the medians, tell which of them are noise. The last line counts over all files.
+"""
+import argparse
+import csv
+
+
+def cases(path):
+    """(PyTorch's time / ours, operation, case, implementation, PyTorch's spread, ours), ascending."""
+    times = {}
+    with open(path, newline="") as file:
+        for row in csv.DictReader(file):
+            if row["state"] == "ranked" and row["median_s"]:
+                contenders = times.setdefault((row["operation"], row["case"]), {})
+                contenders[row["implementation"]] = (float(row["median_s"]), float(row["spread_s"]))
+    found = []
+    for (operation, case), contenders in times.items():
+        pytorch = contenders.pop("pytorch", None)
+        if pytorch and contenders:
+            name, ours = min(contenders.items(), key=lambda entry: entry[1])
+            found.append((pytorch[0] / ours[0], operation, case, name, pytorch[1] / pytorch[0], ours[1] / ours[0]))
+    return sorted(found)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", action="store_true", help="list the cases that are not slower, too")
+    parser.add_argument("files", nargs="+", metavar="CSV")
+    arguments = parser.parse_args()
+    total = slower = 0
+    for path in arguments.files:
+        found = cases(path)
+        below = sum(ratio < 1 for ratio, *_ in found)
+        total, slower = total + len(found), slower + below
+        print(f"{path}: {len(found)} cases, {below} below 1")
+        for ratio, operation, case, name, their_spread, our_spread in found:
+            if ratio < 1 or arguments.all:
+                print(f"  {ratio:.2f} {operation} {case}, {name} (spreads: PyTorch's {their_spread:.0%}, ours {our_spread:.0%})")
+    print(f"together {total} cases, {slower} below 1")
+
+
+if __name__ == "__main__":
+    main()

@@ -2,8 +2,9 @@
 """beside_pytorch.py [--all] CSV...: sums up files of `heddle bench --csv` that hold the contender `pytorch`.
 
 For each file: how many cases there are, in how many our fastest implementation is slower than PyTorch's operator, and
-those cases with PyTorch's time divided by ours, the worst first (`--all`: all cases). The spreads, interquartile ranges in
-percent of the medians, tell which of them are noise. The last line counts over all files.
+those cases with PyTorch's time divided by ours, the worst first (`--all`: all cases). A difference of the medians that is
+larger than both spreads (interquartile ranges, shown in percent of the medians) is beyond noise. The last line counts over
+all files.
 """
 import argparse
 import csv
@@ -26,21 +27,26 @@ def cases(path):
     return sorted(found)
 
 
+def beyond_noise(ratio, their_spread, our_spread):
+    return ratio < 1 and 1 / ratio - 1 > max(their_spread, our_spread / ratio)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", action="store_true", help="list the cases that are not slower, too")
     parser.add_argument("files", nargs="+", metavar="CSV")
     arguments = parser.parse_args()
-    total = slower = 0
+    total = slower = clearly = 0
     for path in arguments.files:
         found = cases(path)
         below = sum(ratio < 1 for ratio, *_ in found)
-        total, slower = total + len(found), slower + below
-        print(f"{path}: {len(found)} cases, {below} below 1")
+        beyond = sum(beyond_noise(ratio, *spreads) for ratio, _, _, _, *spreads in found)
+        total, slower, clearly = total + len(found), slower + below, clearly + beyond
+        print(f"{path}: {len(found)} cases, {below} below 1, {beyond} of them beyond noise")
         for ratio, operation, case, name, their_spread, our_spread in found:
             if ratio < 1 or arguments.all:
                 print(f"  {ratio:.2f} {operation} {case}, {name} (spreads: PyTorch's {their_spread:.0%}, ours {our_spread:.0%})")
-    print(f"together {total} cases, {slower} below 1")
+    print(f"together {total} cases, {slower} below 1, {clearly} of them beyond noise")
 
 
 if __name__ == "__main__":

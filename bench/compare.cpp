@@ -98,6 +98,9 @@ std::string compare_text(const Report& before, const Report& after) {
     if (before.machine != after.machine || before.threads != after.threads || before.device != after.device)
         text += fmt::format("different machines: {} ({}, {} threads) and {} ({}, {} threads)\n", before.machine,
                             before.device, before.threads, after.machine, after.device, after.threads);
+    if (before.commit != after.commit)
+        text += fmt::format("commits: {} and {}\n", before.commit.empty() ? "unknown" : before.commit,
+                            after.commit.empty() ? "unknown" : after.commit);
     const std::vector<Change> changes = compare(before, after);
     std::size_t moved = 0;
     for (const Change& c : changes) {

@@ -136,7 +136,9 @@ Config Report::to_config() const {
     for (const auto& [dtype, value] : ceilings.flops_per_second) peaks.set(heddle::to_string(dtype), value);
     Config::Array all;
     for (const CaseResult& r : cases) all.push_back(config_of(r, ceilings));
-    config.set("format", format).set("version", version).set("machine", machine).set("device", device);
+    config.set("format", format).set("version", version);
+    if (!commit.empty()) config.set("commit", commit);
+    config.set("machine", machine).set("device", device);
     config.set("threads", threads)
         .set("ceilings", Config().set("bytes_per_second", ceilings.bytes_per_second).set("flops_per_second", peaks));
     return config.set("cases", all);
@@ -146,6 +148,7 @@ Report Report::from_config(const Config& config) {
     check(config.has("format") && config.at("format").string() == format, "\"format\" is not \"{}\"", format);
     Report report;
     report.version = config.at("version").string();
+    if (config.has("commit")) report.commit = config.at("commit").string();
     report.machine = config.at("machine").string();
     report.device = config.at("device").string();
     report.threads = static_cast<int>(config.at("threads").integer());

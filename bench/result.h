@@ -58,7 +58,8 @@ struct CaseResult {
 
 /// Everything of one call of `heddle bench`.
 struct Report {
-    std::string version = {}, machine = {}, device = {};
+    std::string version = {}, commit = {};  ///< `commit` is empty where it is not known (bench/commit.h)
+    std::string machine = {}, device = {};  ///< `machine_name` (kernels/machine.h)
     int threads = 0;
     Ceilings ceilings = {};
     std::vector<CaseResult> cases = {};

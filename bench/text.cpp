@@ -62,7 +62,9 @@ std::string quantity(double value, const char* unit) {
 }
 
 std::string describe(const Report& report) {
-    std::string text = fmt::format("heddle {}, {}: {}", report.version, report.device, report.machine);
+    std::string text = "heddle " + report.version;
+    if (!report.commit.empty()) text += fmt::format(" (commit {})", report.commit);
+    text += fmt::format(", {}: {}", report.device, report.machine);
     if (report.device == "cpu") text += fmt::format(", {} thread{}", report.threads, report.threads == 1 ? "" : "s");
     text += "\n";
     if (report.ceilings.bytes_per_second > 0) {

@@ -80,6 +80,7 @@ Finding tune(const SeenCall& call, const Options& options) {
         best = known;
     finding.choice = TunedCall{.operation = finding.operation,
                                .device = device,
+                               .threads = tuned_threads(device),
                                .key = call.key,
                                .implementation = best->name,
                                .call = finding.call,

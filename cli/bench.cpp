@@ -3,6 +3,7 @@
 #include <limits>
 #include <memory>
 
+#include "bench/commit.h"
 #include "bench/compare.h"
 #include "bench/plot.h"
 #include "bench/run.h"
@@ -14,6 +15,7 @@
 #include "core/check.h"
 #include "core/parallel.h"
 #include "core/version.h"
+#include "kernels/machine.h"
 #include "kernels/tuning.h"
 
 // heddle bench: what to measure, in which order, and where the results go.
@@ -115,8 +117,11 @@ int measure(const BenchArguments& a, const std::vector<bench::Job>& jobs, const 
                                  .sample_beyond = a.whole ? std::numeric_limits<double>::infinity() : 2e9,
                                  .warm = a.warm,
                                  .pytorch = a.pytorch};
-    bench::Report report{
-        .version = version(), .machine = machine_name(device), .device = device.to_string(), .threads = thread_count()};
+    bench::Report report{.version = version(),
+                         .commit = bench::commit(),
+                         .machine = machine_name(device),
+                         .device = device.to_string(),
+                         .threads = thread_count()};
     bench::CeilingMeter meter(device);
     if (!a.without_ceilings) meter.measure(parse_dtype(a.dtype));
     report.ceilings = meter.ceilings();

@@ -14,7 +14,8 @@ namespace heddle::cli {
 namespace {
 
 struct EvaluateArguments {
-    std::string model = {}, weights = {}, data = {}, device = "cpu";
+    std::string model = {}, weights = {}, data = {}, label_column = {}, device = "cpu";
+    std::string test_augmentation = "none";
     std::int64_t batch_size = 128;
     int threads = 0;
     bool json = false;
@@ -41,9 +42,9 @@ int evaluate(const EvaluateArguments& a) {
     DataSource source;
     if (is_whole_model(a.weights)) {
         model = open_model(a.model, a.weights, {});
-        source = open_dataset_for(model, a.data);
+        source = open_dataset_for(model, a.data, a.label_column);
     } else {
-        source = open_dataset(a.data);
+        source = open_dataset(a.data, {.label_column = a.label_column});
         model = open_model(a.model, a.weights,
                            ModelShape{source.test.input_shape(), static_cast<std::int64_t>(source.class_names.size())});
     }
@@ -54,7 +55,8 @@ int evaluate(const EvaluateArguments& a) {
                    .loss = SparseCategoricalCrossentropy({.from_logits = !gives_probabilities(model)}),
                    .metrics = {"accuracy"}});
     const auto begin = std::chrono::steady_clock::now();
-    const Result result = model.evaluate(test, {.batch_size = a.batch_size});
+    const TestAugmentation augmentation = parse_test_augmentation(a.test_augmentation);
+    const Result result = model.evaluate(test, {.batch_size = a.batch_size, .test_augmentation = augmentation});
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     const double rate = static_cast<double>(test.size()) / seconds;
     const std::size_t peak = memory.peak_growth();
@@ -63,6 +65,7 @@ int evaluate(const EvaluateArguments& a) {
         record.set("event", "end");
         if (!a.model.empty()) record.set("model", a.model);
         record.set("weights", a.weights).set("data", source.name).set("examples", test.size());
+        if (augmentation != TestAugmentation::none) record.set("test_augmentation", a.test_augmentation);
         set_finite(record, {{"test_accuracy", result.at("accuracy")},
                             {"test_loss", result.at("loss")},
                             {"images_per_second", rate},
@@ -73,8 +76,9 @@ int evaluate(const EvaluateArguments& a) {
         print_json(record);
         return 0;
     }
-    print(fmt::format("test accuracy {:.4f}, loss {:.4f} ({} examples of {})\n", result.at("accuracy"),
-                      result.at("loss"), test.size(), source.name));
+    print(fmt::format("test accuracy {:.4f}, loss {:.4f} ({} examples of {}{})\n", result.at("accuracy"),
+                      result.at("loss"), test.size(), source.name,
+                      augmentation == TestAugmentation::none ? "" : ", test augmentation " + a.test_augmentation));
     print(fmt::format("{:.1f} s, {:.0f} {}/s, peak memory {}\n", seconds, rate, unit(test), megabytes(peak)));
     return 0;
 }
@@ -96,6 +100,13 @@ void add_evaluate(CLI::App& app, Action& action) {
     command->add_option("--data", a->data, "A data set (heddle datasets), a folder, or a .csv file")
         ->type_name("NAME|PATH")
         ->required();
+    command->add_option("--label-column", a->label_column, label_column_help)->type_name("NAME")->check(not_empty());
+    command
+        ->add_option("--test-augmentation", a->test_augmentation,
+                     "Average predictions over each picture and its mirror image (flip), and over both shifted by one "
+                     "pixel to two corners (flip-shift), as the recipe speed94 does at the end of training [none]")
+        ->type_name("none|flip|flip-shift")
+        ->check(one_of({"none", "flip", "flip-shift"}));
     command->add_option("--batch-size", a->batch_size, "Examples at a time [128]")
         ->type_name("N")
         ->check(whole_in(1, 1 << 20));

@@ -11,6 +11,7 @@
 #include "core/parallel.h"
 #include "core/plugin.h"
 #include "core/version.h"
+#include "kernels/machine.h"
 #include "kernels/table.h"
 
 namespace heddle::cli {
@@ -82,7 +83,9 @@ int info_text() {
                                             : fmt::format("  {:<9}not used: {}\n", library.name, library.why_missing);
     if (!loaded_plugins().empty()) text += "\nplug-ins\n";
     for (const PluginInfo& plugin : loaded_plugins()) text += fmt::format("  {}  {}\n", plugin.name, plugin.file);
-    text += "\nkernels: each operation's implementations, the preferred one first\n";
+    text +=
+        "\nkernels: each operation's implementations with their priorities (the highest one that supports a call "
+        "runs)\n";
     std::size_t width = 0;
     const std::vector<KernelTableBase*> tables = kernel_tables();
     for (const KernelTableBase* table : tables) width = std::max(width, std::string(table->operation()).size());
@@ -90,8 +93,9 @@ int info_text() {
         std::string names;
         for (const auto& entry : table->entries()) {
             names += names.empty() ? "" : ", ";
-            names += entry.device == DeviceKind::cpu ? entry.name
-                                                     : fmt::format("{} ({})", entry.name, to_string(entry.device));
+            names += entry.device == DeviceKind::cpu
+                         ? fmt::format("{} {}", entry.name, entry.priority)
+                         : fmt::format("{} {} ({})", entry.name, entry.priority, to_string(entry.device));
         }
         text += fmt::format("  {:<{}}  {}\n", table->operation(), width, names);
     }

@@ -14,9 +14,6 @@ struct LibraryVersion {
 };
 std::vector<LibraryVersion> library_versions();
 
-/// The widest instructions that oneDNN uses on this processor: "avx512_core_amx".
-std::string cpu_instructions();
-
 /// What --precision bf16 is worth on this processor, in a few words.
 std::string cpu_bf16();
 

@@ -5,6 +5,7 @@
 
 #include "cli/libraries.h"
 #include "core/version.h"
+#include "kernels/machine.h"
 
 namespace heddle::cli {
 

@@ -107,7 +107,7 @@ Run::Run(const TrainArguments& arguments) : a_(arguments) {
 }
 
 void Run::open_data() {
-    source_ = open_dataset(a_.data, {.height = a_.image_size, .width = a_.image_size});
+    source_ = open_dataset(a_.data, {.height = a_.image_size, .width = a_.image_size, .label_column = a_.label_column});
     check(!source_.class_names.empty(), "{}: its labels are numbers, not classes; heddle train trains classifiers",
           a_.data);
     if (a_.validation_split > 0)

@@ -12,7 +12,8 @@ namespace heddle::cli {
 /// The options of `heddle train`.
 struct TrainArguments {
     std::string model = {}, data = {};
-    std::string recipe = {};  ///< empty: the model's own
+    std::string label_column = {};  ///< of a CSV file; empty: SourceOptions' choice
+    std::string recipe = {};        ///< empty: the model's own
     RecipeChanges changes = {};
     std::optional<std::int64_t> steps = {};
     double validation_split = 0;

@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/train_arguments.h"
 #include "cli/validators.h"
+#include "cli/weights.h"
 
 namespace heddle::cli {
 namespace {
@@ -124,6 +125,7 @@ void add_train(CLI::App& app, Action& action) {
         ->type_name("NAME|PATH")
         ->required()
         ->check(not_empty());
+    command->add_option("--label-column", a->label_column, label_column_help)->type_name("NAME")->check(not_empty());
     add_recipe(*command, *a);
     add_machine(*command, *a);
     add_output(*command, *a);

@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "core/parallel.h"
 #include "core/random.h"
+#include "kernels/machine.h"
 #include "models/models.h"
 #include "models/recipe.h"
 #include "ops/random.h"

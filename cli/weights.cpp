@@ -69,9 +69,9 @@ Model open_model(const std::string& name, const std::string& path, const std::op
     return named;
 }
 
-DataSource open_dataset_for(const Model& model, const std::string& name_or_path) {
+DataSource open_dataset_for(const Model& model, const std::string& name_or_path, const std::string& label_column) {
     const Shape& input = model.input_shapes().front();
-    SourceOptions options;
+    SourceOptions options{.label_column = label_column};
     if (input.rank() == 3 && (input[2] == 1 || input[2] == 3)) {
         options.height = static_cast<int>(input[0]);
         options.width = static_cast<int>(input[1]);

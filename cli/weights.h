@@ -29,7 +29,11 @@ std::int64_t class_count(const Model& model);
 /// Whether the model itself ends with a softmax or a sigmoid: then its outputs are probabilities, else logits.
 bool gives_probabilities(const Model& model);
 
-/// The data set at the size, and of the channels, that the model takes.
-DataSource open_dataset_for(const Model& model, const std::string& name_or_path);
+/// The data set at the size, and of the channels, that the model takes; `label_column` as in SourceOptions.
+DataSource open_dataset_for(const Model& model, const std::string& name_or_path, const std::string& label_column);
+
+/// Of the option --label-column.
+inline constexpr const char* label_column_help =
+    "Of a CSV file: the column of the labels [label, class or target, else the last one]";
 
 }  // namespace heddle::cli

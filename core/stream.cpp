@@ -203,7 +203,7 @@ void StreamScheduler::take_back(StreamId stream) {
         const Stream& lent = state_->stream(stream);
         check(stream != 0 && !lent.owned && !lent.gone, "stream {} is not a lent one", stream);
     }
-    synchronize(stream);  // nobody will have to wait for it again
+    synchronize(stream);  // what was queued on it has ended, so no later operation has to wait for it
     const std::lock_guard lock(state_->mutex);
     state_->stream(stream).gone = true;
     state_->driver.destroy_stream(stream);

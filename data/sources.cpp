@@ -74,6 +74,8 @@ DataSource open_path(const std::string& path, const std::string& name, const Sou
         return detail::open_csv(path, options);
     }
     check(fs::is_directory(path, error), "{}: no such file or folder", path);
+    check(options.label_column.empty(), "{}: no CSV file, so it has no column \"{}\" of labels", path,
+          options.label_column);
     if (detail::is_idx_folder(path))
         return detail::open_idx_folder(path,
                                        detail::known_facts(name.empty() ? fs::path(path).filename().string() : name));

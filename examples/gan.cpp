@@ -2,11 +2,14 @@
 // them from real ones, and each learns from the other. The traps: a generator whose pictures have another size or range
 // than the real ones (here both are 28 x 28 in -1..1, and the last layer is a tanh); gradients of the discriminator's
 // step that run on into the generator (`detach`); a sigmoid followed by a logarithm (the loss takes logits).
-// A separately trained classifier then looks at the pictures: is it sure of them, and does it see every class?
+// A separately trained classifier then looks at the pictures: is it sure of them, and does it see every class? Being
+// sure alone says little, for classifiers are sure of noise, too. The inception score (Salimans et al. 2016) asks both
+// at once: 1 where every picture gets the same answer, 10 where each gets a sure one and all ten are equally frequent.
 #include "examples/common/example.h"
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 
 using namespace heddle;
@@ -52,6 +55,12 @@ Model train_judge(const examples::Arguments& args, const DataSource& data, const
     std::printf("the judge's test accuracy on real pictures %.4f\n",
                 judge.evaluate(data.test.with_normalization({0.5f}, {0.5f})).at("accuracy"));
     return judge;
+}
+
+// exp of the mean divergence of a picture's probabilities [n, 10] from those of all pictures together.
+double inception_score(const Tensor& probabilities) {
+    const Tensor p = ops::maximum(probabilities, 1e-12);
+    return std::exp((p * (ops::log(p) - ops::log(p.mean(0, true)))).sum(1).mean().item());
 }
 
 Tensor random_codes(std::int64_t count, Device device) {
@@ -119,6 +128,8 @@ void program(const examples::Arguments& args) {
             .to(Device::cpu());
     examples::print_result("the judge's mean confidence", probabilities.max(1).mean().item(),
                            "uniform noise as pictures", from_noise.max(1).mean().item());
+    examples::print_result("inception score by the judge", inception_score(probabilities), "uniform noise as pictures",
+                           inception_score(from_noise));
     std::vector<int> seen(10);
     for (const std::int64_t label : probabilities.argmax(1).to_vector<std::int64_t>())
         ++seen[static_cast<std::size_t>(label)];

@@ -11,17 +11,17 @@
 #include "core/atomic_file.h"
 #include "core/check.h"
 #include "core/config.h"
-#include "core/detail/cpu_model.h"
 #include "core/detail/text_file.h"
-#include "core/driver/driver.h"
 #include "core/env.h"
+#include "core/parallel.h"
 #include "kernels/call_key.h"
 #include "kernels/detail/tuning_index.h"
+#include "kernels/machine.h"
 
 namespace heddle {
 namespace {
 
-constexpr const char* format = "heddle tuning 1";
+constexpr const char* format = "heddle tuning 2";
 
 std::string hexadecimal(std::uint64_t value) { return fmt::format("{:016x}", value); }
 
@@ -32,11 +32,12 @@ std::uint64_t parse_key(const std::string& text) {
     return value;
 }
 
-/// Keys of different kinds of device stand in one map.
-std::uint64_t with_device(std::uint64_t key, DeviceKind device) {
+/// Keys of different kinds of device, and of different numbers of threads, stand in one map.
+std::uint64_t whole_key(std::uint64_t key, DeviceKind device, int threads) {
     CallKey whole;
     whole.add(key);
     whole.add(static_cast<std::uint64_t>(device));
+    whole.add(static_cast<std::uint64_t>(threads));
     return whole.value();
 }
 
@@ -48,6 +49,7 @@ Tuning from_config(const Config& file) {
     for (const Config& entry : file.at("calls").array())
         tuning.calls.push_back({.operation = entry.at("operation").string(),
                                 .device = Device::parse(entry.at("device").string()).kind,
+                                .threads = static_cast<int>(entry.at("threads").integer()),
                                 .key = parse_key(entry.at("key").string()),
                                 .implementation = entry.at("implementation").string(),
                                 .call = entry.at("call").string(),
@@ -66,7 +68,8 @@ void Tuning::merge(const Tuning& other) {
     }
     for (const TunedCall& call : other.calls) {
         std::erase_if(calls, [&](const TunedCall& known) {
-            return known.operation == call.operation && known.device == call.device && known.key == call.key;
+            return known.operation == call.operation && known.device == call.device && known.threads == call.threads &&
+                   known.key == call.key;
         });
         calls.push_back(call);
     }
@@ -80,6 +83,7 @@ void Tuning::save(const std::string& path) const {
         entries.push_back(Config()
                               .set("operation", call.operation)
                               .set("device", std::string(to_string(call.device)))
+                              .set("threads", call.threads)
                               .set("call", call.call)
                               .set("implementation", call.implementation)
                               .set("seconds", call.seconds)
@@ -99,7 +103,7 @@ Tuning Tuning::load(const std::string& path) {
     try {
         return from_config(Config::parse(text));
     } catch (const Error& error) {
-        fail(fmt::format("{}: not a tuning file: {}; heddle tune writes a new one", path, error.what()));
+        fail(fmt::format("{}: not a tuning file: {}; delete it, and heddle tune writes a new one", path, error.what()));
     }
 }
 
@@ -111,21 +115,19 @@ std::string Tuning::default_path() {
     return home && *home ? std::string(home) + "/.cache/heddle/tuning.json" : "";
 }
 
-std::string machine_name(Device device) {
-    return device.kind == DeviceKind::cpu ? detail::cpu_model() : driver(device).description();
-}
+int tuned_threads(DeviceKind device) { return device == DeviceKind::cpu ? thread_count() : 0; }
 
 namespace detail {
 
 TuningIndex::TuningIndex(const Tuning& tuning) : machines_(tuning.machines) {
     for (const TunedCall& call : tuning.calls)
-        operations_[call.operation][with_device(call.key, call.device)] = call.implementation;
+        operations_[call.operation][whole_key(call.key, call.device, call.threads)] = call.implementation;
 }
 
 std::string_view TuningIndex::find(std::string_view operation, DeviceKind device, std::uint64_t key) const {
     const auto known = operations_.find(operation);
     if (known == operations_.end()) return {};
-    const auto entry = known->second.find(with_device(key, device));
+    const auto entry = known->second.find(whole_key(key, device, tuned_threads(device)));
     if (entry == known->second.end() || !same_machine(device)) return {};
     return entry->second;
 }

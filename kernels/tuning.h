@@ -17,6 +17,7 @@ class KernelTableBase;
 struct TunedCall {
     std::string operation = {};
     DeviceKind device = DeviceKind::cpu;
+    int threads = 0;        ///< of the CPU; 0 on other devices
     std::uint64_t key = 0;  ///< kernels/call_key.h
     std::string implementation = {};
     std::string call = {};   ///< for people: "n=128 h=32 w=32 ..., f32"
@@ -25,7 +26,8 @@ struct TunedCall {
 };
 
 /// What `heddle tune` found, kept in a JSON file. Numbers hold for one machine: `machines` names it by kind of device
-/// (`machine_name`), and what was found on another machine is not used.
+/// (`machine_name` in kernels/machine.h), and what was found on another machine is not used. On the CPU a call counts
+/// for the number of threads that it was measured with.
 struct HEDDLE_API Tuning {
     std::map<DeviceKind, std::string> machines = {};
     std::vector<TunedCall> calls = {};
@@ -40,8 +42,8 @@ struct HEDDLE_API Tuning {
     static std::string default_path();
 };
 
-/// The processor's or the GPU's model.
-HEDDLE_API std::string machine_name(Device device);
+/// What `TunedCall::threads` is for a call made here and now: the CPU's `thread_count()`, 0 on other devices.
+HEDDLE_API int tuned_threads(DeviceKind device);
 
 /// Makes dispatch follow this tuning, in place of an earlier one (all threads). The default file, where it exists, is
 /// read at the first operation, unless this comes first.

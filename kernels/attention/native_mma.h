@@ -170,8 +170,8 @@ __device__ inline void store_rows(const typename Tile::Sums& sums, float factor,
     }
 }
 
-/// The place of a block that keeps queries. With a causal mask the last queries see the most keys: their blocks go
-/// first, so that no long block is left for the end.
+/// The place of a block that keeps queries. With a causal mask the last queries have the most keys: their blocks,
+/// which take the longest, start first.
 template <class Tile, class T>
 __device__ inline TilePlace place_of_queries(const AttentionOperands<T>& in, unsigned tiles) {
     TilePlace place = tile_place<Tile::rows>(tiles, in.heads);

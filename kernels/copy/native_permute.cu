@@ -106,7 +106,7 @@ void run(const Permute& args, KernelContext& context) {
     if (args.y.elements() == 0) return;
     Axis axes[Shape::max_rank];
     const int count = merged_axes(args, axes);
-    int contiguous = -1;  // in x; where it is y's last axis, lines stay lines
+    int contiguous = -1;  // the axis along which x is contiguous; -1: it is y's last one, too
     for (int axis = 0; axis < count - 1; ++axis)
         if (axes[axis].x_stride == 1) contiguous = axis;
     const bool tiles = contiguous >= 0 && std::min(axes[contiguous].extent, axes[count - 1].extent) >= shortest_side;

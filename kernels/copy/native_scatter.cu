@@ -88,7 +88,8 @@ __global__ void __launch_bounds__(block_threads)
         const int found = list_matches(s, o * s.index_stride, first, low, list, of_warp);
         __syncthreads();
         const T* from = dy + (o * s.count + first) * s.inner + left + own;
-        // This thread's sums: column `own` of the lines that leave rest `group`. Four loads under way.
+        // This thread adds up column `own` of the lines whose number is `group` modulo `groups`. It has four loads in
+        // flight.
         for (int n = 0; n < found && own < columns; n += 4) {
             float value[4];
             int to[4];

@@ -37,6 +37,7 @@ Report report(std::vector<Contender> contenders) {
                  .contenders = std::move(contenders)};
     r.dims.set("n", 128);
     return {.version = "1",
+            .commit = "0123456789ab",
             .machine = "A \"machine\"",
             .device = "cpu",
             .threads = 2,
@@ -71,6 +72,10 @@ TEST(Result, JsonThereAndBack) {
     const Config config = r.to_config();
     const Report back = Report::from_config(Config::parse(config.to_json()));
     EXPECT_EQ(back.machine, r.machine);
+    EXPECT_EQ(back.commit, r.commit);
+    Report without = r;
+    without.commit = "";
+    EXPECT_EQ(Report::from_config(Config::parse(without.to_config().to_json())).commit, "");
     ASSERT_EQ(back.cases.size(), 1u);
     EXPECT_EQ(back.cases[0].dims, r.cases[0].dims);
     EXPECT_EQ(back.cases[0].contenders[0].timing->median, 8e-3);
@@ -103,6 +108,8 @@ TEST(Result, CsvHasALineForEachContender) {
 TEST(Result, TheTableShowsReasons) {
     const Report r = report({timed("a", 8e-3, 1e-4), left_out("b", Contender::State::wrong, "element 3"),
                              left_out("c", Contender::State::unsupported, "odd channels")});
+    EXPECT_TRUE(describe(r).starts_with("heddle 1 (commit 0123456789ab), cpu: A \"machine\", 2 threads\n"))
+        << describe(r);
     const std::string text = table(r.cases[0], r.ceilings);
     for (const char* part :
          {"bound by arithmetic, at best 6.00 ms", "errors of a sample", "8.00 ms", "1 %", "75.0 GFLOP/s", "75 %",
@@ -141,6 +148,12 @@ TEST(Compare, WhatBecameWrongCameOrWent) {
     elsewhere.machine = "another";
     EXPECT_EQ(compare_text(before, after).find("different machines"), std::string::npos);
     EXPECT_NE(compare_text(before, elsewhere).find("different machines"), std::string::npos);
+    Report serial = after, later = after;
+    serial.threads = 1;
+    EXPECT_NE(compare_text(before, serial).find("different machines"), std::string::npos);
+    later.commit = "fedcba987654";
+    EXPECT_EQ(compare_text(before, after).find("commits"), std::string::npos);
+    EXPECT_NE(compare_text(before, later).find("commits: 0123456789ab and fedcba987654\n"), std::string::npos);
     EXPECT_NE(compare_text(before, after).find("now WRONG"), std::string::npos);
 }
 

@@ -2,9 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
+
 #include "bench/text.h"
 #include "core/error.h"
+#include "core/parallel.h"
 #include "kernels/conv/conv.h"
+#include "kernels/machine.h"
 #include "ops/conv.h"
 #include "ops/random.h"
 #include "tests/core/scoped_env.h"
@@ -35,6 +40,7 @@ std::string chosen(const kernels::Conv2dForward& args) {
 TunedCall tuned(const kernels::Conv2dForward& args, const char* implementation) {
     return {.operation = "conv2d_forward",
             .device = DeviceKind::cpu,
+            .threads = tuned_threads(DeviceKind::cpu),
             .key = kernels::conv2d_forward().key(args),
             .implementation = implementation,
             .call = "a call",
@@ -48,7 +54,10 @@ Tuning tuning(std::vector<TunedCall> calls) {
 
 class TuningTest : public ::testing::Test {
   protected:
-    ~TuningTest() override { use_tuning({}); }
+    ~TuningTest() override {
+        use_tuning({});
+        set_thread_count(0);
+    }
 };
 
 TEST_F(TuningTest, ForcedThenTunedThenPriority) {
@@ -83,6 +92,48 @@ TEST_F(TuningTest, WhatCannotRunIsPassedOver) {
     EXPECT_EQ(chosen(args), usual);
 }
 
+TEST_F(TuningTest, EachNumberOfThreadsHasItsOwn) {
+    const auto args = convolution(16);
+    set_thread_count(1);
+    use_tuning({});
+    const std::string usual = chosen(args);
+    ASSERT_NE(usual, "reference");
+    set_thread_count(2);
+    Tuning both = tuning({tuned(args, "reference")});
+    use_tuning(both);
+    EXPECT_EQ(chosen(args), "reference");
+    set_thread_count(1);
+    EXPECT_EQ(chosen(args), usual);
+    both.merge(tuning({tuned(args, "cpu")}));  // beside the other, not in its place
+    ASSERT_EQ(both.calls.size(), 2u);
+    use_tuning(both);
+    EXPECT_EQ(chosen(args), "cpu");
+    set_thread_count(2);
+    EXPECT_EQ(chosen(args), "reference");
+    const SerialScope alone;  // computes on one thread
+    EXPECT_EQ(chosen(args), "cpu");
+}
+
+/// Virtual machines call processors of several generations "AMD EPYC": the name must say more.
+TEST(MachineName, HoldsMoreThanTheProcessorsName) {
+    const std::string name = machine_name(Device::cpu());
+    std::ifstream file("/proc/cpuinfo");
+    int found = 0;
+    for (std::string line; std::getline(file, line) && !line.empty();) {  // the first processor's lines
+        const std::string value = line.substr(std::min(line.find(':') + 2, line.size()));
+        for (const auto& [field, shown] : {std::pair{"cpu family\t", "family "},
+                                           {"model\t", "model "},
+                                           {"stepping\t", "stepping "},
+                                           {"model name\t", ""}}) {
+            if (!line.starts_with(field)) continue;
+            ++found;
+            EXPECT_NE(name.find(shown + value), std::string::npos) << name << ", " << line;
+        }
+    }
+    EXPECT_EQ(found, 4);
+    EXPECT_NE(name.find("), " + cpu_instructions() + ", oneDNN "), std::string::npos) << name;
+}
+
 TEST_F(TuningTest, KeysTellCallsApart) {
     const auto& table = kernels::conv2d_forward();
     const auto args = convolution(16);
@@ -111,6 +162,7 @@ TEST_F(TuningTest, FilesThereAndBack) {
     Tuning again = Tuning::load(path);
     ASSERT_EQ(again.calls.size(), 2u);
     EXPECT_EQ(again.calls[0].key, first.calls[0].key);
+    EXPECT_EQ(again.calls[0].threads, tuned_threads(DeviceKind::cpu));
     EXPECT_EQ(again.calls[0].implementation, "cpu");
     EXPECT_EQ(again.machines, first.machines);
     again.merge(tuning({tuned(args, "reference")}));  // in place of the known one
@@ -121,9 +173,11 @@ TEST_F(TuningTest, FilesThereAndBack) {
     again.merge(elsewhere);  // nothing of the first machine stays
     EXPECT_EQ(again.calls.size(), 1u);
 
-    testing_files::write_bytes(path, "{\"format\": \"heddle tuning 1\", \"machines\": {}}");
+    testing_files::write_bytes(path, "{\"format\": \"heddle tuning 2\", \"machines\": {}}");
     EXPECT_NE(message_of<Error>([&] { Tuning::load(path); }).find(path), std::string::npos);
     EXPECT_NE(message_of<Error>([&] { Tuning::load(path); }).find("calls"), std::string::npos);
+    testing_files::write_bytes(path, "{\"format\": \"heddle tuning 1\", \"machines\": {}, \"calls\": []}");
+    EXPECT_NE(message_of<Error>([&] { Tuning::load(path); }).find("heddle tuning 2"), std::string::npos);
 }
 
 TEST_F(TuningTest, ARecorderHearsEveryCallOnce) {

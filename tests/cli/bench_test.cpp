@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/cli/command.h"
+#include "tests/core/scoped_env.h"
 
 // heddle bench and heddle tune, as a user runs them. Nothing here depends on speed.
 namespace heddle::cli_tests {
@@ -46,6 +47,45 @@ TEST(Bench, AShapeOfOnesOwn) {
     EXPECT_TRUE(read_bytes(folder / "a.csv").starts_with("operation,case,"));
     EXPECT_TRUE(read_bytes(folder / "a.svg").starts_with("<svg "));
     expect_parts(expect_done({"bench", "--compare", folder / "a.json", folder / "a.json"}).out, {"0 beyond noise"});
+}
+
+/// The commit of a checkout is in the head of the output and of the file.
+TEST(Bench, SaysWhichCommitItIs) {
+    const TempFolder folder;
+    const Outcome outcome =
+        expect_done(with({"bench", "softmax_forward", "--shape", "3,5", "--json", folder / "a.json"}, quick));
+    const Json report = Json::parse(read_bytes(folder / "a.json"));
+    if (!std::filesystem::exists(HEDDLE_TEST_FOLDER "/../../.git")) {
+        EXPECT_FALSE(report.contains("commit"));
+        return;
+    }
+    const std::string commit = report.at("commit");
+    ASSERT_GE(commit.size(), 12u);
+    EXPECT_EQ(commit.substr(0, 12).find_first_not_of("0123456789abcdef"), std::string::npos) << commit;
+    EXPECT_TRUE(commit.size() == 12 || commit.substr(12) == "-dirty") << commit;
+    EXPECT_TRUE(outcome.out.starts_with("heddle 0.1.0 (commit " + commit + "), cpu: ")) << outcome.out;
+}
+
+/// The same processor with other instructions is another machine: for --compare, and for a tuning file.
+TEST(Bench, OtherInstructionsAreAnotherMachine) {
+    const TempFolder folder;
+    const std::string plain = folder / "plain.json", lowered = folder / "lowered.json", file = folder / "tuning.json";
+    const std::vector<std::string> words = {"bench", "softmax_forward", "--shape", "3,5", "--json"};
+    const auto lower = [&](const std::vector<std::string>& all) {
+        const testing::ScopedEnv isa("ONEDNN_MAX_CPU_ISA", "SSE41");  // oneDNN's own limit; every x86-64 here has more
+        return heddle(all);
+    };
+    expect_done(with(with(words, {plain}), quick));
+    EXPECT_EQ(lower(with(with(words, {lowered}), quick)).status, 0);
+    EXPECT_EQ(expect_done({"bench", "--compare", plain, plain}).out.find("different machines"), std::string::npos);
+    expect_parts(expect_done({"bench", "--compare", plain, lowered}).out, {"different machines", "sse41"});
+
+    expect_done({"tune", "resnet20", "--input", "8,8,3", "--batch-size", "2", "--time", "0.002", "--out", file});
+    const testing::ScopedEnv tuning("HEDDLE_TUNING", file.c_str());
+    const std::vector<std::string> step = {"bench", "conv2d_forward", "--shape", "2,4,4,32,32,3,3", "--pad",
+                                           "1",     "--explain"};
+    EXPECT_EQ(expect_done(step).err, "");
+    expect_parts(lower(step).err, {"the tuning file was made on another machine", "sse41", "it is not used"});
 }
 
 TEST(Bench, NamedCasesAndTheReference) {

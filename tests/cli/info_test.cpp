@@ -43,6 +43,18 @@ TEST(Info, Json) {
     const std::string text = expect_done({"info"}).out;
     for (const char* part : {"cuda", "sim", "oneDNN", "conv2d_forward"})
         EXPECT_NE(text.find(part), std::string::npos) << part;
+    // Each with its priority, the preferred one first: "softmax_forward  cpu 20, reference 0, ...".
+    for (const auto& [operation, entries] : info.at("kernels").items()) {
+        const std::size_t line = text.find("\n  " + operation + " ");
+        ASSERT_NE(line, std::string::npos) << operation;
+        std::size_t place = line;
+        for (const Json& entry : entries) {
+            const std::string shown = " " + entry.at("name").get<std::string>() + " " + entry.at("priority").dump();
+            place = text.find(shown, place);
+            ASSERT_NE(place, std::string::npos) << operation << shown;
+            EXPECT_LT(place, text.find('\n', line + 1)) << operation << shown;
+        }
+    }
 }
 
 TEST(Info, Lists) {

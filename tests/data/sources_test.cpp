@@ -186,6 +186,7 @@ TEST(Sources, WrongPathsAndOptions) {
     write_bytes(folder / "a.bin", "x");
     EXPECT_ERROR(open_dataset(folder / "a.bin"), ".csv");
     EXPECT_ERROR(open_dataset(folder.path(), {.height = 3}), "both height and width");
+    EXPECT_ERROR(open_dataset(folder.path(), {.label_column = "kind"}), "no CSV file, so it has no column \"kind\"");
     EXPECT_ERROR(open_dataset(folder.path(), {.channels = 2}), "1 or 3 channels");
     EXPECT_ERROR(open_dataset(folder.path(), {.test_fraction = 1}), "fraction");
 }

@@ -120,7 +120,7 @@ class TextExamples : public Examples {
 #define HEDDLE_NEEDS_DATA(variable, name)                                    \
     const std::string variable = env("HEDDLE_DATA").value_or("") + "/" name; \
     if (!env("HEDDLE_DATA") || !std::filesystem::exists(variable))           \
-    GTEST_SKIP() << "needs $HEDDLE_DATA/" name " (README.md names the data sets)"
+    GTEST_SKIP() << "needs $HEDDLE_DATA/" name " (docs/guides/data.md says where to get it)"
 
 TEST_F(Examples, LinearRegression) {
     const Outcome o = run("linear_regression", "");
@@ -219,8 +219,8 @@ TEST_F(Examples, Detection) {
     if (std::getenv("HEDDLE_TEST_FULL") == nullptr) GTEST_SKIP() << "long: set HEDDLE_TEST_FULL=1";
     HEDDLE_NEEDS_DATA(cifar, "cifar10-exact-mini");
     const Outcome o = run("detection", "--backgrounds " + cifar + " --examples 6000 --epochs 8");
-    EXPECT_GT(o.at("mean IoU"), 0.45);  // the best constant box: 0.35
-    EXPECT_GT(o.at("class accuracy"), 0.2);
+    EXPECT_GT(o.at("mean IoU"), 0.45);       // the best constant box: 0.35
+    EXPECT_GT(o.at("class accuracy"), 0.2);  // always one class: 0.1
     expect_picture("boxes.png");
     expect_model("detection.safetensors");
 }
@@ -236,7 +236,9 @@ TEST_F(Examples, VariationalAutoencoder) {
 
 TEST_F(Examples, Gan) {
     const Outcome o = run("gan", "--examples 8000 --epochs 4");
-    EXPECT_GT(o.at("the judge's mean confidence"), 0.5);
+    // Seeds 1, 2, 3 reach 2.7, 3.1, 2.7; noise 1.1, an untrained generator 1.06. The judge's confidence tells nothing
+    // here: 0.57 to 0.64, and 0.57 to 0.72 for noise.
+    EXPECT_GT(o.at("inception score by the judge"), 2);
     expect_picture("pictures.png");
     expect_model("generator.safetensors");
 }

@@ -26,13 +26,13 @@ class VendorLibrary {
     /// Opens it. A library must have the headers' major version and not be older than they are: libraries promise to
     /// run what was compiled for an earlier minor version, nothing about later ones.
     explicit VendorLibrary(const VendorLibraryName& name);
-    /// Opens nothing, because of `why`.
+    /// Opens nothing: the library counts as unusable, and `why` is the reason that users are given.
     VendorLibrary(const VendorLibraryName& name, std::string why);
 
     explicit operator bool() const { return why_.empty(); }
     /// Empty where the library can be used.
     const std::string& why() const { return why_; }
-    /// From now on it is not used, because of `why`.
+    /// Makes an opened library count as unusable; `why` is the reason that users are given.
     void reject(std::string why);
     /// For `heddle info`.
     DeviceLibrary status() const;

@@ -51,7 +51,7 @@ bool gives_probabilities(const Model& model) {
 
 Model open_model(const std::string& name, const std::string& path, const std::optional<ModelShape>& shape) {
     if (is_whole_model(path)) {
-        const Model whole = Model::load(path);
+        const Model whole = Model::load(path, {.compile = false});
         if (name.empty()) return whole;
         const Model named = make_model(name, whole.input_shapes().front(), class_count(whole));
         named.load_weights(path);

@@ -4,10 +4,11 @@
 set(commit "")
 if(GIT)
   set(ENV{GIT_OPTIONAL_LOCKS} 0)  # a build must not hinder a git that runs at the same time
-  execute_process(COMMAND ${GIT} -C ${SOURCE_DIR} rev-parse --show-cdup OUTPUT_VARIABLE up ERROR_QUIET RESULT_VARIABLE failed)
+  set(git ${GIT} -c safe.directory=${SOURCE_DIR} -C ${SOURCE_DIR})  # a mounted checkout may belong to somebody else
+  execute_process(COMMAND ${git} rev-parse --show-cdup OUTPUT_VARIABLE up ERROR_QUIET RESULT_VARIABLE failed)
   string(STRIP "${up}" up)
   if(NOT failed AND up STREQUAL "")
-    execute_process(COMMAND ${GIT} -C ${SOURCE_DIR} describe --always --dirty --abbrev=12 --exclude=*
+    execute_process(COMMAND ${git} describe --always --dirty --abbrev=12 --exclude=*
                     OUTPUT_VARIABLE commit ERROR_QUIET OUTPUT_STRIP_TRAILING_WHITESPACE)
   endif()
 endif()

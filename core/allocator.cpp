@@ -43,11 +43,12 @@ struct StreamPools {
     StreamPools(StreamId stream, BlockTable& table) : small(stream, true, table), large(stream, false, table) {}
 };
 
-/// While it lives no other thread captures, so this one may wait for the device. It comes before the allocator's lock:
-/// it lets a capture pass, whose thread needs the lock, too.
-class Turn {
+/// While it lives no other thread captures, so this one may wait for the device: it is an open operation, which begins
+/// when a capture is over, and which the next one waits for. It comes before the allocator's lock, which the thread
+/// that captures needs, too.
+class NoCapture {
   public:
-    explicit Turn(StreamScheduler* scheduler) {
+    explicit NoCapture(StreamScheduler* scheduler) {
         using Histories = std::span<StreamHistory* const>;
         if (scheduler) operation_.emplace(*scheduler, StreamId{0}, Histories(), Histories());
     }
@@ -112,7 +113,7 @@ struct Allocator::State {
         return block->address;
     }
 
-    // A block of at least `bytes`, or null. Giving memory back to make room needs a `Turn`.
+    // A block of at least `bytes`, or null. Giving memory back to make room needs a `NoCapture`.
     Block* take(std::size_t bytes, StreamId stream, bool may_release) {
         const std::size_t wanted = bytes > 0 ? bytes : 1;
         if (wanted > (std::size_t{1} << 48)) [[unlikely]]
@@ -296,7 +297,7 @@ Allocator::Allocator(Driver& driver, StreamOrder* order, AllocatorMode mode) : s
 Allocator::~Allocator() {
     State& state = *state_;
     try {
-        const Turn turn(state.scheduler);
+        const NoCapture guard(state.scheduler);
         state.settle_all();
         state.for_each_pool([&](const Pool& pool) {
             for (const auto& segment : pool.segments()) state.release(*segment);
@@ -315,7 +316,7 @@ void* Allocator::allocate(std::size_t bytes, StreamId stream, const char* tag) {
         if (Block* block = state.take(bytes, stream, false)) memory = state.hand_out(block, stream, tag, waits);
     }
     if (!memory) {
-        const Turn turn(state.scheduler);
+        const NoCapture guard(state.scheduler);
         const std::lock_guard lock(state.mutex);
         state.refusal.clear();
         Block* block = state.take(bytes, stream, true);
@@ -334,7 +335,7 @@ void* Allocator::allocate(std::size_t bytes, StreamId stream, const char* tag) {
 void Allocator::free(void* memory, std::span<const StreamUse> uses) {
     if (!memory) return;
     State& state = *state_;
-    const Turn turn(state.passthrough ? state.scheduler : nullptr);
+    const NoCapture guard(state.passthrough ? state.scheduler : nullptr);
     const std::lock_guard lock(state.mutex);
     Block* block = state.table.find(memory);
     check(block && block->state == BlockState::used, "Allocator: {} is no block of {} that is in use", memory,
@@ -377,7 +378,7 @@ void Allocator::set_limit(std::size_t bytes) {
 }
 
 void Allocator::empty_cache() {
-    const Turn turn(state_->scheduler);
+    const NoCapture guard(state_->scheduler);
     const std::lock_guard lock(state_->mutex);
     state_->release_cache();
 }

@@ -3,6 +3,7 @@
 #include "core/allocator.h"
 #include "core/check.h"
 #include "core/detail/borrowed_memory.h"
+#include "core/detail/capturing.h"
 #include "core/stream.h"
 
 namespace heddle {
@@ -32,7 +33,7 @@ struct Graph::State {
         const StreamOperation operation(scheduler(device), current_stream(device), {}, {});
         try {
             if (captured) {
-                scheduler(device).synchronize();
+                if (!detail::capturing(device)) scheduler(device).synchronize();  // else all replays are done
                 driver(device).destroy_graph(graph);
             }
         } catch (const Error&) {  // a replay failed: whoever waits next for the device hears of it

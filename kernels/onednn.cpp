@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "core/detail/processor.h"
 #include "core/parallel.h"
-#include "core/processor.h"
 
 namespace heddle::kernels::onednn {
 namespace {

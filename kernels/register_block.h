@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "core/processor.h"
+#include "core/detail/processor.h"
 #include "kernels/lanes.h"
 
 // The innermost step of a matrix product, on vectors of 16 floats for AVX-512 and of 8 for AVX2. Vectors never cross a

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "core/processor.h"
+#include "core/detail/processor.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -126,6 +126,7 @@ void KernelTableBase::fail_forced(std::string_view name, const std::string& why)
 ForceKernel::ForceKernel(std::string operation, std::string name) : operation_(std::move(operation)) {
     Dispatch& dispatch = Dispatch::instance();
     const std::lock_guard lock(dispatch.mutex);
+    static_cast<void>(dispatch.current_tuning());  // may throw: before anything is changed
     dispatch.force(operation_, std::move(name), this);
     dispatch.update();
 }

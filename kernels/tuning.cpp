@@ -13,6 +13,7 @@
 #include "core/config.h"
 #include "core/detail/text_file.h"
 #include "core/env.h"
+#include "core/error.h"
 #include "core/parallel.h"
 #include "kernels/call_key.h"
 #include "kernels/detail/tuning_index.h"
@@ -150,8 +151,15 @@ const TuningIndex* read_default_tuning() {
     const std::string path = Tuning::default_path();
     std::error_code none;
     // A file that was named must be there; the default one need not.
-    if (path.empty() || (!env("HEDDLE_TUNING") && !std::filesystem::exists(path, none))) return nullptr;
-    return new TuningIndex(Tuning::load(path));
+    const bool named = env("HEDDLE_TUNING").has_value();
+    if (path.empty() || (!named && !std::filesystem::exists(path, none))) return nullptr;
+    try {
+        return new TuningIndex(Tuning::load(path));
+    } catch (const Error& error) {
+        if (named) throw;
+        std::fprintf(stderr, "heddle: %s: it is not used\n", error.what());
+        return nullptr;
+    }
 }
 
 }  // namespace detail

@@ -45,10 +45,9 @@ HEDDLE_API Tensor slice(const Tensor& x, std::initializer_list<Range> ranges);
 /// Reverses one axis.
 HEDDLE_API Tensor flip(const Tensor& x, int axis);
 
-// Indices, i32 or i64, are checked on the CPU: one out of range is an `Error` that names it. On a device, where the
-// check would make the host wait, it gives NaN (0 in types without it; zeros of `one_hot`) and gets no gradient.
-
-/// Elements of x at `indices` along `axis`; the shape of the indices takes the axis's place.
+/// Elements of x at `indices` along `axis`; the shape of the indices takes the axis's place. Here and below, indices
+/// are i32 or i64 and checked on the CPU: one out of range is an `Error` that names it. On a device, where the check
+/// would make the host wait, it gives NaN (0 in types without it; zeros of `one_hot`) and gets no gradient.
 HEDDLE_API Tensor gather(const Tensor& x, const Tensor& indices, int axis = 0);
 /// Rows of `table` [n, size] at `indices` [...]: [..., size]. Row `padding_index` is a constant: it gets no gradient.
 HEDDLE_API Tensor embedding(const Tensor& table, const Tensor& indices, std::optional<std::int64_t> padding_index = {});

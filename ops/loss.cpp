@@ -6,6 +6,7 @@
 #include "ops/autograd/grad_mode.h"
 #include "ops/autograd/node.h"
 #include "ops/copy.h"
+#include "ops/detail/label_range.h"
 #include "ops/detail/run.h"
 #include "ops/detail/scope.h"
 #include "ops/elementwise.h"
@@ -22,11 +23,7 @@ constexpr const char* cross = "cross_entropy";
 
 void check_label_range(const Tensor& labels, std::int64_t classes, std::int64_t ignore_index) {
     if (labels.device().kind != DeviceKind::cpu) return;  // a check there would make the host wait
-    const Tensor result = Tensor::empty(Shape{1}, {DType::i64});
-    run(kernels::label_range(),
-        {.labels = view(labels), .classes = classes, .ignore_index = ignore_index, .result = view(result)}, {&labels},
-        {&result});
-    const std::int64_t row = *result.data<std::int64_t>();
+    const std::int64_t row = first_outside(labels, classes, ignore_index);
     if (row < 0) return;
     const std::int64_t label = labels.flatten().to_vector<std::int64_t>()[static_cast<std::size_t>(row)];
     require(false, cross, "label {} in row {} is outside 0 .. {}", label, row, classes - 1);

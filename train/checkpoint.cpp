@@ -56,7 +56,7 @@ Config state_config(const Checkpoint& c) {
         .set("gradient_accumulation_steps", c.gradient_accumulation_steps)
         .set("shuffle", c.shuffle)
         .set("samples", c.samples)
-        .set("class_weight", weights_config(c.class_weight))
+        .set("class_weight", weights_config(c.class_weight.value_or(ClassWeight())))
         .set("generator_seed", unsigned_number(c.generator_seed))
         .set("generator_offset", unsigned_number(c.generator_offset))
         .set("optimizer", c.optimizer_class)

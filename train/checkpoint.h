@@ -21,8 +21,8 @@ struct HEDDLE_API Checkpoint {
     std::int64_t batch_size = 0;
     std::int64_t gradient_accumulation_steps = 1;
     bool shuffle = true;
-    std::int64_t samples = 0;  ///< in the data set
-    ClassWeight class_weight = {};
+    std::int64_t samples = 0;                      ///< in the data set
+    std::optional<ClassWeight> class_weight = {};  ///< empty: the file does not say
     std::uint64_t generator_seed = 0;
     std::uint64_t generator_offset = 0;
     History history = {};

@@ -170,8 +170,8 @@ void Fitting::resume(const Checkpoint& c) {
           "it was made with gradient_accumulation_steps {}, now it is {}", c.gradient_accumulation_steps,
           options_.gradient_accumulation_steps);
     check(c.shuffle == options_.shuffle, "it was made {} shuffling", c.shuffle ? "with" : "without");
-    check(c.class_weight == options_.class_weight, "it was made with class_weight {}, now it is {}",
-          text_of(c.class_weight), text_of(options_.class_weight));
+    check(!c.class_weight || *c.class_weight == options_.class_weight, "it was made with class_weight {}, now it is {}",
+          text_of(c.class_weight.value_or(ClassWeight())), text_of(options_.class_weight));
     check(!options_.seed || c.seed == *options_.seed, "it was made with seed {}, now it is {}", c.seed,
           options_.seed.value_or(0));
     check(c.metrics.size() == model_.metrics().size(), "it was made with {} metrics, now there are {}",

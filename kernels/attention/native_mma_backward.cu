@@ -165,8 +165,8 @@ __global__ void __launch_bounds__(Tile::threads)
             p = exp2f(p * scale - log_sums[lane.column(j) + e] * log2_of_e);
         });
         hide_queries<Tile>(in, place, first, weight);
-        // Random bits are drawn while no other product takes registers; until it is there, a dropped weight is
-        // negative.
+        // Random bits are drawn here, before the second product takes its registers; until then the sign marks a
+        // dropped weight.
         if constexpr (Dropout::drops) {
             const LaneDropout<Tile, Dropout> kept(dropout, place, in.heads);
             kept.for_each_of_keys(first, [&](int i, int part, int j, int e, bool keep) {

@@ -34,10 +34,12 @@ void run_gather(const Gather& args, KernelContext&) {
             parallel_for(rows, grain(inner), [&](std::int64_t first, std::int64_t last) {
                 for (std::int64_t row = first; row < last; ++row) {
                     const std::int64_t index = indices[row % count];
-                    const T* from = x + (row / count * extent + index) * inner;
-                    if (index < 0 || index >= extent)
+                    if (index < 0 || index >= extent) {
                         std::fill_n(y + row * inner, inner, missing<T>());
-                    else if (inner == 1)
+                        continue;
+                    }
+                    const T* from = x + (row / count * extent + index) * inner;
+                    if (inner == 1)
                         y[row] = *from;
                     else
                         std::copy_n(from, inner, y + row * inner);

@@ -11,9 +11,9 @@ int priority_of(const KernelTable<Args>& table, const Choice& choice, DeviceKind
     return implementation ? implementation->priority : -1;
 }
 
-/// Whether to run a fused form where it could take the place of `step` and of what follows that: not where dispatch
-/// would give the step to an implementation of higher priority, for all that fusing saves. So a kernel of ours that is
-/// not proven on a GPU does not replace a library's. A fused form that is forced by name, or tuned, runs.
+/// Whether to run a fused form in the place of `step` and of what follows it: not where `step` alone has an
+/// implementation of higher priority than the fused form has. So a kernel of ours that is not proven on a GPU does not
+/// replace a library's. A fused form that is forced by name, or tuned, runs.
 template <class Fused, class Step>
 bool prefers_fused(const KernelTable<Fused>& fused_table, const Fused& fused, const KernelTable<Step>& step_table,
                    const Step& step, Device device) {

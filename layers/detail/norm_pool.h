@@ -7,8 +7,8 @@
 // Private to layers/.
 namespace heddle::detail {
 
-/// pool(activation(norm(x))) in one pass, where the norm takes the batch's statistics and no better implementation of
-/// it stands back for that; else an undefined tensor.
+/// pool(activation(norm(x))) in one pass, where the norm takes the batch's statistics, unless the norm alone has an
+/// implementation of higher priority; else an undefined tensor.
 inline Tensor normalize_and_pool(LayerImpl& norm, const Tensor& x, LayerImpl& pool, ops::FusedActivation activation,
                                  bool training) {
     auto* own = dynamic_cast<BatchNormalizationImpl*>(&norm);

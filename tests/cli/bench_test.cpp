@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "core/version.h"
 #include "tests/cli/command.h"
 #include "tests/core/scoped_env.h"
 
@@ -63,7 +64,8 @@ TEST(Bench, SaysWhichCommitItIs) {
     ASSERT_GE(commit.size(), 12u);
     EXPECT_EQ(commit.substr(0, 12).find_first_not_of("0123456789abcdef"), std::string::npos) << commit;
     EXPECT_TRUE(commit.size() == 12 || commit.substr(12) == "-dirty") << commit;
-    EXPECT_TRUE(outcome.out.starts_with("heddle 0.1.0 (commit " + commit + "), cpu: ")) << outcome.out;
+    EXPECT_TRUE(outcome.out.starts_with(std::string("heddle ") + version() + " (commit " + commit + "), cpu: "))
+        << outcome.out;
 }
 
 /// The same processor with other instructions is another machine: for --compare, and for a tuning file.

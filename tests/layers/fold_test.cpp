@@ -1,7 +1,7 @@
 #include <limits>
 
+#include "core/detail/processor.h"
 #include "core/graph.h"
-#include "core/processor.h"
 #include "core/profile.h"
 #include "layers/detail/fold.h"
 #include "tests/devices.h"

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <filesystem>
 
+#include "core/detail/processor.h"
 #include "core/parallel.h"
-#include "core/processor.h"
 #include "heddle.h"
 
 // Training in bf16 on the CPU: it follows f32, gives the same bits each time, and resumes to the bits of an unbroken

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "core/processor.h"
+#include "core/detail/processor.h"
 #include "heddle.h"
 
 // Recurrent models and transformers train in bf16 on the CPU: they learn what f32 learns, with f32 parameters, and give

@@ -7,6 +7,7 @@
 
 #include "core/check.h"
 #include "ops/detail/run.h"
+#include "train/detail/label_check.h"
 
 namespace heddle::detail {
 namespace {
@@ -49,8 +50,8 @@ DeviceFeed::DeviceFeed(DataLoader& loader, Device device) : loader_(loader), dev
 DeviceFeed::~DeviceFeed() {
     if (device_.kind == DeviceKind::cpu) return;
     try {
-        driver(device_).synchronize(stream_);
-    } catch (const Error&) {  // whoever waits next for the device hears of it
+        scheduler(device_).synchronize(stream_);  // which lets a capture of another thread pass
+    } catch (const Error&) {                      // whoever waits next for the device hears of it
     }
     for (Slot& slot : ring_) {
         driver(device_).destroy_event(slot.copied);
@@ -90,7 +91,7 @@ void DeviceFeed::fetch() {
     for (std::size_t i = 0; i < host_.inputs.size(); ++i)
         slot.batch.inputs[i] = send(slot, i, host_.inputs[i], slot.batch.inputs[i]);
     slot.batch.target = send(slot, host_.inputs.size(), host_.target, slot.batch.target);
-    slot.targets = host_.target;
+    slot.targets = may_be_labels(host_.target) ? host_.target : Tensor();
     if (host_.weight.defined())
         slot.batch.weight = send(slot, host_.inputs.size() + 1, host_.weight, slot.batch.weight);
     driver(device_).record(slot.copied, stream_);

@@ -5,6 +5,9 @@
 
 namespace heddle::detail {
 
+/// Whether targets may be labels by their dtype: what `LabelCheck` looks at.
+bool may_be_labels(const Tensor& targets);
+
 /// Looks at labels on the host before they reach a loss on a device, which cannot report one that is no class
 /// (ops/loss.h): a data set that stays on the device once, others batch by batch. Only of losses over classes, and not
 /// where the output carries a mask, since what stands at a step that does not count may be anything.

@@ -20,7 +20,7 @@ class StepRecorder {
     /// Numbers that are part of a step.
     struct Constants {
         double share = 1;            ///< of the step's examples: what the batch's loss counts for
-        std::int64_t optimizer = 0;  ///< stands for the tensors of its state
+        std::int64_t optimizer = 0;  ///< `Optimizer::generation()`: new tensors of its state have a new one
         bool operator==(const Constants&) const = default;
     };
 

@@ -8,6 +8,7 @@
 #include "kernels/image/image.h"
 #include "ops/autograd/grad_mode.h"
 #include "ops/detail/run.h"
+#include "train/detail/label_check.h"
 
 namespace heddle::detail {
 namespace {
@@ -70,8 +71,9 @@ std::size_t ResidentData::bytes(const StoredExamples& stored) {
 void ResidentData::place(const StoredExamples& stored) {
     const NoGrad no_grad;
     for (const Tensor& input : stored.inputs) inputs_.push_back(chosen(input, stored.rows).to(device_));
-    host_target_ = chosen(stored.target, stored.rows);
-    target_ = host_target_.to(device_);
+    const Tensor target = chosen(stored.target, stored.rows);
+    if (may_be_labels(target)) host_target_ = target;
+    target_ = target.to(device_);
     if (stored.weight.defined()) weight_ = stored.weight.to(device_);
     const auto table = [&](const Shape& shape, DType dtype) { return Tensor::zeros(shape, {dtype, device_}); };
     order_ = table(Shape{size_}, DType::i64);

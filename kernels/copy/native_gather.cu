@@ -20,13 +20,13 @@ class Gathered {
     bool allows(int) const { return true; }
     __device__ T at(std::int64_t i) const {
         const std::int64_t from = source_(i);
-        return from == GatherSource::nowhere ? missing_ : x_[from];
+        return from < 0 ? missing_ : x_[from];
     }
     template <int width>
     __device__ Vector<T, width> read(std::int64_t i) const {
         if (!runs_) return read_each<width>(*this, i);
         const std::int64_t from = source_(i);
-        return from == GatherSource::nowhere ? repeated<T, width>(missing_) : load_vector<width>(x_ + from);
+        return from < 0 ? repeated<T, width>(missing_) : load_vector<width>(x_ + from);
     }
 
   private:
@@ -47,7 +47,7 @@ struct TakenAlong {
     bool allows(int) const { return true; }
     __device__ T at(std::int64_t i) const {
         const std::int64_t index = indices[i];
-        return index >= 0 && index < extent ? x[taken.quotient(i) * extent + index] : missing;
+        return is_inside(index, extent) ? x[taken.quotient(i) * extent + index] : missing;
     }
     template <int width>
     __device__ Vector<T, width> read(std::int64_t i) const {

@@ -21,17 +21,20 @@ class Indices {
     bool wide_;
 };
 
+/// 0 <= index < extent, by one comparison.
+__device__ inline bool is_inside(std::int64_t index, std::int64_t extent) {
+    return static_cast<std::uint64_t>(index) < static_cast<std::uint64_t>(extent);
+}
+
 /// What stands where an index is none: NaN, or 0 in types without it.
 template <class T>
 T missing(DType dtype) {
     return is_floating(dtype) ? bits_of<T>(std::numeric_limits<double>::quiet_NaN(), dtype) : T{};
 }
 
-/// Where in x element i of a gather's result stands; `nowhere` where the index is none of x's.
+/// Where in x element i of a gather's result stands; below 0 where the index is none of x's.
 class GatherSource {
   public:
-    static constexpr std::int64_t nowhere = -1;
-
     explicit GatherSource(const Gather& args)
         : indices_(args.indices),
           extent_(args.x.shape[args.axis]),
@@ -43,7 +46,7 @@ class GatherSource {
     __device__ std::int64_t operator()(std::int64_t i) const {
         const std::int64_t line = inner_.quotient(i), outer = count_.quotient(line);
         const std::int64_t index = indices_[line - outer * count_.divisor()];
-        if (index < 0 || index >= extent_) return nowhere;
+        if (!is_inside(index, extent_)) return -1;
         return (outer * extent_ + index) * inner_.divisor() + i - line * inner_.divisor();
     }
 

@@ -19,7 +19,7 @@ struct Taken {
 
     __device__ T operator()(std::int64_t i) const {
         const std::int64_t from = source(i);
-        return from == GatherSource::nowhere ? missing : x[from];
+        return from < 0 ? missing : x[from];
     }
 };
 

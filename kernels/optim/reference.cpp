@@ -56,7 +56,7 @@ double momentum_of(const AdamStep& args, double i) {
 AdamRates rates_of(const AdamStep& args, double t) {
     if (args.kind != AdamKind::nadam) return {1 / (1 - std::pow(args.beta1, t)), 0};
     double product = 1;
-    for (double i = 1; i <= t; ++i) product *= momentum_of(args, i);
+    for (double i = 1; i <= t && product > 0; ++i) product *= momentum_of(args, i);  // 0 after some thousand steps
     const double now = momentum_of(args, t), next = momentum_of(args, t + 1);
     return {next / (1 - product * next), (1 - now) / (1 - product)};
 }

@@ -113,22 +113,27 @@ class Backward {
         repeat_first_row(strips_, constant_);
     }
 
-    View gradient() const { return stored_ ? stored_ : args_.dy; }
+    /// What the second pass reads: x, the gradient, and what masks that (or null).
+    struct Sources {
+        const T *x, *gradient, *mask;
+    };
 
-    /// dx of `count` elements, from element `first` of a chunk on.
-    void compute_dx(std::int64_t chunk, std::int64_t first, std::int64_t count, T* dx) const {
+    /// dx of `count` elements, from element `first` of a chunk on. It may be a short part: no view is looked into here.
+    void compute_dx(const Sources& from, std::int64_t chunk, std::int64_t first, std::int64_t count, T* dx) const {
         const std::int64_t start = strips_.first_row(chunk) * channels_ + first;
-        const T *g = gradient().template as<T>() + start, *mask = offset_by<T>(stored_ ? View() : y_, start);
+        const T *g = from.gradient + start, *mask = from.mask ? from.mask + start : nullptr;
         if (!through_statistics_) return scaled_gradient(strips_, count, mask, g, factor_, dx);
-        data_gradient(strips_, count, args_.x.as<T>() + start,
+        data_gradient(strips_, count, from.x + start,
                       by_signs_ ? Mask<T>{.signs = signs_ + chunk * words_, .first = first} : Mask<T>{.y = mask}, g,
                       mean_, factor_, slope_, constant_, dx);
     }
 
     /// The second pass.
     void write_dx() const {
+        const Sources from{args_.x.as<T>(), (stored_ ? stored_ : args_.dy).template as<T>(),
+                           stored_ ? nullptr : offset_by<T>(y_, 0)};
         const bool streamed = static_cast<std::size_t>(args_.dx.elements()) * sizeof(T) >= streamed_bytes &&
-                              args_.dx.data != gradient().data;
+                              args_.dx.data != from.gradient;
         // What is computed before it is streamed out: whole strips, in the first cache.
         const std::int64_t part = std::max<std::int64_t>(2048 / strips_.strip, 1) * strips_.strip;
         parallel_for(strips_.chunks, 1, [&](std::int64_t first, std::int64_t last) {
@@ -136,10 +141,10 @@ class Backward {
             for (std::int64_t chunk = last - 1; chunk >= first; --chunk) {
                 T* const dx = args_.dx.as<T>() + strips_.first_row(chunk) * channels_;
                 const std::int64_t end = strips_.rows_in(chunk) * channels_;
-                if (!streamed) compute_dx(chunk, 0, end, dx);
+                if (!streamed) compute_dx(from, chunk, 0, end, dx);
                 for (std::int64_t i = 0; streamed && i < end; i += part) {
                     const std::int64_t count = std::min(part, end - i);
-                    compute_dx(chunk, i, count, parts.data());
+                    compute_dx(from, chunk, i, count, parts.data());
                     stream_out(parts.data(), dx + i, static_cast<std::size_t>(count) * sizeof(T));
                 }
             }

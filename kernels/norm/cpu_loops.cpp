@@ -50,8 +50,9 @@ template <class T>
 HEDDLE_INLINE void add_moments_in(const Strips& strips, std::int64_t count, const T* x, const float* pivot, float* sum,
                                   float* squares) {
     const std::int64_t strip = strips.strip;
-    if (std::int64_t done = 0; with_vectors(
-            strips, [&](auto width) { done = add_moments_in_registers<width()>(count, x, pivot, sum, squares); })) {
+    if (std::int64_t done = 0; with_vectors(strips, [&](auto width) HEDDLE_INLINE_LAMBDA {
+            done = add_moments_in_registers<width()>(count, x, pivot, sum, squares);
+        })) {
         x += done;
         count -= done;
     }

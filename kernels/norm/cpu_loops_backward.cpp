@@ -116,7 +116,7 @@ HEDDLE_INLINE void add_gradients_of(const Strips& strips, std::int64_t count, co
                                     const float* mean, float* sum, float* products, T* masked) {
     const std::int64_t strip = strips.strip;
     std::int64_t i = 0;
-    with_vectors(strips, [&](auto width) {
+    with_vectors(strips, [&](auto width) HEDDLE_INLINE_LAMBDA {
         i = add_gradients_in_registers<width(), keep>(count, x, gradient, mean, sum, products, masked);
     });
     for (; strip % lanes == 0 && i + 2 * strip <= count; i += 2 * strip)

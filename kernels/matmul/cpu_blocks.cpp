@@ -46,21 +46,19 @@ HEDDLE_INLINE void finish(const Product& p, const float* sums, std::int64_t widt
     }
 }
 
-/// `right` is b from `column` on, with rows that are `right_step` apart.
-template <class V, int vectors>
-HEDDLE_INLINE void multiply_columns(const Product& p, Range rows, const float* right, std::int64_t right_step,
-                                    std::int64_t column) {
-    constexpr std::int64_t width = vectors * width_of<V>;
-    constexpr int most = block_height<V, vectors>;
+template <int vectors>
+HEDDLE_INLINE void multiply_panel(const Product& p, Range rows, std::int64_t column) {
+    constexpr std::int64_t width = vectors * lanes;
     const std::int64_t columns = std::min(width, p.n - column);
+    const float* right = p.b + column * (p.packed ? p.k : 1);
     const bool direct = p.plain() && columns == width;
-    const std::int64_t height = even_height(rows.last - rows.first, most);
+    const std::int64_t height = even_height(rows.last - rows.first, 16 / vectors);
     for (std::int64_t row = rows.first; row < rows.last; row += height) {
         const std::int64_t count = std::min(height, rows.last - row);
         const Left left{p.a.data + row * p.a.row_step, p.a.row_step, p.a.depth_step};
-        float sums[most * width];
-        multiply_rows<vectors, most, V>(count, left, right, right_step, {}, direct ? p.c + row * p.n + column : sums,
-                                        direct ? p.n : width, p.k);
+        float sums[16 * lanes];
+        multiply_rows<vectors>(count, left, right, p.packed ? width : p.n, {}, direct ? p.c + row * p.n + column : sums,
+                               direct ? p.n : width, p.k);
         if (!direct) finish(p, sums, width, row, count, column, columns);
     }
 }
@@ -70,76 +68,59 @@ HEDDLE_SIMD_CLONES void multiply(const Product& p, Range rows, Range columns) {
     const std::int64_t strip = p.k * p.n <= 6144 ? 16 : rows.last - rows.first;
     for (std::int64_t row = rows.first; row < rows.last; row += strip) {
         const Range part{row, std::min(row + strip, rows.last)};
-        for_each_block_of_columns(whole_vectors(columns.last) - columns.first,
-                                  [&]<class V, int vectors>(std::int64_t offset) HEDDLE_INLINE_LAMBDA {
-                                      const std::int64_t column = columns.first + offset;
-                                      const std::int64_t width = panel_width(column, whole_vectors(p.n)),
-                                                         begin = column / width * width;
-                                      const float* right = p.b + (p.packed ? begin * p.k + (column - begin) : column);
-                                      multiply_columns<V, vectors>(p, part, right, p.packed ? width : p.n, column);
-                                  });
+        for (std::int64_t column = columns.first; column < columns.last; column += panel) {
+            if (panel_width(column, whole_vectors(p.n)) == panel)
+                multiply_panel<2>(p, part, column);
+            else
+                multiply_panel<1>(p, part, column);
+        }
     }
 }
 
 /// Vectors x and y of sums in groups of 2 * `width` lanes to one with groups of `width`: those of x, then those of y.
-template <int width, class V, int... i>
-HEDDLE_INLINE void fold(V& x, const V& y, std::integer_sequence<int, i...>) {
+template <int width, int... i>
+HEDDLE_INLINE void fold(Lanes& x, const Lanes& y, std::integer_sequence<int, i...>) {
     x = __builtin_shufflevector(x, y, (i / width * 2 * width + i % width)...) +
         __builtin_shufflevector(x, y, (i / width * 2 * width + i % width + width)...);
 }
-template <int width, class V>
-HEDDLE_INLINE void fold(V& x, const V& y) {
-    fold<width>(x, y, std::make_integer_sequence<int, width_of<V>>());
+template <int width>
+HEDDLE_INLINE void fold(Lanes& x, const Lanes& y) {
+    fold<width>(x, y, std::make_integer_sequence<int, lanes>());
 }
 
-/// The rows of inner products that are made at a time, of two columns each: as many sums as a vector has lanes.
-template <class V>
-inline constexpr std::int64_t rows_of_dots = width_of<V> / 2;
-
-/// sums[row * 2 + column] = the inner product of row `row` of a and of row `column` of b, for `rows_of_dots` x 2 of
-/// them: vectors run along k, a multiple of 16. Rows and columns behind the last repeat it.
-template <class V>
+/// sums[row * 2 + column] = the inner product of row `row` of a and of row `column` of b, for 8 x 2 of them: vectors
+/// run along k, a multiple of 16. Rows and columns behind the last repeat it.
 HEDDLE_INLINE void multiply_dots(const Product& p, std::int64_t row, std::int64_t column, float* sums) {
-    constexpr int count = width_of<V>;
-    const float *a[rows_of_dots<V>], *b[2];
-    for (std::int64_t i = 0; i < rows_of_dots<V>; ++i) a[i] = p.a.data + std::min(row + i, p.m - 1) * p.k;
+    const float *a[8], *b[2];
+    for (std::int64_t i = 0; i < 8; ++i) a[i] = p.a.data + std::min(row + i, p.m - 1) * p.k;
     for (std::int64_t j = 0; j < 2; ++j) b[j] = p.b + std::min(column + j, p.n - 1) * p.k;
-#define HEDDLE_START(i) [[maybe_unused]] V s##i{};
-#define HEDDLE_STEP(i) \
-    if constexpr ((i) < count) s##i += at<V>(a[(i) / 2] + l) * at<V>(b[(i) % 2] + l);
+#define HEDDLE_START(i) Lanes s##i{};
+#define HEDDLE_STEP(i) s##i += at(a[(i) / 2] + l) * at(b[(i) % 2] + l);
     HEDDLE_EACH_OF_16(HEDDLE_START)
-    for (std::int64_t l = 0; l < p.k; l += count) {
+    for (std::int64_t l = 0; l < p.k; l += lanes) {
         HEDDLE_EACH_OF_16(HEDDLE_STEP)
     }
 #undef HEDDLE_START
 #undef HEDDLE_STEP
-    constexpr int half = count / 2;
-    fold<half>(s0, s1), fold<half>(s2, s3), fold<half>(s4, s5), fold<half>(s6, s7);
-    fold<half / 2>(s0, s2), fold<half / 2>(s4, s6);
-    fold<half / 4>(s0, s4);
-    if constexpr (count == 16) {
-        fold<8>(s8, s9), fold<8>(s10, s11), fold<8>(s12, s13), fold<8>(s14, s15);
-        fold<4>(s8, s10), fold<4>(s12, s14);
-        fold<2>(s8, s12);
-        fold<1>(s0, s8);
-    }
-    at<V>(sums) = s0;
+    fold<8>(s0, s1), fold<8>(s2, s3), fold<8>(s4, s5), fold<8>(s6, s7);
+    fold<8>(s8, s9), fold<8>(s10, s11), fold<8>(s12, s13), fold<8>(s14, s15);
+    fold<4>(s0, s2), fold<4>(s4, s6), fold<4>(s8, s10), fold<4>(s12, s14);
+    fold<2>(s0, s4), fold<2>(s8, s12);
+    fold<1>(s0, s8);
+    at(sums) = s0;
 }
 
 /// For n < 16.
 HEDDLE_SIMD_CLONES void multiply_by_dots(const Product& p, Range rows) {
-    with_vectors_of_processor([&]<class V>(std::type_identity<V>) HEDDLE_INLINE_LAMBDA {
-        constexpr std::int64_t step = rows_of_dots<V>;
-        for (std::int64_t row = rows.first; row < rows.last; row += step) {
-            float sums[step * lanes];
-            for (std::int64_t column = 0; column < p.n; column += 2) {
-                float pairs[2 * step];
-                multiply_dots<V>(p, row, column, pairs);
-                for (std::int64_t i = 0; i < step; ++i) std::memcpy(sums + i * lanes + column, pairs + i * 2, 8);
-            }
-            finish(p, sums, lanes, row, std::min(step, rows.last - row), 0, p.n);
+    for (std::int64_t row = rows.first; row < rows.last; row += 8) {
+        float sums[8 * lanes];
+        for (std::int64_t column = 0; column < p.n; column += 2) {
+            float pairs[lanes];
+            multiply_dots(p, row, column, pairs);
+            for (std::int64_t i = 0; i < 8; ++i) std::memcpy(sums + i * lanes + column, pairs + i * 2, 8);
         }
-    });
+        finish(p, sums, lanes, row, std::min<std::int64_t>(8, rows.last - row), 0, p.n);
+    }
 }
 
 /// b, element (l, j) at l * row_step + j * column_step, in panels.

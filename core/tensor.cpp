@@ -87,7 +87,8 @@ Tensor Tensor::from_blob(void* memory, const Shape& shape, TensorOptions options
 }
 
 Tensor Tensor::copy_from_host(const void* values, std::size_t count, const Shape& shape, DType dtype, Device device) {
-    check(count * size_of(dtype) == bytes_of(shape, dtype), "Tensor::from: {} values for shape {} ({} elements)", count,
+    const std::size_t bytes = bytes_of(shape, dtype);  // before its elements are counted, which might overflow
+    check(count * size_of(dtype) == bytes, "Tensor::from: {} values for shape {} ({} elements)", count,
           shape.to_string(), shape.elements());
     const Tensor host = empty(shape, {dtype});
     if (count > 0) std::memcpy(host.raw(), values, host.bytes());

@@ -112,6 +112,20 @@ std::shared_ptr<OptimizerImpl> adamw(const AdamWOptions& o) {
     return std::make_shared<AdamImpl>(options, AdamImpl::Variant{.name = "AdamW", .decoupled = true});
 }
 
+/// What the rules that keep squares of gradients have in common; these are the first slot.
+kernels::RmspropStep squares_step(const OptimizerImpl::Group& group, double epsilon) {
+    kernels::RmspropStep step{};
+    step.parameters = views(group.parameters);
+    step.gradients = views(group.gradients);
+    step.square_average = views(group.slots[0]);
+    step.learning_rate = ops::view(group.learning_rate);
+    step.epsilon = static_cast<float>(epsilon);
+    step.weight_decay = static_cast<float>(group.weight_decay);
+    step.gradient_scale = ops::view(group.gradient_scale);
+    step.skip = ops::view(group.skip);
+    return step;
+}
+
 class RMSpropImpl final : public OptimizerImpl {
   public:
     explicit RMSpropImpl(const RMSpropOptions& options) : OptimizerImpl(rules_of(options)), options_(options) {
@@ -128,20 +142,12 @@ class RMSpropImpl final : public OptimizerImpl {
         return names;
     }
     void update(const Group& group) override {
-        kernels::RmspropStep step{};
-        step.parameters = views(group.parameters);
-        step.gradients = views(group.gradients);
-        step.square_average = views(group.slots[0]);
+        kernels::RmspropStep step = squares_step(group, options_.epsilon);
         if (options_.momentum > 0) step.momenta = views(group.slots[1]);
         if (options_.centered) step.gradient_average = views(group.slots.back());
-        step.learning_rate = ops::view(group.learning_rate);
         step.rho = options_.rho;
         step.momentum = static_cast<float>(options_.momentum);
-        step.epsilon = static_cast<float>(options_.epsilon);
-        step.weight_decay = static_cast<float>(group.weight_decay);
         step.centered = options_.centered;
-        step.gradient_scale = ops::view(group.gradient_scale);
-        step.skip = ops::view(group.skip);
         run(kernels::rmsprop_step(), step, group);
     }
 
@@ -161,16 +167,8 @@ class AdagradImpl final : public OptimizerImpl {
     std::vector<std::string> slots() const override { return {"sum"}; }
     double first_state() const override { return options_.initial_accumulator_value; }
     void update(const Group& group) override {
-        kernels::RmspropStep step{};
-        step.parameters = views(group.parameters);
-        step.gradients = views(group.gradients);
-        step.square_average = views(group.slots[0]);
-        step.learning_rate = ops::view(group.learning_rate);
-        step.epsilon = static_cast<float>(options_.epsilon);
-        step.weight_decay = static_cast<float>(group.weight_decay);
+        kernels::RmspropStep step = squares_step(group, options_.epsilon);
         step.accumulate = true;
-        step.gradient_scale = ops::view(group.gradient_scale);
-        step.skip = ops::view(group.skip);
         run(kernels::rmsprop_step(), step, group);
     }
 
@@ -188,17 +186,9 @@ class AdadeltaImpl final : public OptimizerImpl {
     const char* class_name() const override { return "Adadelta"; }
     std::vector<std::string> slots() const override { return {"square_avg", "acc_delta"}; }
     void update(const Group& group) override {
-        kernels::RmspropStep step{};
-        step.parameters = views(group.parameters);
-        step.gradients = views(group.gradients);
-        step.square_average = views(group.slots[0]);
-        step.learning_rate = ops::view(group.learning_rate);
+        kernels::RmspropStep step = squares_step(group, options_.epsilon);
         step.rho = options_.rho;
-        step.epsilon = static_cast<float>(options_.epsilon);
-        step.weight_decay = static_cast<float>(group.weight_decay);
         step.update_average = views(group.slots[1]);
-        step.gradient_scale = ops::view(group.gradient_scale);
-        step.skip = ops::view(group.skip);
         run(kernels::rmsprop_step(), step, group);
     }
 

@@ -26,7 +26,12 @@ class HEDDLE_API Shape {
     std::int64_t at(int axis) const;
     std::int64_t operator[](int axis) const { return extents_[static_cast<std::size_t>(axis)]; }
     std::int64_t& operator[](int axis) { return extents_[static_cast<std::size_t>(axis)]; }
-    std::int64_t back() const { return extents_[static_cast<std::size_t>(rank_ - 1)]; }
+    /// The last extent. Throws `Error` for a scalar, which has none.
+    std::int64_t back() const {
+        if (rank_ == 0) [[unlikely]]
+            return at(-1);
+        return extents_[static_cast<std::size_t>(rank_ - 1)];
+    }
 
     /// The number of elements; 1 for a scalar.
     std::int64_t elements() const {

@@ -123,11 +123,11 @@ void KernelTableBase::fail_forced(std::string_view name, const std::string& why)
     fail(fmt::format("{}: the forced implementation \"{}\" cannot run: {}", operation_, name, why));
 }
 
-ForceKernel::ForceKernel(std::string operation, std::string name) : operation_(std::move(operation)) {
+ForceKernel::ForceKernel(std::string operation, std::string name) {
     Dispatch& dispatch = Dispatch::instance();
     const std::lock_guard lock(dispatch.mutex);
     static_cast<void>(dispatch.current_tuning());  // may throw: before anything is changed
-    dispatch.force(operation_, std::move(name), this);
+    dispatch.force(std::move(operation), std::move(name), this);
     dispatch.update();
 }
 

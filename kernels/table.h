@@ -215,9 +215,6 @@ class HEDDLE_API ForceKernel {
     ~ForceKernel();
     ForceKernel(const ForceKernel&) = delete;
     ForceKernel& operator=(const ForceKernel&) = delete;
-
-  private:
-    std::string operation_;
 };
 
 /// Every table of the process, in a fixed order: for tests, benchmarks, `heddle info` and the support table.

@@ -40,14 +40,14 @@ template <class T>
 struct TakenAlong {
     const T* x;
     Indices indices;
-    Divider taken;  // indices a row
+    Divisor64 taken;  // indices a row
     std::int64_t extent;
     T missing;
 
     bool allows(int) const { return true; }
     __device__ T at(std::int64_t i) const {
         const std::int64_t index = indices[i];
-        return is_inside(index, extent) ? x[taken.quotient(i) * extent + index] : missing;
+        return is_inside(index, extent) ? x[taken.divide(i) * extent + index] : missing;
     }
     template <int width>
     __device__ Vector<T, width> read(std::int64_t i) const {
@@ -58,12 +58,12 @@ struct TakenAlong {
 template <class T>
 struct Hot {
     Indices indices;
-    Divider classes;
+    Divisor64 classes;
     T one;
 
     bool allows(int) const { return true; }
     __device__ T at(std::int64_t i) const {
-        const std::int64_t row = classes.quotient(i);
+        const std::int64_t row = classes.divide(i);
         return indices[row] == i - row * classes.divisor() ? one : T{};
     }
     template <int width>
@@ -83,9 +83,10 @@ void run_gather(const Gather& args, KernelContext& context) {
 void run_take_along(const TakeAlong& args, KernelContext& context) {
     with_bits_type(args.y.dtype, [&](auto zero) {
         using T = decltype(zero);
-        map<map_width<T>>(context, Same{}, args.y.as<T>(), args.y.elements(),
-                          TakenAlong<T>{args.x.as<const T>(), Indices(args.indices), Divider(args.indices.shape.back()),
-                                        args.x.shape.back(), missing<T>(args.y.dtype)});
+        map<map_width<T>>(
+            context, Same{}, args.y.as<T>(), args.y.elements(),
+            TakenAlong<T>{args.x.as<const T>(), Indices(args.indices), Divisor64(args.indices.shape.back()),
+                          args.x.shape.back(), missing<T>(args.y.dtype)});
     });
 }
 
@@ -93,7 +94,7 @@ void run_one_hot(const OneHot& args, KernelContext& context) {
     with_bits_type(args.y.dtype, [&](auto zero) {
         using T = decltype(zero);
         map<map_width<T>>(context, Same{}, args.y.as<T>(), args.y.elements(),
-                          Hot<T>{Indices(args.indices), Divider(args.y.shape.back()), bits_of<T>(1, args.y.dtype)});
+                          Hot<T>{Indices(args.indices), Divisor64(args.y.shape.back()), bits_of<T>(1, args.y.dtype)});
     });
 }
 

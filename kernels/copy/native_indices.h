@@ -44,7 +44,7 @@ class GatherSource {
     /// Elements that are taken together.
     std::int64_t inner() const { return inner_.divisor(); }
     __device__ std::int64_t operator()(std::int64_t i) const {
-        const std::int64_t line = inner_.quotient(i), outer = count_.quotient(line);
+        const std::int64_t line = inner_.divide(i), outer = count_.divide(line);
         const std::int64_t index = indices_[line - outer * count_.divisor()];
         if (!is_inside(index, extent_)) return -1;
         return (outer * extent_ + index) * inner_.divisor() + i - line * inner_.divisor();
@@ -53,7 +53,7 @@ class GatherSource {
   private:
     Indices indices_;
     std::int64_t extent_;
-    Divider inner_, count_;
+    Divisor64 inner_, count_;
 };
 
 HEDDLE_KERNELS_END

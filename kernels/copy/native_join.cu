@@ -19,7 +19,7 @@ struct alignas(16) Bytes16 {
 struct Part {
     void* data;
     std::int64_t begin;  // its first column
-    Divider columns;
+    Divisor64 columns;
     std::int64_t count, vectors;
 };
 
@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(map_threads) move_parts(T* whole, const __grid
     const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * map_threads + threadIdx.x,
                        threads = static_cast<std::int64_t>(gridDim.x) * map_threads, columns = part.columns.divisor();
     for (std::int64_t v = thread; v < part.vectors; v += threads) {
-        std::int64_t row = part.columns.quotient(v * width), column = v * width - row * columns;
+        std::int64_t row = part.columns.divide(v * width), column = v * width - row * columns;
         T* place[width];
         HEDDLE_UNROLL
         for (int k = 0; k < width; ++k) {
@@ -56,7 +56,7 @@ __global__ void __launch_bounds__(map_threads) move_parts(T* whole, const __grid
         if constexpr (!into_whole) store_vector(data + v * width, values);
     }
     for (std::int64_t i = part.vectors * width + thread; i < part.count; i += threads) {
-        const std::int64_t row = part.columns.quotient(i), column = i - row * columns;
+        const std::int64_t row = part.columns.divide(i), column = i - row * columns;
         T* place = whole + row * parts.whole_columns + part.begin + column;
         if constexpr (into_whole)
             *place = data[i];
@@ -84,7 +84,7 @@ void run_units(const View& whole, const std::vector<View>& parts, int axis, std:
         if (view && count > 0) {
             const bool vectors = is_aligned(view.data, sizeof(T) * map_width<T>);
             Part& part = chunk.part[filled++];
-            part = {view.data, begin, Divider(columns), count, vectors ? count / map_width<T> : 0};
+            part = {view.data, begin, Divisor64(columns), count, vectors ? count / map_width<T> : 0};
             most = std::max(most, vectors ? (count + map_width<T> - 1) / map_width<T> : count);
         }
         begin += columns;

@@ -9,11 +9,11 @@ namespace {
 
 /// An axis of the outer side, and the part of it that the inner side fills.
 struct PadAxis {
-    Divider outer;  // extents
+    Divisor64 outer;  // extents
     std::int64_t inner;
     std::int64_t start;   // where the inner side's first element stands
     std::int64_t stride;  // of the inner side
-    Divider step;         // from one element of the inner side to the next
+    Divisor64 step;       // from one element of the inner side to the next
     bool reversed;        // which goes backwards
     bool whole;           // both sides are the same along this axis
 };
@@ -30,11 +30,11 @@ class Padded {
         if (whole && rank_ > 0) {
             PadAxis& last = axes_[rank_ - 1];
             if (last.whole || (mode_ == PadMode::constant && last_step_ == 1)) {
-                last = {Divider(last_outer_ *= outer),
+                last = {Divisor64(last_outer_ *= outer),
                         last.inner * inner,
                         last.start * inner,
                         1,
-                        Divider(1),
+                        Divisor64(1),
                         false,
                         last.whole};
                 return;
@@ -42,7 +42,7 @@ class Padded {
         }
         last_outer_ = outer;
         last_step_ = step;
-        axes_[rank_++] = {Divider(outer), inner, start, 1, Divider(step < 0 ? -step : step), step < 0, whole};
+        axes_[rank_++] = {Divisor64(outer), inner, start, 1, Divisor64(step < 0 ? -step : step), step < 0, whole};
     }
     /// After the last axis: the strides, and whether vectors are wholly inside or outside.
     void finish(int width) {
@@ -77,14 +77,14 @@ class Padded {
         bool inside = true;
         _Pragma("unroll 1") for (int axis = rank_ - 1; axis >= 0; --axis) {
             const PadAxis& a = axes_[axis];
-            const std::int64_t rest = axis > 0 ? a.outer.quotient(i) : 0, at = i - rest * a.outer.divisor();
+            const std::int64_t rest = axis > 0 ? a.outer.divide(i) : 0, at = i - rest * a.outer.divisor();
             std::int64_t from = a.reversed ? a.start - at : at - a.start;
             if (mode_ == PadMode::edge) {
                 from = from < 0 ? 0 : (from >= a.inner ? a.inner - 1 : from);
             } else if (mode_ == PadMode::reflect) {
                 from = from < 0 ? -from : (from >= a.inner ? 2 * (a.inner - 1) - from : from);
             } else {
-                const std::int64_t step = a.step.quotient(from < 0 ? 0 : from);
+                const std::int64_t step = a.step.divide(from < 0 ? 0 : from);
                 inside = inside && from >= 0 && step * a.step.divisor() == from && step < a.inner;
                 from = step;
             }

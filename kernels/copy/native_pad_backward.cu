@@ -8,7 +8,7 @@ HEDDLE_KERNELS_BEGIN
 namespace {
 
 struct Border {
-    Divider inner;  // extent of dx
+    Divisor64 inner;  // extent of dx
     std::int64_t before, after;
     std::int64_t stride;  // of dy
 };
@@ -22,7 +22,7 @@ class Collected {
             const auto a = static_cast<std::size_t>(axis);
             const std::int64_t inner = args.dx.shape[axis], outer = args.dy.shape[axis], before = args.before[a];
             if (outer == 1) continue;
-            axes_[rank_++] = {Divider(inner), before, outer - inner - before, strides[a]};
+            axes_[rank_++] = {Divisor64(inner), before, outer - inner - before, strides[a]};
         }
     }
 
@@ -31,7 +31,7 @@ class Collected {
         std::int64_t all = 1, place = 0, rest = i;
         _Pragma("unroll 1") for (int axis = rank_ - 1; axis >= 0; --axis) {
             const Border& b = axes_[axis];
-            const std::int64_t outer = b.inner.quotient(rest), at = rest - outer * b.inner.divisor();
+            const std::int64_t outer = b.inner.divide(rest), at = rest - outer * b.inner.divisor();
             all *= copies(b, at);
             place += position(b, at, 0) * b.stride;
             rest = outer;
@@ -52,7 +52,7 @@ class Collected {
         std::int64_t place = 0;
         _Pragma("unroll 1") for (int axis = rank_ - 1; axis >= 0; --axis) {
             const Border& b = axes_[axis];
-            const std::int64_t outer = b.inner.quotient(i), at = i - outer * b.inner.divisor(), own = copies(b, at);
+            const std::int64_t outer = b.inner.divide(i), at = i - outer * b.inner.divisor(), own = copies(b, at);
             place += position(b, at, copy % own) * b.stride;
             copy /= own;
             i = outer;

@@ -23,7 +23,7 @@ struct Planes {
     Walk from, to;                    // where plane b begins
     std::int64_t rows, columns;       // columns are contiguous in x, rows in y
     std::int64_t x_stride, y_stride;  // from row to row of x, from column to column of y
-    Divider tiles_down, tiles_across;
+    Divisor64 tiles_down, tiles_across;
 };
 
 template <class T>
@@ -32,7 +32,7 @@ __global__ void __launch_bounds__(tile_threads_x* tile_threads_y)
     constexpr int side = tile_side<T>, pad = sizeof(T) < 4 ? 4 / sizeof(T) : 1;  // columns in different banks
     HEDDLE_SHARED(T, tile, [side][side + pad]);
     const std::int64_t t = blockIdx.x;
-    const std::int64_t rest = planes.tiles_across.quotient(t), b = planes.tiles_down.quotient(rest);
+    const std::int64_t rest = planes.tiles_across.divide(t), b = planes.tiles_down.divide(rest);
     const std::int64_t column = (t - rest * planes.tiles_across.divisor()) * side,
                        row = (rest - b * planes.tiles_down.divisor()) * side;
     const T* from = x + planes.from.offset(b) + row * planes.x_stride + column;
@@ -89,8 +89,8 @@ void run_tiles(const Permute& args, const Axis* axes, int count, int contiguous,
                   .columns = column.extent,
                   .x_stride = row.x_stride,
                   .y_stride = column.y_stride,
-                  .tiles_down = Divider((row.extent + side - 1) / side),
-                  .tiles_across = Divider((column.extent + side - 1) / side)};
+                  .tiles_down = Divisor64((row.extent + side - 1) / side),
+                  .tiles_across = Divisor64((column.extent + side - 1) / side)};
     std::int64_t tiles = planes.tiles_down.divisor() * planes.tiles_across.divisor();
     for (int axis = 0; axis < count - 1; ++axis) {
         if (axis == contiguous) continue;

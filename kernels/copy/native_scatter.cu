@@ -159,12 +159,12 @@ template <class T>
 struct TakenBack {
     const T* dy;
     Indices indices;
-    Divider extent;
+    Divisor64 extent;
     std::int64_t taken;  // indices a row
 
     bool allows(int) const { return true; }
     __device__ T at(std::int64_t i) const {
-        const std::int64_t row = extent.quotient(i), own = i - row * extent.divisor();
+        const std::int64_t row = extent.divide(i), own = i - row * extent.divisor();
         float sum = 0;
         for (std::int64_t j = row * taken; j < (row + 1) * taken; ++j)
             if (indices[j] == own) sum += to_f32(dy[j]);
@@ -192,7 +192,7 @@ void run_take_along_backward(const TakeAlongBackward& args, KernelContext& conte
     with_floating(args.dx.dtype, [&](auto zero) {
         using T = decltype(zero);
         map<map_width<T>>(context, Same{}, args.dx.as<T>(), args.dx.elements(),
-                          TakenBack<T>{args.dy.as<const T>(), Indices(args.indices), Divider(extent), taken});
+                          TakenBack<T>{args.dy.as<const T>(), Indices(args.indices), Divisor64(extent), taken});
     });
 }
 

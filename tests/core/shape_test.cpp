@@ -34,6 +34,7 @@ TEST(Shape, Errors) {
     const Shape s{2, 3};
     EXPECT_THROW(s.at(2), Error);
     EXPECT_THROW(s.at(-3), Error);
+    EXPECT_THROW(Shape().back(), Error);
     EXPECT_THROW(s.without(2), Error);
     EXPECT_THROW((Shape{1, 2, 3, 4, 5, 6, 7, 8, 9}), Error);
     EXPECT_THROW((Shape{1, -2}), Error);

@@ -9,6 +9,13 @@ namespace heddle::kernels {
 
 inline constexpr std::int64_t row_partials = 16;
 
+/// Asks for a row that is read next. A processor foresees what follows only while it is read, and the passes over a row
+/// read it again from the cache.
+[[gnu::always_inline]] inline void ask_for(const float* row, std::int64_t count) {
+    constexpr std::int64_t line = 16;
+    for (std::int64_t i = 0; i < count; i += line) __builtin_prefetch(row + i);
+}
+
 /// The sum of term(i) for i < count: partial sums as `Partial`, joined as `Total`.
 template <class Total = float, class Partial = float, class Term>
 [[gnu::always_inline]] inline Total sum_of(std::int64_t count, const Term& term) {

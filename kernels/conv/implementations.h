@@ -13,6 +13,7 @@ void add_cpu(KernelTable<Conv2dBackwardData>& table);
 void add_cpu(KernelTable<Conv2dBackwardWeights>& table);
 void add_cpu_direct(KernelTable<Conv2dForward>& table);
 void add_cpu_direct(KernelTable<Conv2dBackwardWeights>& table);
+void add_cpu_matmul(KernelTable<Conv2dBackwardData>& table);
 void add_cpu_winograd(KernelTable<Conv2dForward>& table);
 void add_cpu_winograd(KernelTable<Conv2dBackwardData>& table);
 void add_cpu_winograd(KernelTable<Conv2dBackwardWeights>& table);

@@ -15,6 +15,7 @@ namespace {
 
 HEDDLE_SIMD_CLONES void softmax_row(const float* x, float* y, std::int64_t classes) {
     const float largest = largest_of(x, classes);
+    ask_for(x + classes, classes);
     for (std::int64_t c = 0; c < classes; ++c) y[c] = vec::exp(x[c] - largest);
     const float scale = 1.0f / sum_of(classes, [=](std::int64_t c) { return y[c]; });
     for (std::int64_t c = 0; c < classes; ++c) y[c] *= scale;

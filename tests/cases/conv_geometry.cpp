@@ -35,6 +35,7 @@ void add_windows(std::vector<ConvGeometry>& list) {
     add({.name = "one_pixel_3x3", .x = {2, 1, 1, 16}, .w = {16, 3, 3, 16}, .params = same3, .bias = true});
     add({.name = "empty_batch", .x = {0, 5, 5, 3}, .w = {4, 3, 3, 3}, .params = same3, .bias = true});
     add({.name = "pointwise", .x = {3, 7, 5, 19}, .w = {23, 1, 1, 19}, .bias = true});
+    add({.name = "pointwise_many", .x = {2, 17, 19, 40}, .w = {72, 1, 1, 40}});
     add({.name = "pointwise_stride2", .x = {2, 9, 9, 16}, .w = {32, 1, 1, 16}, .params = {.stride = {2, 2}}});
     add({.name = "primes", .x = {3, 11, 7, 5}, .w = {13, 3, 3, 5}, .params = same3, .bias = true, .relu = true});
     add({.name = "first_layer", .x = {2, 32, 32, 3}, .w = {16, 3, 3, 3}, .params = same3});

@@ -4,7 +4,7 @@
     benchmarks/compare_pytorch.py [--models mlp,cnn,resnet20,resnet18,speednet94,char_lm,gpt,gan] [--rounds 5] [--json]
                                   [--device cpu|cuda] [--precision f32|bf16]
                                   [--heddle build/release/cli/heddle] [--examples build/release/examples]
-                                  [--pytorch PYTHON] [--data DIR] [--idx-data DIR]
+                                  [--pytorch PYTHON [--compile]] [--data DIR] [--idx-data DIR]
 
 Heddle runs through its public `fit` (`heddle train`). PyTorch runs a plain training loop on a tensor that holds the whole
 data, ready and normalised, so it pays nothing for loading. Both train with SGD and momentum, and both count the time from
@@ -14,6 +14,7 @@ the first step to the last. Columns:
                    number of threads as Heddle
   pytorch_default  as installed, nothing set
   pytorch_other    the PyTorch of the interpreter that --pytorch names, the same number of threads as Heddle
+  pytorch_compiled with --compile the same under torch.compile, the first two steps left out; not for the example programs
 
 On a GPU PyTorch's data lies there from the start, and both leave the first steps out (PyTorch 20 and what torch.compile
 takes, Heddle its first epoch): cuDNN's plans, kernels that are loaded, captures. The columns are
@@ -263,6 +264,10 @@ def rounds_of(arguments, sides, record, spec, rate):
     """All sides in alternation; adds what came of it to the record."""
     if arguments.pytorch and arguments.device == "cpu":
         sides["pytorch_other"] = lambda: run_pytorch(arguments.pytorch, spec, arguments.threads)
+        if arguments.compile and "unit" not in spec:
+            sides["pytorch_compiled"] = lambda: run_pytorch(
+                arguments.pytorch, dict(spec, compiled=True), arguments.threads
+            )
     rounds = {side: [] for side in sides}
     for number in range(arguments.rounds):
         # Every other round backwards, so that no side is always first.
@@ -314,6 +319,7 @@ def main():
     parser.add_argument("--examples", default=str(root / "build/release/examples"), help="[%(default)s]")
     parser.add_argument("--python", default="/usr/bin/python3", help="whose PyTorch is tuned [%(default)s]")
     parser.add_argument("--pytorch", default="", metavar="PYTHON", help="an interpreter with another PyTorch")
+    parser.add_argument("--compile", action="store_true", help="on the CPU: time --pytorch's torch.compile, too")
     parser.add_argument("--data", default="", metavar="DIR", help="CIFAR-10's binary files; default: random pictures")
     parser.add_argument("--idx-data", default="", metavar="DIR", help="IDX files for mlp; default: random pictures")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="[%(default)s]")
@@ -335,6 +341,8 @@ def main():
         parser.error("--rounds and --threads must be at least 1")
     if not os.access(arguments.heddle, os.X_OK):
         parser.error(f"{arguments.heddle} is no program: build it, or name it with --heddle")
+    if arguments.compile and (arguments.device != "cpu" or not arguments.pytorch):
+        parser.error("--compile is for the CPU and needs --pytorch; on a GPU torch.compile is always timed")
     if arguments.device == "cpu" and arguments.precision != "f32":
         parser.error("--precision bf16 needs --device cuda")
     libraries = glob.glob("/usr/lib/*/openblas-openmp") or [""]

@@ -9,9 +9,17 @@ import time
 
 FORMS = {
     "char_lm": ("batch_first", "time_first"),
-    "gpt": ("MultiheadAttention", "written_out"),
+    "gpt": ("MultiheadAttention", "written_out", "scaled_dot_product"),
     "gan": ("contiguous", "channels_last"),
 }
+
+
+def forms_of(torch, model):
+    """Those that this PyTorch has; None for a model that is no example program's."""
+    forms = FORMS.get(model)
+    if forms and not hasattr(torch.nn.functional, "scaled_dot_product_attention"):
+        forms = [form for form in forms if form != "scaled_dot_product"]
+    return forms
 
 
 def read_windows(torch, path, examples, window):
@@ -48,7 +56,9 @@ def make_gpt(torch, characters, form):
     window, width, heads, dropout = 128, 128, 4, 0.1
     hidden = torch.ones(window, window, dtype=torch.bool).triu(1)
 
-    class WrittenOut(nn.Module):
+    class OwnProjections(nn.Module):
+        """Attention written out, or PyTorch's fused function of it."""
+
         def __init__(self):
             super().__init__()
             self.projection, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
@@ -57,9 +67,12 @@ def make_gpt(torch, characters, form):
             batch, time, _ = x.shape
             parts = self.projection(x).view(batch, time, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
             q, k, v = parts.unbind(0)
-            scores = (q * (width // heads) ** -0.5) @ k.transpose(-2, -1)
-            weights = scores.masked_fill(hidden, float("-inf")).softmax(-1)
-            return self.out((weights @ v).transpose(1, 2).reshape(batch, time, width))
+            if form == "scaled_dot_product":
+                heard = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+            else:
+                scores = (q * (width // heads) ** -0.5) @ k.transpose(-2, -1)
+                heard = scores.masked_fill(hidden, float("-inf")).softmax(-1) @ v
+            return self.out(heard.transpose(1, 2).reshape(batch, time, width))
 
     class Attention(nn.Module):
         def __init__(self):
@@ -73,7 +86,7 @@ def make_gpt(torch, characters, form):
         def __init__(self):
             super().__init__()
             self.norm1, self.norm2 = nn.LayerNorm(width, eps=1e-3), nn.LayerNorm(width, eps=1e-3)
-            self.attention = WrittenOut() if form == "written_out" else Attention()
+            self.attention = Attention() if form == "MultiheadAttention" else OwnProjections()
             self.dense = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
             self.dropout = nn.Dropout(dropout)
 

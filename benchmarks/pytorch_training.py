@@ -59,20 +59,29 @@ def train_pytorch(torch, spec, layout):
     if spec["device"] == "cuda":
         return train_on_gpu(torch, spec, x, y, model)
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], RATE, momentum=MOMENTUM)
-    steps = pictures = 0
+    forward = torch.compile(model) if spec["compiled"] else model
+
+    def train(steps):
+        done = pictures = 0
+        while done < steps:
+            for rows in torch.randperm(len(x)).split(spec["batch_size"]):
+                if spec["compiled"] and len(rows) < spec["batch_size"]:  # it would be compiled anew
+                    break
+                optimizer.zero_grad(set_to_none=True)
+                batch = x[rows].contiguous(memory_format=memory_format)
+                loss = torch.nn.functional.cross_entropy(forward(batch), y[rows])
+                loss.backward()
+                optimizer.step()
+                done, pictures = done + 1, pictures + len(rows)
+                if done == steps:
+                    break
+        loss.item()
+        return pictures
+
+    if spec["compiled"]:
+        train(2)
     begin = time.perf_counter()
-    while steps < spec["steps"]:
-        for rows in torch.randperm(len(x)).split(spec["batch_size"]):
-            optimizer.zero_grad(set_to_none=True)
-            batch = x[rows].contiguous(memory_format=memory_format)
-            loss = torch.nn.functional.cross_entropy(model(batch), y[rows])
-            loss.backward()
-            optimizer.step()
-            steps += 1
-            pictures += len(rows)
-            if steps == spec["steps"]:
-                break
-    loss.item()
+    pictures = train(spec["steps"])
     seconds = time.perf_counter() - begin
     peak = memory("VmHWM")
     return {"images_per_second": pictures / seconds, "peak_memory": peak - idle, "peak_memory_less_data": peak - loaded}
@@ -123,7 +132,7 @@ def compare(spec):
 
     result = {"version": torch.__version__, "layouts": {}}
     layouts = ("contiguous",) if spec["data"] == "idx" else ("contiguous", "channels_last")
-    for layout in pytorch_examples.FORMS.get(spec["model"], layouts):
+    for layout in pytorch_examples.forms_of(torch, spec["model"]) or layouts:
         reader, writer = os.pipe()
         process = os.fork()
         if process == 0:

@@ -109,7 +109,7 @@ HEDDLE_VECTOR_FUNCTION float log1p(float x) {
 HEDDLE_VECTOR_FUNCTION float sigmoid(float x) {
     const float low = -x < -87.33654f ? -87.33654f : -x;
     const auto [scale, p] = detail::exponential(low > 89.0f ? 89.0f : low);  // e^89 counts as inf, the result is 0
-    return 1.0f / ((scale * p + scale) + 1.0f);
+    return 1.0f / (scale * (p + 1.0f) + 1.0f);  // scale * p + scale would be inf - inf where scale is inf
 }
 
 /// Below 3 ulp.

@@ -3,16 +3,15 @@
 // shows new scenes: a figure of Fashion-MNIST somewhere on a CIFAR-10 picture. With --raccoon the same network is then
 // trained on to find raccoons in photographs.
 #include "examples/common/example.h"
+#include "examples/common/photographs.h"
 #include "examples/common/scenes.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
-#include <map>
-#include <sstream>
 
 using namespace heddle;
+using examples::Photographs;
 using examples::Scenes;
 
 namespace {
@@ -64,9 +63,22 @@ Tensor detection_loss(const Tensor& prediction, const Tensor& target) {
            ops::huber(box, ops::slice(target, {{}, {1, 5}}), 0.1f) * 100.0;
 }
 
-Tensor box_loss(const Tensor& prediction, const Tensor& target) {
-    const Tensor box = ops::sigmoid(ops::slice(prediction, {{}, {classes, classes + 4}}));
-    return ops::huber(box, ops::slice(target, {{}, {1, 5}}), 0.1f) * 100.0;
+// 1 - the generalised IoU (Rezatofighi et al., CVPR 2019), whose last term draws boxes together that do not overlap.
+Tensor overlap_loss(const Tensor& prediction, const Tensor& target) {
+    const auto columns = [](const Tensor& rows, std::int64_t first) {
+        return ops::slice(rows, {{}, {first, first + 2}});
+    };
+    const auto area = [](const Tensor& size) {
+        return ops::slice(size, {{}, {0, 1}}) * ops::slice(size, {{}, {1, 2}});
+    };
+    const Tensor centre = ops::sigmoid(columns(prediction, classes)),
+                 size = ops::sigmoid(columns(prediction, classes + 2));
+    const Tensor low = centre - size * 0.5, high = centre + size * 0.5;
+    const Tensor true_low = columns(target, 1) - columns(target, 3) * 0.5, true_high = true_low + columns(target, 3);
+    const Tensor both = area(ops::maximum(ops::minimum(high, true_high) - ops::maximum(low, true_low), 0));
+    const Tensor either = area(size) + area(columns(target, 3)) - both;
+    const Tensor hull = area(ops::maximum(high, true_high) - ops::minimum(low, true_low));
+    return ops::mean(1 - both / either + (hull - either) / hull);
 }
 
 Sequential network() {
@@ -118,42 +130,18 @@ std::vector<Box> said_boxes(const Tensor& prediction) {
 }
 std::vector<Box> target_boxes(const Tensor& target) { return boxes(ops::slice(target, {{}, {1, 5}})); }
 
-// Photographs as [n, side, side, 3] in 0..1, and their first box each, from the set's CSV file.
-TensorDataset raccoons(const std::string& folder, const std::string& list) {
-    std::ifstream file(folder + "/" + list);
-    if (!file)
-        throw Error("cannot read " + folder + "/" + list +
-                    ": --raccoon takes the folder of the raccoon data set (github.com/datitran/raccoon_dataset)");
-    std::vector<float> targets;
-    std::map<std::string, int> seen;
-    std::vector<Picture> pictures;
-    std::string line;
-    std::getline(file, line);
-    while (std::getline(file, line)) {
-        std::stringstream fields(line);
-        std::vector<std::string> f;
-        for (std::string field; std::getline(fields, field, ',');) f.push_back(field);
-        if (f.size() < 8)
-            throw Error(folder + "/" + list + ": expected filename,width,height,class,xmin,ymin,xmax,ymax, got \"" +
-                        line + "\"");
-        if (seen[f[0]]++ > 0) continue;
-        pictures.push_back(resize(load_picture(folder + "/images/" + f[0]), Scenes::side, Scenes::side));
-        const float w = std::stof(f[1]), h = std::stof(f[2]), x0 = std::stof(f[4]) / w, y0 = std::stof(f[5]) / h,
-                    x1 = std::stof(f[6]) / w, y1 = std::stof(f[7]) / h;
-        targets.insert(targets.end(), {0, (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0});
-    }
-    const auto n = static_cast<std::int64_t>(pictures.size());
-    return TensorDataset(Preprocessing{.input_shape = Shape{Scenes::side, Scenes::side, 3}}.apply(pictures),
-                         Tensor::from(targets, Shape{n, 5}));
-}
-
 void find_raccoons(const examples::Arguments& args, const Model& model, const std::string& folder) {
-    const Dataset train = raccoons(folder, "train_labels.csv"), test = raccoons(folder, "test_labels.csv");
-    model.compile({.optimizer = Adam({.learning_rate = 3e-4}), .loss = Loss("box", box_loss)});
-    model.fit(train, {.epochs = 30, .batch_size = 16, .verbose = 0, .seed = args.seed});
+    const Photographs train(folder, "train_labels.csv");
+    const Dataset whole = train.without_augmentation(),
+                  test = Photographs(folder, "test_labels.csv").without_augmentation();
+    const std::int64_t epochs = 60, steps = epochs * ((train.size() + 15) / 16);
+    model.compile(
+        {.optimizer = Adam({.learning_rate = CosineDecay({.initial_learning_rate = 1e-3, .decay_steps = steps})}),
+         .loss = Loss("overlap", overlap_loss)});
+    model.fit(train, {.epochs = epochs, .batch_size = 16, .verbose = 0, .seed = args.seed});
     const Batch all = test.batch(0, test.size());
     const std::vector<Box> said = said_boxes(model.predict(all.inputs[0])), true_boxes = target_boxes(all.target);
-    const Box constant = best_constant(target_boxes(train.batch(0, train.size()).target));
+    const Box constant = best_constant(target_boxes(whole.batch(0, whole.size()).target));
     examples::print_result("raccoons: mean IoU", mean_overlap(said, true_boxes), "the best constant box",
                            mean_overlap(std::vector<Box>(said.size(), constant), true_boxes));
     const std::int64_t shown = std::min<std::int64_t>(18, test.size());

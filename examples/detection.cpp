@@ -130,17 +130,16 @@ std::vector<Box> said_boxes(const Tensor& prediction) {
 }
 std::vector<Box> target_boxes(const Tensor& target) { return boxes(ops::slice(target, {{}, {1, 5}})); }
 
-void find_raccoons(const examples::Arguments& args, const Model& model, const std::string& folder) {
-    const Photographs train(folder, "train_labels.csv");
-    const Dataset whole = train.without_augmentation(),
-                  test = Photographs(folder, "test_labels.csv").without_augmentation();
+void find_raccoons(const examples::Arguments& args, const Model& model, const Photographs& train, const Dataset& test) {
+    const Dataset whole = train.without_augmentation();
     const std::int64_t epochs = 60, steps = epochs * ((train.size() + 15) / 16);
     model.compile(
         {.optimizer = Adam({.learning_rate = CosineDecay({.initial_learning_rate = 1e-3, .decay_steps = steps})}),
          .loss = Loss("overlap", overlap_loss)});
     model.fit(train, {.epochs = epochs, .batch_size = 16, .verbose = 0, .seed = args.seed});
     const Batch all = test.batch(0, test.size());
-    const std::vector<Box> said = said_boxes(model.predict(all.inputs[0])), true_boxes = target_boxes(all.target);
+    const Tensor prediction = model.predict(all.inputs[0].to(args.device)).to(Device::cpu());
+    const std::vector<Box> said = said_boxes(prediction), true_boxes = target_boxes(all.target);
     const Box constant = best_constant(target_boxes(whole.batch(0, whole.size()).target));
     examples::print_result("raccoons: mean IoU", mean_overlap(said, true_boxes), "the best constant box",
                            mean_overlap(std::vector<Box>(said.size(), constant), true_boxes));
@@ -153,6 +152,9 @@ void program(const examples::Arguments& args) {
     const std::int64_t scenes = args.examples > 0 ? args.examples : 10'000;
     const Scenes train(figures.train, backgrounds.train, scenes, examples::SceneTarget::box, 1);
     const Scenes test(figures.test, backgrounds.test, 1000, examples::SceneTarget::box, 2);
+    std::vector<Photographs> raccoons;  // a wrong folder is an error now, not after the training
+    if (const std::string folder = args.more.at("raccoon"); !folder.empty())
+        raccoons = {Photographs(folder, "train_labels.csv"), Photographs(folder, "test_labels.csv")};
 
     const Sequential model = network();
     model.build(train.input_shape());
@@ -184,7 +186,7 @@ void program(const examples::Arguments& args) {
     examples::plot_history(args.file("curves.png"), history, "Detection");
     model.set_class_names(figures.class_names);
     model.save(args.file("detection.safetensors"));
-    if (const std::string folder = args.more.at("raccoon"); !folder.empty()) find_raccoons(args, model, folder);
+    if (!raccoons.empty()) find_raccoons(args, model, raccoons[0], raccoons[1].without_augmentation());
 }
 
 }  // namespace

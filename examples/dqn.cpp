@@ -24,7 +24,7 @@ class CartPole {
     State reset(Generator& generator) {
         for (float& value : state_) value = static_cast<float>(0.1 * examples::uniform(generator) - 0.05);
         steps_ = 0;
-        return state_;
+        return seen();
     }
     // Every step that does not end in a fall gives a reward of 1, the last one too.
     State step(int action) {
@@ -37,14 +37,20 @@ class CartPole {
         const float acceleration = shared - pole * half_length * turn * cosine / (cart + pole);
         state_ = {x + seconds * v, v + seconds * acceleration, angle + seconds * spin, spin + seconds * turn};
         ++steps_;
-        return state_;
+        return seen();
     }
-    bool fallen() const {
-        return std::abs(state_[0]) > 2.4f || std::abs(state_[2]) > 12 * std::numbers::pi_v<float> / 180;
-    }
+    bool fallen() const { return std::abs(state_[0]) > end_of_track || std::abs(state_[2]) > last_angle; }
     bool over() const { return fallen() || steps_ == longest; }
 
   private:
+    static constexpr float end_of_track = 2.4f, last_angle = 12 * std::numbers::pi_v<float> / 180;
+
+    // Distances and angles in units of those at which it falls: of like size for the network.
+    State seen() const {
+        const auto [x, v, angle, spin] = state_;
+        return {x / end_of_track, v / end_of_track, angle / last_angle, spin / last_angle};
+    }
+
     State state_{};
     int steps_ = 0;
 };

@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <fstream>
 #include <memory>
 #include <set>
-#include <sstream>
 #include <vector>
 
 #include "examples/common/example.h"
@@ -15,32 +13,27 @@ namespace heddle::examples {
 namespace {
 
 struct Photograph {
-    Picture picture;
+    Picture picture = {};
     float left, top, right, bottom;  // of the box, as fractions of the picture
 };
 
 std::vector<Photograph> read(const std::string& folder, const std::string& list) {
-    std::ifstream file(folder + "/" + list);
-    if (!file)
-        throw Error("cannot read " + folder + "/" + list +
-                    ": expected a folder like the raccoon data set (github.com/datitran/raccoon_dataset)");
+    const CsvTable table = read_csv(folder + "/" + list, {.header = CsvOptions::Header::yes});
     std::vector<Photograph> result;
     std::set<std::string> seen;
-    std::string line;
-    std::getline(file, line);
-    while (std::getline(file, line)) {
-        std::stringstream fields(line);
-        std::vector<std::string> f;
-        for (std::string field; std::getline(fields, field, ',');) f.push_back(field);
-        if (f.size() < 8)
-            throw Error(folder + "/" + list + ": expected filename,width,height,class,xmin,ymin,xmax,ymax, got \"" +
-                        line + "\"");
-        if (!seen.insert(f[0]).second) continue;
-        // Twice the side shown, so that crops are not enlarged.
-        const int side = 2 * Photographs::side;
-        const float width = std::stof(f[1]), height = std::stof(f[2]);
-        result.push_back({resize(load_picture(folder + "/images/" + f[0]), side, side), std::stof(f[4]) / width,
-                          std::stof(f[5]) / height, std::stof(f[6]) / width, std::stof(f[7]) / height});
+    for (std::int64_t row = 0; row < table.rows(); ++row) {
+        const std::string& name = table.text(row, table.column("filename"));
+        if (!seen.insert(name).second) continue;
+        const auto share = [&](const char* place, const char* of) {
+            return static_cast<float>(table.number(row, table.column(place)) / table.number(row, table.column(of)));
+        };
+        Photograph photograph{.left = share("xmin", "width"),
+                              .top = share("ymin", "height"),
+                              .right = share("xmax", "width"),
+                              .bottom = share("ymax", "height")};
+        const int side = 2 * Photographs::side;  // twice what is shown, so that crops are not enlarged
+        photograph.picture = resize(load_picture(folder + "/images/" + name), side, side);
+        result.push_back(photograph);
     }
     return result;
 }

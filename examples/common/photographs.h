@@ -13,8 +13,8 @@ namespace heddle::examples {
 class Photographs : public Dataset {
   public:
     static constexpr std::int64_t side = 64;
-    /// The folder has the CSV file `list`, with a header and lines filename,width,height,class,xmin,ymin,xmax,ymax (of
-    /// each file the first counts), and the files in images/. Throws `Error` for a file that cannot be read.
+    /// The folder has the CSV file `list`, with columns filename, width, height, xmin, ymin, xmax, ymax (of each file
+    /// the first row counts), and the files in images/. Throws `Error` for a file that cannot be read.
     Photographs(const std::string& folder, const std::string& list);
 };
 

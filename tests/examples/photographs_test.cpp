@@ -63,7 +63,23 @@ TEST(Photographs, BoxesFollowTheCrops) {
     EXPECT_LT(mirrored, 75);
 }
 
-TEST(Photographs, AMissingListIsAnError) { EXPECT_THROW(Photographs("/nowhere", "list.csv"), Error); }
+TEST(Photographs, AWrongListIsAnErrorThatNamesIt) {
+    const auto message_of = [](const std::string& folder, const std::string& list) -> std::string {
+        try {
+            Photographs(folder, list);
+        } catch (const Error& error) {
+            return error.what();
+        }
+        return "";
+    };
+    EXPECT_NE(message_of("/nowhere", "list.csv").find("/nowhere/list.csv"), std::string::npos);
+    const std::string folder = ::testing::TempDir();
+    std::ofstream(folder + "/no_box.csv") << "filename,width,height\na.jpg,200,100\n";
+    EXPECT_NE(message_of(folder, "no_box.csv").find("xmin"), std::string::npos);
+    std::ofstream(folder + "/no_number.csv") << "filename,width,height,xmin,ymin,xmax,ymax\n"
+                                                "a.jpg,wide,100,60,20,160,70\n";
+    EXPECT_NE(message_of(folder, "no_number.csv").find("wide"), std::string::npos);
+}
 
 }  // namespace
 }  // namespace heddle

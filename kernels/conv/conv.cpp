@@ -11,6 +11,7 @@ KernelTable<Args>& make_conv_table(const char* operation) {
     auto& table = make_table<Args>(operation);
     if constexpr (requires { add_cpu_direct(table); }) add_cpu_direct(table);
     if constexpr (requires { add_cpu_matmul(table); }) add_cpu_matmul(table);
+    add_cpu_columns(table);
     add_cpu_winograd(table);
     add_cpu_winograd_nhwc(table);
     return table;

@@ -89,7 +89,7 @@ TEST_P(ConvTest, FollowsTheThreadCount) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Implementations, ConvTest,
-                         testing::Values("cpu", "cpu_direct", "cpu_winograd", "cpu_winograd_nhwc"),
+                         testing::Values("cpu", "cpu_columns", "cpu_direct", "cpu_winograd", "cpu_winograd_nhwc"),
                          [](const auto& each) { return std::string(each.param); });
 
 /// The gradient of the filters, then that of the bias.
@@ -121,6 +121,74 @@ TEST(Conv2dBackwardWeights, DirectSumsAreFixedForAThreadCount) {
     // More threads than pictures have rows: some sum nothing.
     const std::vector<float> many = direct_filter_gradient(64);
     for (std::size_t i = 0; i < one.size(); ++i) ASSERT_NEAR(one[i], many[i], 1e-4) << i;
+}
+
+/// Enough pixels that one thread multiplies two blocks of columns, the second of which begins inside a picture.
+struct ManyColumns {
+    static constexpr Conv2dParams params{.stride = {2, 2}, .padding = {1, 1, 1, 1}};
+    const Shape picture{13, 7, 6, 512}, filters{32, 3, 3, 512}, result{13, 4, 3, 32}, outputs{32};
+    std::vector<float> x = values(picture, 37), w = values(filters, 41), dy = values(result, 53),
+                       bias = values(outputs, 3);
+    std::vector<float> y = dy, dx = x, dw = w, dbias = bias;
+
+    static std::vector<float> values(const Shape& shape, std::size_t factor) {
+        std::vector<float> list(static_cast<std::size_t>(shape.elements()));
+        for (std::size_t i = 0; i < list.size(); ++i) list[i] = static_cast<float>(i * factor % 101) / 50 - 1;
+        return list;
+    }
+    static View view(std::vector<float>& list, const Shape& shape) { return View(list.data(), shape, DType::f32); }
+
+    Conv2dForward forward() {
+        return {.x = view(x, picture),
+                .w = view(w, filters),
+                .bias = view(bias, outputs),
+                .residual = view(y, result),
+                .params = params,
+                .activation = FusedActivation::relu,
+                .y = view(y, result)};
+    }
+    Conv2dBackwardData backward_data() {
+        return {.w = view(w, filters), .dy = view(dy, result), .params = params, .dx = view(dx, picture)};
+    }
+    Conv2dBackwardWeights backward_weights() {
+        return {.x = view(x, picture),
+                .dy = view(dy, result),
+                .params = params,
+                .dw = view(dw, filters),
+                .dbias = view(dbias, outputs)};
+    }
+
+    template <class Args>
+    static void run(const KernelTable<Args>& table, const char* name, const Args& args) {
+        const auto* implementation = table.find(name, DeviceKind::cpu);
+        ASSERT_TRUE(implementation->supports(args)) << implementation->supports(args).reason();
+        run_implementation(*implementation, args, Device::cpu(), 0);
+    }
+    void run_all(const char* name, int threads) {
+        set_thread_count(threads);
+        run(conv2d_forward(), name, forward());
+        run(conv2d_backward_data(), name, backward_data());
+        run(conv2d_backward_weights(), name, backward_weights());
+        set_thread_count(0);
+    }
+};
+
+TEST(Conv2d, ColumnsInSeveralBlocks) {
+    if (block::has_wide_vectors()) GTEST_SKIP() << "a processor with AVX-512: the preset avx2 runs this there";
+    ManyColumns want;
+    want.run_all("reference", 0);
+    for (const int threads : {1, 2, 3}) {
+        ManyColumns got;
+        got.run_all("cpu_columns", threads);
+        const auto expect_near = [&](const std::vector<float>& a, const std::vector<float>& b, const char* what) {
+            for (std::size_t i = 0; i < a.size(); ++i)
+                ASSERT_NEAR(a[i], b[i], 1e-3) << what << ' ' << i << ", " << threads;
+        };
+        expect_near(got.y, want.y, "y");
+        expect_near(got.dx, want.dx, "dx");
+        expect_near(got.dw, want.dw, "dw");
+        expect_near(got.dbias, want.dbias, "dbias");
+    }
 }
 
 TEST(Conv2dParams, OutputShape) {

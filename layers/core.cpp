@@ -65,7 +65,7 @@ struct ReshapeImpl final : LayerImpl {
     const char* class_name() const override { return "Reshape"; }
     Tensor forward(const Tensor& x, bool) override {
         Shape full{x.size(0)};
-        for (const std::int64_t extent : shape) full.push_back(extent);
+        for (const std::int64_t extent : output_shape(x.shape().range(1, x.rank()))) full.push_back(extent);
         return x.reshape(full);
     }
     Shape output_shape(const Shape& input) const override {

@@ -18,7 +18,8 @@ struct MaskingImpl final : LayerImpl {
         output_shape(x.shape().range(1, x.rank()));
         const std::int64_t batch = x.size(0), time = x.size(1);
         const Tensor differs = ops::binary(ops::BinaryOp::not_equal, x, mask_value).to(DType::f32);
-        const Tensor most = ops::max(differs.reshape(Shape{batch, time, -1}), {2});
+        const std::int64_t features = x.shape().elements(2, x.rank());
+        const Tensor most = ops::max(differs.reshape(Shape{batch, time, features}), {2});
         const Tensor mask = ops::binary(ops::BinaryOp::greater, most, 0.0);
         Shape steps{batch, time};
         while (steps.rank() < x.rank()) steps.push_back(1);

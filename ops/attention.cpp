@@ -113,9 +113,13 @@ Attended attention(const Tensor& query, const Tensor& key, const Tensor& value, 
     const double scale = options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(query.size(3)));
     // The kernels for GPUs take heads of up to 128; wider ones go through products and a softmax.
     const bool fits = std::max(query.size(3), value.size(3)) <= 128 || query.device().kind == DeviceKind::cpu;
-    if (!options.weights && fits)
-        return {fused(query, key, value, options.mask, options.causal, static_cast<float>(scale), options.dropout),
+    if (!options.weights && fits) {
+        // The kernels take the scale as a float: in f64 it is multiplied in before.
+        const bool wide_scale = query.dtype() == DType::f64;
+        return {fused(wide_scale ? query * scale : query, key, value, options.mask, options.causal,
+                      wide_scale ? 1.0f : static_cast<float>(scale), options.dropout),
                 Tensor()};
+    }
     const Tensor q = permute(query, {0, 2, 1, 3}) * scale, k = permute(key, {0, 2, 1, 3});
     Tensor scores = matmul(q, k, {.transpose_b = true});
     const Tensor allowed = allowed_pairs(query.size(1), key.size(1), options, query.device());

@@ -277,6 +277,8 @@ Tensor unary(UnaryOp op, const Tensor& x, float alpha) {
         require(op == UnaryOp::negate || op == UnaryOp::abs || op == UnaryOp::sign || op == UnaryOp::square ||
                     op == UnaryOp::relu,
                 name, "expected a floating tensor, got {}: convert it with to(DType::f32)", x.dtype());
+        require(x.dtype() == DType::i32 || x.dtype() == DType::i64, name,
+                "expected a floating tensor or one of i32 or i64, got {}: convert it with to(DType::i32)", x.dtype());
     }
     Tensor y = Tensor::empty(x.shape(), x.options());
     run(kernels::unary(), {.op = op, .alpha = alpha, .x = view(x), .y = view(y)}, {&x}, {&y});
@@ -304,7 +306,8 @@ Tensor unary(UnaryOp op, const Tensor& x, float alpha) {
 Tensor floor_divide(const Tensor& a, const Tensor& b) {
     require_same_device("floor_divide", a, b);
     const DType common = promote(a.dtype(), b.dtype());
-    if (is_floating(common)) return floor(a / b);
+    if (is_floating(common))  // 16 bits would round 254.6 up before it is rounded down
+        return floor(a.to(wide(common)) / b.to(wide(common))).to(common);
     require(common != DType::boolean, "floor_divide", "booleans have no quotient: convert them with to(DType::i32)");
     const Tensor dividend = a.to(common), divisor = b.to(common), quotient = truncated_quotient(dividend, divisor);
     const Tensor rest = dividend - quotient * divisor;
@@ -315,7 +318,7 @@ Tensor floor_divide(const Tensor& a, const Tensor& b) {
 
 Tensor floor_divide(const Tensor& a, double b) {
     require(a.defined(), "floor_divide", "the operand is undefined");
-    if (is_floating(a.dtype())) return floor(a / b);
+    if (is_floating(a.dtype())) return floor(a.to(wide(a.dtype())) / b).to(a.dtype());
     require_number("floor_divide", b, a.dtype());
     return floor_divide(a, Tensor::scalar(b, a.options()));
 }

@@ -30,7 +30,8 @@ Tensor product(const Tensor& a, const Tensor& b, bool transpose_a, bool transpos
 /// The gradient of an operand without batch dimensions, summed over the other's.
 Tensor sum_batches(const Tensor& gradient, const Shape& shape) {
     if (gradient.shape() == shape) return gradient;
-    return sum(gradient.reshape(Shape{-1, shape[0], shape[1]}), {0});
+    const std::int64_t batch = gradient.shape().elements(0, gradient.rank() - 2);
+    return sum(gradient.reshape(Shape{batch, shape[0], shape[1]}), {0});
 }
 
 }  // namespace

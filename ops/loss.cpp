@@ -21,6 +21,16 @@ using kernels::PointLoss;
 
 constexpr const char* cross = "cross_entropy";
 
+/// The gradient of a mean and its factor, which kernels take as a float: in f64 it is multiplied in before.
+struct ScaledGradient {
+    Tensor dloss;
+    float scale;
+
+    ScaledGradient(const Tensor& dy, double factor)
+        : dloss(dy.dtype() == DType::f64 ? dy * factor : dy),
+          scale(dy.dtype() == DType::f64 ? 1.0f : static_cast<float>(factor)) {}
+};
+
 void check_label_range(const Tensor& labels, std::int64_t classes, std::int64_t ignore_index) {
     if (labels.device().kind != DeviceKind::cpu) return;  // a check there would make the host wait
     const std::int64_t row = first_outside(labels, classes, ignore_index);
@@ -97,11 +107,13 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, CrossEntropyOpt
         }
     }
     if (autograd::wants_record({&logits})) {
-        const float scale = each || counted.defined() ? 1.0f : 1.0f / static_cast<float>(rows.elements());
+        const double scale = each || counted.defined() ? 1.0 : 1.0 / static_cast<double>(rows.elements());
         autograd::record(cross, {&logits}, y,
                          [logits = Saved(logits), target = Saved(target), log_sum = Saved(log_sum),
                           counted = Saved(counted), scale, options](Gradients& g) {
-                             const Tensor dloss = counted.get().defined() ? g.dy() / counted.get() : g.dy();
+                             const Tensor& count = counted.get();
+                             const auto [dloss, factor] =
+                                 ScaledGradient(count.defined() ? g.dy() / count : g.dy(), scale);
                              Tensor dlogits = Tensor::empty(logits.get().shape(), logits.get().options());
                              run(kernels::cross_entropy_backward(),
                                  {.logits = view(logits.get()),
@@ -110,7 +122,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, CrossEntropyOpt
                                   .ignore_index = options.ignore_index,
                                   .log_sum = view(log_sum.get()),
                                   .dloss = view(dloss.flatten()),
-                                  .scale = scale,
+                                  .scale = factor,
                                   .dlogits = view(dlogits)},
                                  {&logits.get(), &target.get(), &log_sum.get(), &dloss}, {&dlogits});
                              g.dx(0) = std::move(dlogits);
@@ -155,15 +167,16 @@ Tensor point_loss(const char* operation, PointLoss kind, const Tensor& predictio
                              const Tensor& p = prediction.get();
                              Tensor dp = Tensor::empty(p.shape(), p.options());
                              const double scale = each ? 1.0 : 1.0 / static_cast<double>(p.elements());
+                             const auto [dloss, factor] = ScaledGradient(g.dy(), scale);
                              run(kernels::point_loss_backward(),
                                  {.kind = kind,
                                   .delta = delta,
                                   .prediction = view(p),
                                   .target = view(target.get()),
-                                  .dloss = view(each ? g.dy() : g.dy().reshape(Shape{1})),
-                                  .scale = static_cast<float>(scale),
+                                  .dloss = view(each ? dloss : dloss.reshape(Shape{1})),
+                                  .scale = factor,
                                   .dprediction = view(dp)},
-                                 {&p, &target.get(), &g.dy()}, {&dp});
+                                 {&p, &target.get(), &dloss}, {&dp});
                              if (g.wants(1)) g.dx(1) = target_gradient(kind, p, dp, g.dy(), scale);
                              if (g.wants(0)) g.dx(0) = std::move(dp);
                          });

@@ -48,8 +48,8 @@ std::optional<Config> plain(const char* name) { return settings_of(name, detail:
 /// `target` as the prediction's type and shape; [N] and [N, 1] are the same.
 Tensor like_prediction(const char* loss, const Tensor& target, const Tensor& prediction) {
     Shape a = target.shape(), b = prediction.shape();
-    if (a.rank() > 0 && a.back() == 1) a = a.without(-1);
-    if (b.rank() > 0 && b.back() == 1) b = b.without(-1);
+    Shape& longer = a.rank() > b.rank() ? a : b;
+    if (a.rank() != b.rank() && longer.back() == 1) longer = longer.without(-1);
     check(a == b, "{}: the model gives {}, the targets are {}: they must have the same shape", loss,
           prediction.shape().to_string(), target.shape().to_string());
     const Tensor same_type = target.to(prediction.dtype());
@@ -111,16 +111,15 @@ Tensor sparse_crossentropy(const Tensor& prediction, const Tensor& target,
     ops::CrossEntropyOptions settings;
     settings.label_smoothing = options.label_smoothing;
     settings.from_logits = options.from_logits;
-    if (options.ignore_class) settings.ignore_index = *options.ignore_class;
     Tensor mask = ops::mask_of(prediction);
     const Tensor weight = ops::weight_of(prediction);
-    if (!mask.defined() && !weight.defined()) return ops::cross_entropy(prediction, labels, settings);
-    // What stands for a label where there is no step is not looked at.
-    if (mask.defined()) labels = ops::where(reaching(mask, labels.rank()), labels, Tensor::scalar(0, labels.options()));
     if (options.ignore_class) {
         const Tensor others = ops::binary(ops::BinaryOp::not_equal, labels, static_cast<double>(*options.ignore_class));
         mask = mask.defined() ? ops::binary(ops::BinaryOp::logical_and, reaching(mask, labels.rank()), others) : others;
     }
+    if (!mask.defined() && !weight.defined()) return ops::cross_entropy(prediction, labels, settings);
+    // What stands for a label where there is no step is not looked at.
+    if (mask.defined()) labels = ops::where(reaching(mask, labels.rank()), labels, Tensor::scalar(0, labels.options()));
     settings.reduction = Reduction::none;
     return weighted_mean(ops::cross_entropy(prediction, labels, settings), mask, weight);
 }

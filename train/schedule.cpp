@@ -156,7 +156,7 @@ CosineDecayRestarts::CosineDecayRestarts(const CosineDecayRestartsOptions& o)
                   period *= o.t_mul;
                   top *= o.m_mul;
               }
-              return o.initial_learning_rate * (o.alpha + (top - o.alpha) * cosine(position / period));
+              return o.initial_learning_rate * (o.alpha + (1 - o.alpha) * top * cosine(position / period));
           },
           settings_of("CosineDecayRestarts", o)) {
     check(o.first_decay_steps > 0, "CosineDecayRestarts: first_decay_steps must be positive, got {}",

@@ -95,10 +95,11 @@ struct CosineDecayRestartsOptions {
     double initial_learning_rate = 0.1;
     std::int64_t first_decay_steps = 1000;
     double t_mul = 2;  ///< each period is this many times the one before
-    double m_mul = 1;  ///< and starts from this many times its rate
-    double alpha = 0;
+    double m_mul = 1;  ///< and falls from this many times its height above the last rate
+    double alpha = 0;  ///< the last rate of every period as a fraction of the first
 };
-/// Cosine decay that begins anew at the end of each period (the same paper).
+/// Cosine decay that begins anew at the end of each period (the same paper): in period i, initial * (alpha + (1 -
+/// alpha) m_mul^i (1 + cos(pi * progress)) / 2).
 class HEDDLE_API CosineDecayRestarts : public Schedule {
   public:
     explicit CosineDecayRestarts(const CosineDecayRestartsOptions& options);

@@ -174,6 +174,7 @@ struct Backward {
         clear(no_dy, e.units);
         clear(dbias, e.width);
         clear(dbias_n, e.units);
+        if (weights && e.batch == 0) clear(dweights, e.width * features);  // else the first product writes them
         copy_or_clear<T>(args.dhidden, dhidden, e.batch * e.units);
         copy_or_clear<float>(args.dfinal_cell, dmemory, e.batch * e.units);
         if (args.dx) of_inputs.prepare(widened(args.weight_input.as<T>(), weight_input, e.width * e.inputs), product);

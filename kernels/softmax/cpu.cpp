@@ -27,8 +27,9 @@ HEDDLE_SIMD_CLONES void softmax_row(const float* x, const float* next, float* y,
 HEDDLE_SIMD_CLONES void log_softmax_row(const float* x, const float* next, float* y, std::int64_t classes) {
     const float largest = largest_of(x, classes);
     if (next) ask_for(next, classes);
-    const float shift = largest + std::log(sum_of(classes, [=](std::int64_t c) { return vec::exp(x[c] - largest); }));
-    for (std::int64_t c = 0; c < classes; ++c) y[c] = x[c] - shift;
+    const float log_sum = std::log(sum_of(classes, [=](std::int64_t c) { return vec::exp(x[c] - largest); }));
+    // In this order: the sum of a large maximum and a small logarithm would round the latter away.
+    for (std::int64_t c = 0; c < classes; ++c) y[c] = (x[c] - largest) - log_sum;
 }
 
 HEDDLE_SIMD_CLONES void softmax_backward_row(const float* y, const float* dy, float* dx, std::int64_t classes) {

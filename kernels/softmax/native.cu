@@ -24,10 +24,10 @@ __global__ void __launch_bounds__(Row::threads) softmax_rows(const T* x, T* y, R
     };
     for_columns(row, add, logits);
     sum = row.reduce(sum, Sum{}, 0.0f);
-    const float scale = 1.0f / sum, shift = largest + logf(sum);
+    const float scale = 1.0f / sum, log_sum = logf(sum);
     const auto result = [&](auto, float value) {
         if constexpr (log)
-            return value - shift;
+            return (value - largest) - log_sum;  // largest + log_sum would round away the latter
         else
             return (Row::keeps ? value : expf(value - largest)) * scale;
     };

@@ -156,6 +156,7 @@ void add_rnn_cases(CaseSets& sets) {
         };
         const std::vector<double> lengths{3, 0, 5, 1, 4};
         add("one", {});
+        add("empty_batch", {.batch = 0, .time = 3, .inputs = 5, .units = 7, .initial = true});
         add("odd_sizes", {.batch = 3, .time = 4, .inputs = 5, .units = 7, .initial = true});
         add("one_step", {.batch = 5, .time = 1, .inputs = 6, .units = 9, .initial = true});
         add("bare", {.batch = 2, .time = 5, .inputs = 3, .units = 4, .bias = false});

@@ -18,6 +18,17 @@ Case<SoftmaxForward> forward(std::string name, Shape shape, bool log, Fill fill 
             benchmark};
 }
 
+/// Results that are small beside the elements they come from.
+Case<SoftmaxForward> forward_of_large_sums(Shape shape, bool log) {
+    return {"beside_4096_" + std::to_string(shape.back()) + (log ? "_log" : ""), [=](Problem& problem) {
+                problem.reduction(shape.back());
+                std::vector<double> values(static_cast<std::size_t>(shape.elements()));
+                for (std::size_t i = 0; i < values.size(); ++i) values[i] = 4096 + static_cast<double>(i * 37 % 23) / 8;
+                const View x = problem.values(shape, values);
+                return SoftmaxForward{.x = x, .y = problem.output(shape), .log = log};
+            }};
+}
+
 Case<SoftmaxBackward> backward(std::string name, Shape shape, bool log, bool benchmark = false) {
     return {name + (log ? "_log" : ""),
             [=](Problem& problem) {
@@ -101,6 +112,7 @@ void add_softmax_cases(CaseSets& sets) {
         forwards.push_back(forward("tiny", {7, 33}, log, Fill::tiny));
         forwards.push_back(forward("denormal", {7, 33}, log, Fill::denormal));
         forwards.push_back(forward("outliers", {7, 131}, log, Fill::outliers));
+        for (const std::int64_t classes : {3, 33, 1031}) forwards.push_back(forward_of_large_sums({5, classes}, log));
         for (const Shape& shape : more_shapes()) {
             const std::string name = std::to_string(shape[0]) + "x" + std::to_string(shape[1]);
             forwards.push_back(forward(name, shape, log));

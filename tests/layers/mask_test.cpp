@@ -54,6 +54,7 @@ TEST(Mask, MaskingLeavesOutStepsWhoseFeaturesAreAllTheValue) {
     EXPECT_EQ(mask_numbers(Masking()(x.reshape(Shape{1, 3, 2, 2}))), (std::vector<std::int64_t>{1, 1, 1}));
     EXPECT_EQ(mask_numbers(Masking()(Tensor::from<float>({0, 0, 0, 0, 0, 3, 0, 0}, Shape{1, 2, 2, 2}))),
               (std::vector<std::int64_t>{0, 1}));
+    EXPECT_EQ(ops::mask_of(Masking()(Tensor::ones(Shape{0, 2, 3}))).shape(), (Shape{0, 2}));
     EXPECT_EQ(error_of([&] {
                   Masking()(Tensor::ones(Shape{2, 3}));
               }),

@@ -94,6 +94,12 @@ TEST(Shapes, OutputShapeIsWhatForwardGives) {
     }
 }
 
+TEST(Shapes, ReshapeKnowsItsExtentsWithoutExamples) {
+    const Tensor empty = Tensor::ones(Shape{0, 4, 6});
+    EXPECT_EQ(Reshape(Shape{-1})(empty).shape(), (Shape{0, 24}));
+    EXPECT_EQ(Reshape(Shape{3, -1})(empty).shape(), (Shape{0, 3, 8}));
+}
+
 TEST(Shapes, MergeLayers) {
     const Shape a{4, 5, 3}, b{4, 5, 2};
     EXPECT_EQ(Add()->output_shapes({a, a, a}), std::vector<Shape>{a});

@@ -42,6 +42,7 @@ TEST(OpsErrors, Elementwise) {
     expect_error("multiply", {"undefined"}, [] { f32({2}) * Tensor(); });
     expect_error("gelu", {"floating", "i64", "to(DType::f32)"}, [] { gelu(i64({3})); });
     expect_error("relu", {"undefined"}, [] { relu(Tensor()); });
+    expect_error("abs", {"u8", "to(DType::i32)"}, [] { abs(i64({3}).to(DType::u8)); });
     expect_error("multiply", {"0.5", "i64", "to(DType::f32)"}, [] { i64({3}) * 0.5; });
     expect_error("maximum", {"1.5", "i64"}, [] { maximum(i64({3}), 1.5); });
     expect_error("add", {"u8", "256", "to(DType::f32)"}, [] { i64({3}).to(DType::u8) + 256; });

@@ -65,6 +65,21 @@ TEST(GradientsLoss, PointLossesToBothSides) {
                     [](const Inputs& in) { return ops::binary_cross_entropy(in[0], in[1], false); });
 }
 
+/// The factor of a mean is no float: 1 / 7 as a float is off by 1e-8.
+TEST(GradientsLoss, OfMeansHaveThePrecisionOfTheirType) {
+    const auto gradient = [](const auto& loss) {
+        Tensor prediction = Tensor::full({7, 3}, 0.5, {DType::f64});
+        prediction.set_requires_grad();
+        loss(prediction).backward();
+        return prediction.grad().to_vector<double>()[0];
+    };
+    const Tensor target = Tensor::zeros({7, 3}, {DType::f64});
+    EXPECT_NEAR(gradient([&](const Tensor& x) { return ops::mean_squared_error(x, target); }), 1.0 / 21, 1e-16);
+    EXPECT_NEAR(gradient([&](const Tensor& x) { return ops::mean_absolute_error(x, target); }), 1.0 / 21, 1e-16);
+    const Tensor labels = Tensor::zeros({7}, {DType::i64});
+    EXPECT_NEAR(gradient([&](const Tensor& x) { return ops::cross_entropy(x, labels); }), -2.0 / 21, 1e-16);
+}
+
 /// Each row's or element's own loss: its mean is the mean, and so is its gradient for any gradient that comes back.
 TEST(GradientsLoss, WithoutReduction) {
     using ops::Reduction;

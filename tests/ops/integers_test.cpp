@@ -67,6 +67,12 @@ TEST_P(OpsIntegers, FloorDivideRoundsDown) {
     EXPECT_EQ(whole(floor_divide(integers({std::int64_t{1} << 53, 9}), integers({1, 2}, DType::i32))),
               (Integers{std::int64_t{1} << 53, 4}));
     EXPECT_EQ(floats(floor_divide(a.to(DType::f32), 2)), (Floats{3, -4, 3, -4, 3, -3, 0}));
+    // Quotients that bf16 would round up: 254.67, 72.86 and -253.33.
+    const Tensor narrow = Tensor::from<float>({764, 510, -760}, Shape{3}).to(DType::bf16).to(GetParam()),
+                 divisor = Tensor::from<float>({3, 7, 3}, Shape{3}).to(DType::bf16).to(GetParam());
+    EXPECT_EQ(floor_divide(narrow, divisor).to_vector<float>(), (Floats{254, 72, -254}));
+    EXPECT_EQ(floor_divide(narrow, 3).to_vector<float>(), (Floats{254, 170, -254}));
+    EXPECT_EQ(floor_divide(narrow, divisor).dtype(), DType::bf16);
 }
 
 TEST_P(OpsIntegers, AreComparedWithAnyNumber) {

@@ -1,11 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <sstream>
 
 #include "core/error.h"
 #include "core/print.h"
+#include "ops/attention.h"
 #include "ops/conv.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
@@ -15,6 +17,7 @@
 #include "ops/pool.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
+#include "ops/rnn.h"
 #include "ops/softmax.h"
 
 // What the functions promise beyond their numbers (those are in pytorch_test.cpp): types, places, edges, empty tensors.
@@ -244,6 +247,23 @@ TEST(OpsValues, EmptyBatchesPassThroughForwardAndBackward) {
     EXPECT_EQ(w.grad().to_vector<float>(), Floats(54, 0.0f));
     EXPECT_EQ(bias.grad().to_vector<float>(), Floats(2, 0.0f));
     EXPECT_EQ(dense.grad().to_vector<float>(), Floats(40, 0.0f));
+    for (const RnnCell cell : {RnnCell::tanh, RnnCell::lstm, RnnCell::gru}) {
+        const std::int64_t width = kernels::gate_count(cell) * 3;
+        const Tensor input = leaf({width, 2}), hidden = leaf({width, 3}), bias_input = leaf({width});
+        rnn(cell, Tensor::ones({0, 4, 2}), {input, hidden, bias_input}).y.sum().backward();
+        for (const Tensor& weights : {input, hidden, bias_input})
+            EXPECT_EQ(weights.grad().to_vector<float>(), Floats(static_cast<std::size_t>(weights.elements()), 0.0f));
+    }
+}
+
+TEST(OpsValues, AttentionHasThePrecisionOfItsType) {
+    // 1 / sqrt(3) as a float is off by 1e-8.
+    const auto operand = [](std::int64_t time) { return random_normal({2, time, 2, 3}, 0, 1, {DType::f64}); };
+    const Tensor query = operand(4), key = operand(5), value = operand(5);
+    const Floats difference =
+        abs(attention(query, key, value).output - attention(query, key, value, {.weights = false}).output)
+            .to_vector<float>();
+    EXPECT_LT(*std::max_element(difference.begin(), difference.end()), 1e-14f);
 }
 
 TEST(OpsValues, ProductsOverNothingAreZero) {
@@ -253,6 +273,11 @@ TEST(OpsValues, ProductsOverNothingAreZero) {
     const Tensor c = matmul(a, b);
     EXPECT_EQ(c.to_vector<float>(), Floats(6, 0.0f));
     c.sum().backward();
+    EXPECT_EQ(a.grad().shape(), a.shape());
+    // No products, and the gradient of an operand without elements that serves several.
+    EXPECT_EQ(matmul(Tensor::ones({0, 2, 64, 65}), Tensor::ones({0, 2, 65, 33})).shape(), (Shape{0, 2, 64, 33}));
+    const Tensor batch = Tensor::ones({5, 4, 2});
+    matmul(batch, a).sum().backward();
     EXPECT_EQ(a.grad().shape(), a.shape());
     EXPECT_EQ(sum(Tensor::zeros({0, 3}), {0}).to_vector<float>(), Floats(3, 0.0f));
     EXPECT_TRUE(std::isnan(mean(Tensor::zeros({0})).item()));

@@ -66,6 +66,16 @@ TEST(Fit, LinearRegressionRecoversThePlane) {
     EXPECT_FALSE(history.interrupted);
 }
 
+TEST(Fit, TheLastBatchMayBeOneExample) {
+    const auto [x, y] = plane(21);
+    const Tensor flat = y.reshape(Shape{21});
+    const Model column = line(), vector = line();
+    const History a = column.fit(x, y, {.epochs = 2, .batch_size = 4, .verbose = 0, .seed = 1}),
+                  b = vector.fit(x, flat, {.epochs = 2, .batch_size = 4, .verbose = 0, .seed = 1});
+    EXPECT_EQ(a.at("loss"), b.at("loss"));
+    EXPECT_EQ(column.evaluate(x, y).at("loss"), vector.evaluate(x, flat, {.batch_size = 1}).at("loss"));
+}
+
 TEST(Fit, ClassifiesMoons) {
     const auto [x, y] = moons(400);
     const Model model = classifier();

@@ -47,6 +47,23 @@ TEST(Loss, SparseCategoricalCrossentropy) {
 
     const SparseCategoricalCrossentropy ignoring({.from_logits = true, .ignore_class = -1});
     EXPECT_NEAR(ignoring(logits, labels({1, -1})).item(), negative_log_softmax({1, 2, 0.5}, 1), 1e-6);
+    EXPECT_EQ(ignoring(logits, labels({-1, -1})).item(), 0);  // as where a mask leaves nothing
+    EXPECT_NEAR(SparseCategoricalCrossentropy({.ignore_class = -1})(probabilities, labels({-1, 0})).item(),
+                -std::log(0.25), 1e-6);
+}
+
+TEST(Loss, ALastExtentOfOneMayBeMissing) {
+    // Of one example and of several, on either side.
+    for (const std::int64_t examples : {1, 3}) {
+        const Tensor column = Tensor::full(Shape{examples, 1}, 0.5), row = Tensor::full(Shape{examples}, 0.25),
+                     deep = column.reshape(Shape{examples, 1, 1});
+        for (const char* name : {"mse", "mae", "huber", "binary_crossentropy", "poisson", "hinge"}) {
+            const double wanted = Loss(name)(column, row.reshape(Shape{examples, 1})).item();
+            EXPECT_EQ(Loss(name)(column, row).item(), wanted) << name;
+            EXPECT_EQ(Loss(name)(column.reshape(row.shape()), row.reshape(column.shape())).item(), wanted) << name;
+            EXPECT_EQ(Loss(name)(deep, row.reshape(column.shape())).item(), wanted) << name;
+        }
+    }
 }
 
 TEST(Loss, CategoricalCrossentropyIsTheSameForOneHotTargets) {

@@ -69,6 +69,11 @@ TEST(Schedule, CosineDecayRestarts) {
     EXPECT_DOUBLE_EQ(schedule.at(10), 0.5);
     EXPECT_DOUBLE_EQ(schedule.at(20), 0.25);
     EXPECT_DOUBLE_EQ(schedule.at(30), 0.25);
+    // Keras' formula: never below alpha, and never rising within a period.
+    const CosineDecayRestarts above({.first_decay_steps = 10, .t_mul = 1, .m_mul = 0.1, .alpha = 0.3});
+    EXPECT_DOUBLE_EQ(above.at(0), 0.1);
+    EXPECT_DOUBLE_EQ(above.at(10), 0.1 * (0.3 + 0.7 * 0.1));
+    EXPECT_DOUBLE_EQ(above.at(25), 0.1 * (0.3 + 0.7 * 0.01 / 2));
 }
 
 TEST(Schedule, OneCycleRisesAndFalls) {

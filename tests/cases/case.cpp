@@ -231,6 +231,13 @@ double Runner::bytes(const Problem& problem) {
     return total;
 }
 
+void Runner::spoil_workspace(Device device, std::size_t bytes) {
+    if (device.kind != DeviceKind::cpu || bytes == 0) return;
+    void* const memory = allocate_workspace(device, 0, bytes);
+    std::memset(memory, 0xff, bytes);
+    free_workspace(device, memory);
+}
+
 void Runner::finish(const Problem& problem) {
     const Device device = problem.state_->device;
     if (device.kind != DeviceKind::cpu) driver(device).synchronize(0);

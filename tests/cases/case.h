@@ -147,6 +147,9 @@ class Runner {
     static void upload(Problem& problem);
     /// Waits for the device.
     static void finish(const Problem& problem);
+    /// Fills with NaN the memory that the next workspace of so many bytes on the CPU will be: nothing may depend on
+    /// what was in it.
+    static void spoil_workspace(Device device, std::size_t bytes);
     /// Compares outputs and checks guards and inputs; `want` ran in f64.
     static Outcome compare(Problem& got, Problem& want);
     static double measure(const std::function<void()>& run, double seconds);
@@ -187,6 +190,7 @@ class TypedCaseSet final : public CaseSet {
             return {Outcome::Status::unsupported, support.reason()};
         Runner::upload(got);
         run_implementation(*reference, want_args, Device::cpu(), 0);
+        if (candidate->workspace_bytes) Runner::spoil_workspace(device, candidate->workspace_bytes(got_args));
         run_implementation(*candidate, got_args, device, 0);
         Runner::finish(got);
         return Runner::compare(got, want);

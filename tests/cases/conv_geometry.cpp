@@ -37,12 +37,8 @@ void add_windows(std::vector<ConvGeometry>& list) {
     add({.name = "pointwise", .x = {3, 7, 5, 19}, .w = {23, 1, 1, 19}, .bias = true});
     add({.name = "pointwise_many", .x = {2, 17, 19, 40}, .w = {72, 1, 1, 40}});
     add({.name = "pointwise_stride2", .x = {2, 9, 9, 16}, .w = {32, 1, 1, 16}, .params = {.stride = {2, 2}}});
-    add({.name = "pointwise_stride2_few",
-         .x = {2, 8, 9, 3},
-         .w = {10, 1, 1, 3},
-         .params = {.stride = {2, 2}},
-         .bias = true});
-    add({.name = "pointwise_stride3_four", .x = {1, 9, 8, 4}, .w = {3, 1, 1, 4}, .params = {.stride = {1, 3}}});
+    add({.name = "pointwise_stride2_few", .x = {2, 8, 8, 3}, .w = {10, 1, 1, 3}, .params = {.stride = {2, 2}}});
+    add({.name = "pointwise_stride1x3_few", .x = {1, 8, 9, 4}, .w = {3, 1, 1, 4}, .params = {.stride = {1, 3}}});
     add({.name = "primes", .x = {3, 11, 7, 5}, .w = {13, 3, 3, 5}, .params = same3, .bias = true, .relu = true});
     add({.name = "first_layer", .x = {2, 32, 32, 3}, .w = {16, 3, 3, 3}, .params = same3});
     add({.name = "one_channel_valid", .x = {2, 28, 28, 1}, .w = {32, 3, 3, 1}, .bias = true, .relu = true});

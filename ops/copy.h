@@ -13,7 +13,7 @@ namespace heddle::ops {
 
 using kernels::PadMode;
 
-/// All of these are differentiable and work for every dtype.
+/// All of these are differentiable and work for every dtype; gradients that add up have no f16 on the CPU.
 
 /// Axis i of the result is axis `axes[i]` of x: {0, 3, 1, 2} turns NHWC into NCHW.
 HEDDLE_API Tensor permute(const Tensor& x, std::span<const int> axes);

@@ -12,6 +12,7 @@
 #include "core/tensor.h"
 #include "kernels/table.h"
 #include "kernels/view.h"
+#include "ops/detail/scope.h"
 
 // Private to ops/ and train/: how a checked operation reaches a kernel.
 namespace heddle::ops {
@@ -29,12 +30,18 @@ class Ordered {
     std::optional<StreamOperation> operation_;
 };
 
-/// Runs an operation on the device of its first output, on the current stream.
+/// Runs an operation on the device of its first output, on the current stream. Throws `Error` where an operand lies
+/// elsewhere: kernels read what they are given.
 template <class Args>
 void run(KernelTable<Args>& table, const std::type_identity_t<Args>& args, std::span<const Tensor* const> reads,
          std::span<const Tensor* const> writes) {
     const ProfileRange range(table.operation());
     const Device device = writes.front()->device();
+    for (const auto& list : {reads, writes})
+        for (const Tensor* tensor : list)
+            if (tensor->defined())
+                require(tensor->device() == device, table.operation(), "operands on {} and {}; move one with to()",
+                        device, tensor->device());
     if (device.kind == DeviceKind::cpu) {
         const FlushDenormals flush;
         run_implementation(table.choose(args, device), args, device, 0);

@@ -250,6 +250,30 @@ TEST_P(DeviceOps, OperandsOnTwoDevicesAreRefused) {
     EXPECT_THROW(static_cast<void>(there.data<float>()), Error);
 }
 
+TEST_P(DeviceOps, EveryOperandOfAnOperationIsAskedWhereItLies) {
+    const Device here = GetParam(), cpu = Device::cpu();
+    const auto numbers = [](const Shape& shape, Device device) { return Tensor::ones(shape).to(device); };
+    const auto indices = [](const Shape& shape, Device device) {
+        return Tensor::zeros(shape, {DType::i64}).to(device);
+    };
+    const auto flags = [](const Shape& shape, Device device) {
+        return Tensor::ones(shape, {DType::boolean}).to(device);
+    };
+    for (const auto& [a, b] : {std::pair(cpu, here), std::pair(here, cpu)}) {
+        const Tensor x = numbers({4, 3}, a), picture = numbers({1, 4, 4, 2}, a), w = numbers({3, 1, 1, 2}, a),
+                     heads = numbers({1, 2, 1, 4}, a), bias = numbers({3}, b);
+        EXPECT_THROW(where(flags({4, 3}, b), x, x), Error);
+        EXPECT_THROW(gather(x, indices({2}, b)), Error);
+        EXPECT_THROW(take_along(x, indices({4, 2}, b)), Error);
+        EXPECT_THROW(attention(heads, heads, heads, {.mask = flags({1, 2}, b), .weights = false}), Error);
+        EXPECT_THROW(conv2d(picture, w, bias), Error);
+        EXPECT_THROW(linear(x, numbers({3, 3}, a), bias), Error);
+        EXPECT_THROW(batch_norm(x, {}, {}, {}, {}, true, {}, numbers({4, 3}, b)), Error);
+        EXPECT_THROW(cross_entropy(x, indices({4}, b)), Error);
+        EXPECT_THROW(mean_squared_error(x, numbers({4, 3}, b)), Error);
+    }
+}
+
 TEST_P(DeviceOps, CastsRoundToNearestEven) {
     const Tensor x = Tensor::from({1.0f, 1.00390625f, 1.01171875f, -0.1f, 65504.0f}, Shape{5});
     for (const DType dtype : {DType::f16, DType::bf16, DType::i32, DType::boolean})

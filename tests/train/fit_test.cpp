@@ -69,11 +69,12 @@ TEST(Fit, LinearRegressionRecoversThePlane) {
 TEST(Fit, TheLastBatchMayBeOneExample) {
     const auto [x, y] = plane(21);
     const Tensor flat = y.reshape(Shape{21});
-    const Model column = line(), vector = line();
-    const History a = column.fit(x, y, {.epochs = 2, .batch_size = 4, .verbose = 0, .seed = 1}),
-                  b = vector.fit(x, flat, {.epochs = 2, .batch_size = 4, .verbose = 0, .seed = 1});
+    const Model column = line();
+    const History a = column.fit(x, y, {.epochs = 2, .batch_size = 4, .verbose = 0, .seed = 1});
+    const Model vector = line();  // begins with the same weights
+    const History b = vector.fit(x, flat, {.epochs = 2, .batch_size = 4, .verbose = 0, .seed = 1});
     EXPECT_EQ(a.at("loss"), b.at("loss"));
-    EXPECT_EQ(column.evaluate(x, y).at("loss"), vector.evaluate(x, flat, {.batch_size = 1}).at("loss"));
+    EXPECT_NEAR(column.evaluate(x, y).at("loss"), vector.evaluate(x, flat, {.batch_size = 1}).at("loss"), 1e-6);
 }
 
 TEST(Fit, ClassifiesMoons) {

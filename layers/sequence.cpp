@@ -135,7 +135,7 @@ struct GlobalPooling1DImpl final : LayerImpl {
         const Tensor counts = mask.reshape(Shape{x.size(0), x.size(1), 1});
         const Tensor steps = ops::sum(counts.to(DType::f32), {1}), zero = Tensor::scalar(0, x.options());
         if (!max) {
-            const Tensor sum = ops::sum(ops::where(counts, x, zero), {1});
+            const Tensor sum = ops::sum(ops::where(counts, x, zero).to(wide(x.dtype())), {1});
             return (sum / ops::binary(ops::BinaryOp::maximum, steps, 1.0)).to(x.dtype());
         }
         const double lowest = x.dtype() == DType::f16 ? -65504 : -3e38;

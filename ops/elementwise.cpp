@@ -73,7 +73,8 @@ void binary_backward(BinaryOp op, Gradients& g, const Saved& a, const Saved& b, 
             return;
         case BinaryOp::divide:
             if (wants_a) g.dx(0) = reduce_to(dy / b.get(), a_shape);
-            if (wants_b) g.dx(1) = reduce_to(-(dy * a.get() / (b.get() * b.get())), b_shape);
+            // b * b leaves the range of numbers long before a / b / b does.
+            if (wants_b) g.dx(1) = reduce_to(-(dy * (a.get() / b.get() / b.get())), b_shape);
             return;
         case BinaryOp::maximum:
         case BinaryOp::minimum:
@@ -112,7 +113,7 @@ void scalar_backward(BinaryOp op, Gradients& g, const Saved& x, double s, bool f
             g.dx(0) = dy * s;
             return;
         case BinaryOp::divide:
-            g.dx(0) = first ? -(dy * s / (x.get() * x.get())) : dy / s;
+            g.dx(0) = first ? -(dy * (s / x.get() / x.get())) : dy / s;
             return;
         case BinaryOp::maximum:
         case BinaryOp::minimum:

@@ -138,12 +138,15 @@ Tensor categorical_crossentropy(const Tensor& prediction, const Tensor& target,
           "labels {}",
           name, prediction.shape().to_string(), to_string(target.dtype()), target.shape().to_string(),
           rows.to_string());
+    if (labels)
+        return sparse_crossentropy(prediction, target,
+                                   {.from_logits = options.from_logits, .label_smoothing = options.label_smoothing});
     ops::CrossEntropyOptions settings;
     settings.label_smoothing = options.label_smoothing;
     settings.from_logits = options.from_logits;
     return over_steps(prediction, [&](Reduction reduction) {
         settings.reduction = reduction;
-        return ops::cross_entropy(prediction, labels ? target.reshape(rows) : target.to(prediction.dtype()), settings);
+        return ops::cross_entropy(prediction, target.to(prediction.dtype()), settings);
     });
 }
 

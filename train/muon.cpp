@@ -32,12 +32,8 @@ Tensor orthogonal(const Tensor& matrices, const MuonOptions& options) {
 
 class MuonImpl final : public OptimizerImpl {
   public:
-    explicit MuonImpl(const MuonOptions& options)
-        : OptimizerImpl({.learning_rate = options.learning_rate,
-                         .weight_decay = options.weight_decay,
-                         .clip_norm = options.clip_norm,
-                         .global_clip_norm = options.global_clip_norm}),
-          options_(options) {
+    explicit MuonImpl(const MuonOptions& options) : OptimizerImpl(detail::rules_of(options)), options_(options) {
+        detail::check_rules("Muon", detail::rules_of(options));
         detail::check_fraction("Muon", "momentum", options.momentum);
         check(options.newton_schulz_steps >= 1, "Muon: newton_schulz_steps must be positive, got {}",
               options.newton_schulz_steps);

@@ -1,4 +1,5 @@
 #include "support.h"
+#include "tests/devices.h"
 
 // Masks that travel with tensors (ops/mask.h): which layers make them, pass them on and use them. That recurrent layers
 // and attention give PyTorch's results with them is tested in pytorch_layers_test.cpp.
@@ -142,6 +143,20 @@ TEST(Mask, PoolingCountsWhatCounts) {
     ops::set_mask(x, booleans({1, 0, 1, 1, 1, 0, 0, 0, 0}, Shape{3, 3}));
     EXPECT_EQ(GlobalAveragePooling1D()(x).to_vector<float>(), (std::vector<float>{3, -5, 0}));
     EXPECT_EQ(GlobalMaxPooling1D()(x).to_vector<float>(), (std::vector<float>{5, -3, 0}));
+}
+
+class MaskOnDevices : public ::testing::TestWithParam<Device> {};
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MaskOnDevices);
+INSTANTIATE_TEST_SUITE_P(Devices, MaskOnDevices, ::testing::ValuesIn(other_devices()),
+                         device_name<::testing::TestParamInfo<Device>>);
+
+// The sum of these numbers is none of f16's, their mean is.
+TEST_P(MaskOnDevices, PoolingAddsUpBeyondTheRangeOfF16) {
+    const Tensor x = Tensor::full(Shape{1, 300, 1}, 300, {DType::f16, GetParam()});
+    ops::set_mask(x, Tensor::ones(Shape{1, 300}, {DType::boolean, GetParam()}));
+    const Tensor y = GlobalAveragePooling1D()(x);
+    EXPECT_EQ(y.dtype(), DType::f16);
+    EXPECT_EQ(y.to_vector<float>(), std::vector<float>{300});
 }
 
 TEST(Mask, AttentionLooksAtWhatCounts) {

@@ -115,6 +115,19 @@ TEST(OpsValues, GradientsComeBackInTheTypeOfTheirTensor) {
     EXPECT_EQ(b.grad().to_vector<float>(), (Floats{1, 2}));
 }
 
+// The square of these divisors is not among the numbers of f32.
+TEST(OpsValues, GradientsOfQuotientsReachAsFarAsTheNumbers) {
+    for (const float divisor : {1e20f, 1e-20f}) {
+        Tensor a = f32({divisor}), b = f32({divisor}), c = f32({divisor});
+        for (Tensor* tensor : {&a, &b, &c}) tensor->set_requires_grad();
+        (a / b).sum().backward();
+        EXPECT_FLOAT_EQ(a.grad().to_vector<float>()[0], 1 / divisor);
+        EXPECT_FLOAT_EQ(b.grad().to_vector<float>()[0], -1 / divisor);
+        (static_cast<double>(divisor) / c).sum().backward();
+        EXPECT_FLOAT_EQ(c.grad().to_vector<float>()[0], -1 / divisor);
+    }
+}
+
 TEST(OpsValues, ClipPassesTheGradientOnItsBounds) {
     Tensor x = f32({-2, -1, 0, 1, 2});
     x.set_requires_grad();

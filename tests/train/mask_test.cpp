@@ -69,9 +69,11 @@ TEST(MaskedLoss, IsThatOfTheStepsThatCount) {
 TEST(MaskedLoss, DoesNotLookAtOtherLabels) {
     const Tensor p = numbers_in({2, 4, 3}, 1);
     const Tensor labels = Tensor::from<std::int64_t>({0, -100, -100, 1, 2, -100, 0, 99}, Shape{2, 4});
-    const SparseCategoricalCrossentropy loss({.from_logits = true});
-    EXPECT_NEAR(loss(masked(p), labels).item(), loss(rows_of(p), rows_of(labels)).item(), 1e-12);
-    EXPECT_THROW(loss(p, labels), Error);
+    for (const Loss& loss : {Loss(SparseCategoricalCrossentropy({.from_logits = true})),
+                             Loss(CategoricalCrossentropy({.from_logits = true}))}) {
+        EXPECT_NEAR(loss(masked(p), labels).item(), loss(rows_of(p), rows_of(labels)).item(), 1e-12) << loss.name();
+        EXPECT_THROW(loss(p, labels), Error) << loss.name();
+    }
 }
 
 TEST(MaskedLoss, IsZeroWhereNoStepCounts) {

@@ -121,6 +121,14 @@ TEST(Muon, RefusesVectors) {
               std::string::npos);
 }
 
+TEST(Muon, RefusesRulesThatAreNone) {
+    const auto error = [](const MuonOptions& options) { return testing::message_of<Error>([&] { Muon{options}; }); };
+    EXPECT_EQ(error({.learning_rate = -1}), "Muon: learning_rate must not be negative, got -1");
+    EXPECT_EQ(error({.weight_decay = -0.5}), "Muon: weight_decay must not be negative, got -0.5");
+    EXPECT_EQ(error({.clip_norm = 1, .global_clip_norm = 1}),
+              "Muon: clip_norm and global_clip_norm exclude each other");
+}
+
 /// Parameters w (a matrix) and b with gradients of ones.
 NamedTensors two_parameters() {
     NamedTensors result;

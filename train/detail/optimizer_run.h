@@ -49,7 +49,9 @@ inline void check_fraction(const char* optimizer, const char* name, double value
 
 template <class Options>
 UpdateRules rules_of(const Options& o) {
-    return {o.learning_rate, o.weight_decay, o.clip_norm, o.global_clip_norm, o.decay_vectors};
+    UpdateRules rules{o.learning_rate, o.weight_decay, o.clip_norm, o.global_clip_norm};
+    if constexpr (requires { o.decay_vectors; }) rules.decay_vectors = o.decay_vectors;
+    return rules;
 }
 
 }  // namespace heddle::detail

@@ -152,10 +152,12 @@ struct Convolution {
 /// outputs 0.8 to 1.04 (3 to 64: 0.94). With one tap and a stride, as in a shortcut, 1.1 to 1.3; 0.94 where a picture's
 /// results, which are written panel by panel, outgrow the cache. The data gradient by the same means, a convolution for
 /// each phase of the stride, reached 0.9 to 1.03 and was left out.
-/// By AVX2, on two cores of a Zen 3: 16 to 64 channels with stride 2 1.3 to 1.7 times as fast, 3 channels to 16 1.0, to
-/// 64 1.2 (7 x 7 taps: 1.3), one tap with a stride 0.82 to 1.0. More channels are `cpu_columns`' part.
+/// By AVX2, on two cores of a Zen 3: 16 to 32 channels with stride 2 1.3 to 1.6 times as fast, 3 channels to 16 1.0, to
+/// 64 1.2 (7 x 7 taps: 1.3), one tap with a stride 0.82 to 1.0. More are left to `cpu_columns`, which is as fast (64
+/// channels to 128: 0.92) and whose shorter chains of sums round less.
 bool pays(const ConvExtents& e, const Conv2dParams& params) {
-    if (!has_wide_vectors()) return e.taps() > 1 && e.channels <= 64;
+    if (!has_wide_vectors())
+        return e.taps() > 1 && (e.channels < lanes ? e.outputs > lanes : e.channels * e.outputs <= 32 * 32);
     if (e.taps() == 1) return params.stride[0] > 1 && e.out_height * e.out_width * e.outputs <= (1 << 18);
     return e.channels <= 32 && e.outputs <= 32;
 }
